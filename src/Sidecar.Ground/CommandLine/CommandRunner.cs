@@ -1,0 +1,47 @@
+using System.CommandLine;
+
+namespace FleetSidecar.Ground.CommandLine;
+
+/// <summary>Runs a command line and turns every fault into one line and an exit code.</summary>
+public static class CommandRunner
+{
+    /// <param name="program">The program's name, for complaints.</param>
+    /// <param name="root">The commands.</param>
+    /// <param name="arguments">As given.</param>
+    /// <param name="codeOf">Exit codes for faults of the program's own; null leaves it to the common rule.</param>
+    public static async Task<int> RunAsync(string program, RootCommand root, string[] arguments, Func<Exception, int?> codeOf)
+    {
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            var command = string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Select(parent => parent.Name).Where(name => name != root.Name)
+                .Append(parsed.CommandResult.Command.Name).Where(name => name != root.Name));
+            Terminal.Complain(program, parsed.Errors[0].Message.TrimEnd('.'), $"see '{$"{program} {command}".Trim()} --help'");
+            return ExitCodes.Usage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCodes.Ok;
+        }
+        catch (SidecarException fault)
+        {
+            Terminal.Complain(program, fault.Message, fault.Hint);
+            return codeOf(fault) ?? fault switch
+            {
+                UsageException => ExitCodes.Usage,
+                ConfigurationException => ExitCodes.Config,
+                _ => ExitCodes.Failed,
+            };
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            Terminal.Complain(program, fault.Message, "check the path and who may use it");
+            return codeOf(fault) ?? ExitCodes.Failed;
+        }
+    }
+}

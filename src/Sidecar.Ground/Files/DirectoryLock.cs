@@ -1,0 +1,37 @@
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>One owner for one state directory. The kernel drops the lock with the process, so a crash leaves nothing behind.</summary>
+public sealed class DirectoryLock : IDisposable
+{
+    private readonly FileStream _file;
+
+    private DirectoryLock(FileStream file) => _file = file;
+
+    /// <exception cref="ConfigurationException">Another process holds it, or the directory cannot be written.</exception>
+    public static DirectoryLock Take(string directory)
+    {
+        var path = Path.Combine(directory, "lock");
+        try
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+                | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            return new DirectoryLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (UnauthorizedAccessException denied)
+        {
+            throw new ConfigurationException($"cannot write in {directory}: {denied.Message}",
+                "give the service user ownership of the directory, or name another one", denied);
+        }
+        catch (IOException taken) when (File.Exists(path))
+        {
+            throw new ConfigurationException($"{directory} is in use by another process",
+                "stop the other one, or give this one a directory of its own", taken);
+        }
+        catch (IOException wrong)
+        {
+            throw new ConfigurationException($"cannot use {directory}: {wrong.Message}", "name a directory on a writable file system", wrong);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+}

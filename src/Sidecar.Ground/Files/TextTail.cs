@@ -1,0 +1,25 @@
+using System.Text;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>The last part of a file that may be large, still growing, or not there.</summary>
+public static class TextTail
+{
+    public static string Read(string path, int characters)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var length = Math.Min(file.Length, (long)characters * 4);
+            file.Seek(-length, SeekOrigin.End);
+            var bytes = new byte[length];
+            var read = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return Printable.Tail(Encoding.UTF8.GetString(bytes, 0, read), characters);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Serilog;
+using Serilog.Core;
+using Serilog.Events;
+using Serilog.Formatting;
+
+namespace FleetSidecar.Ground.Logs;
+
+/// <summary>The rolling file that goes into a support bundle: the journal's lines with a date, at most 5 files of 5 MiB.</summary>
+internal static class BundleFile
+{
+    public static Logger Open(string path, Redactor redactor) => new LoggerConfiguration()
+        .MinimumLevel.Debug()
+        .WriteTo.File(new LineFormatter(redactor), path, rollOnFileSizeLimit: true, fileSizeLimitBytes: 5 * 1024 * 1024, retainedFileCountLimit: 5)
+        .CreateLogger();
+
+    private sealed class LineFormatter(Redactor redactor) : ITextFormatter
+    {
+        public void Format(LogEvent logEvent, TextWriter output)
+        {
+            var text = logEvent.RenderMessage(CultureInfo.InvariantCulture);
+            if (logEvent.Exception is { } fault)
+            {
+                text += $" | {fault}";
+            }
+
+            output.Write(logEvent.Timestamp.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z' ", CultureInfo.InvariantCulture));
+            output.Write(logEvent.Level.ToString());
+            output.Write(' ');
+            output.Write(LogLine.Source(Plain(logEvent, "SourceContext"), EventOf(logEvent)));
+            output.Write(' ');
+            output.Write(LogLine.OneLine(redactor.Clean(text)));
+            output.Write('\n');
+        }
+
+        private static EventId EventOf(LogEvent logEvent) =>
+            logEvent.Properties.TryGetValue("EventId", out var value) && value is StructureValue structure
+                ? new EventId(
+                    int.TryParse(Property(structure, "Id"), out var id) ? id : 0,
+                    Property(structure, "Name")?.Trim('"'))
+                : default;
+
+        private static string? Property(StructureValue structure, string name) =>
+            structure.Properties.FirstOrDefault(property => property.Name == name)?.Value.ToString();
+
+        private static string Plain(LogEvent logEvent, string name) =>
+            logEvent.Properties.TryGetValue(name, out var value) ? value.ToString().Trim('"') : "";
+    }
+}

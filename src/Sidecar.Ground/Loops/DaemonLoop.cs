@@ -1,0 +1,34 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar.Ground.Loops;
+
+/// <summary>One named background loop. Cancellation ends it quietly; anything else ends the daemon with exit code 70.</summary>
+/// <remarks>The framework ends a host whose background service died with exit code 0, which a supervisor reads as success;
+/// the verdict is what the program returns instead.</remarks>
+public abstract partial class DaemonLoop(Verdict verdict, IHostApplicationLifetime lifetime, ILogger log) : BackgroundService
+{
+    protected abstract Task RunAsync(CancellationToken stopping);
+
+    [SuppressMessage("Design", "CA1031", Justification = "The one general catch: a loop that dies must end the daemon, whatever killed it.")]
+    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+        catch (Exception fault)
+        {
+            LogLoopDied(log, GetType().Name, fault.Message, (fault as SidecarException)?.Hint ?? "see the stack trace", fault);
+            verdict.Fail(ExitCodes.LoopDied);
+            lifetime.StopApplication();
+        }
+    }
+
+    [LoggerMessage(GroundEvents.LoopDied, LogLevel.Error, "{Loop} died: {Message}; {Hint}; ending with exit code 70 so that the supervisor starts a fresh process")]
+    private static partial void LogLoopDied(ILogger log, string loop, string message, string hint, Exception fault);
+}

@@ -1,0 +1,147 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace FleetSidecar.Ground.Processes;
+
+/// <summary>What to start: argv, environment, directory and where the output goes. Standard input is always empty.</summary>
+public sealed record SpawnRequest(
+    IReadOnlyList<string> Command,
+    IReadOnlyList<KeyValuePair<string, string>> Environment,
+    string WorkingDirectory,
+    string OutputFile,
+    string ErrorFile);
+
+/// <summary>Starts a process in a session of its own that lives on when this program ends.</summary>
+/// <remarks>
+/// posix_spawn is used directly because the framework's Process cannot start a session, cannot send output to a file, and keeps
+/// pipes whose end would reach the child when we die. The child gets default signal actions and an empty mask: a runtime that
+/// blocks or ignores signals must not hand that down. See posix_spawn(3); POSIX_SPAWN_SETSID needs glibc 2.26 or musl 1.2.
+/// </remarks>
+public static unsafe partial class Spawner
+{
+    private const short SetSignalDefaults = 0x04, SetSignalMask = 0x08, SetSession = 0x80;
+    private const int ReadOnly = 0, WriteCreateAppend = 0x1 | 0x40 | 0x400; // O_WRONLY | O_CREAT | O_APPEND
+    private const int OwnerOnly = 0x1A0; // 0640
+    private const int RoomForOpaqueStruct = 512; // glibc: 336 (attributes) and 80 (actions) bytes on 64 bit
+
+    /// <exception cref="SpawnException">The program could not be started; nothing runs.</exception>
+    public static int Start(SpawnRequest request)
+    {
+        var attributes = stackalloc byte[RoomForOpaqueStruct];
+        var actions = stackalloc byte[RoomForOpaqueStruct];
+        var signals = stackalloc byte[128];
+        Check(AttributesInit(attributes), request);
+        Check(ActionsInit(actions), request);
+        using var argv = new NativeStrings(request.Command);
+        using var environment = new NativeStrings([.. request.Environment.Select(pair => $"{pair.Key}={pair.Value}")]);
+        try
+        {
+            _ = EmptySet(signals);
+            Check(SetMask(attributes, signals), request);
+            _ = FillSet(signals);
+            Check(SetDefaults(attributes, signals), request);
+            Check(SetFlags(attributes, SetSignalDefaults | SetSignalMask | SetSession), request);
+            Check(AddChdir(actions, request.WorkingDirectory), request);
+            Check(AddOpen(actions, 0, "/dev/null", ReadOnly, 0), request);
+            Check(AddOpen(actions, 1, request.OutputFile, WriteCreateAppend, OwnerOnly), request);
+            Check(AddOpen(actions, 2, request.ErrorFile, WriteCreateAppend, OwnerOnly), request);
+            int pid;
+            Check(Spawn(&pid, request.Command[0], actions, attributes, argv.Pointer, environment.Pointer), request);
+            return pid;
+        }
+        finally
+        {
+            _ = ActionsDestroy(actions);
+            _ = AttributesDestroy(attributes);
+        }
+    }
+
+    private static void Check(int error, SpawnRequest request)
+    {
+        if (error != 0)
+        {
+            throw new SpawnException(request.Command[0], error);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Spawn(int* pid, string path, byte* actions, byte* attributes, byte** argv, byte** environment);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
+    private static partial int AttributesInit(byte* attributes);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_destroy")]
+    private static partial int AttributesDestroy(byte* attributes);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setflags")]
+    private static partial int SetFlags(byte* attributes, short flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigmask")]
+    private static partial int SetMask(byte* attributes, byte* signals);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
+    private static partial int SetDefaults(byte* attributes, byte* signals);
+
+    [LibraryImport("libc", EntryPoint = "sigemptyset")]
+    private static partial int EmptySet(byte* signals);
+
+    [LibraryImport("libc", EntryPoint = "sigfillset")]
+    private static partial int FillSet(byte* signals);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_init")]
+    private static partial int ActionsInit(byte* actions);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
+    private static partial int ActionsDestroy(byte* actions);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addopen", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int AddOpen(byte* actions, int handle, string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addchdir_np", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int AddChdir(byte* actions, string path);
+
+    /// <summary>A NULL-terminated array of C strings. Text with a NUL inside would arrive cut, so it is refused.</summary>
+    private sealed class NativeStrings : IDisposable
+    {
+        private readonly int _count;
+
+        public NativeStrings(IReadOnlyList<string> texts)
+        {
+            _count = texts.Count;
+            Pointer = (byte**)NativeMemory.AllocZeroed((nuint)(_count + 1), (nuint)sizeof(byte*));
+            for (var index = 0; index < _count; index++)
+            {
+                if (texts[index].Contains('\0', StringComparison.Ordinal))
+                {
+                    Dispose();
+                    throw new ArgumentException("An argument or environment value holds a NUL character.", nameof(texts));
+                }
+
+                var length = Encoding.UTF8.GetByteCount(texts[index]);
+                Pointer[index] = (byte*)NativeMemory.AllocZeroed((nuint)length + 1);
+                Encoding.UTF8.GetBytes(texts[index], new Span<byte>(Pointer[index], length));
+            }
+        }
+
+        public byte** Pointer { get; private set; }
+
+        public void Dispose()
+        {
+            for (var index = 0; index < _count && Pointer is not null; index++)
+            {
+                NativeMemory.Free(Pointer[index]);
+            }
+
+            NativeMemory.Free(Pointer);
+            Pointer = null;
+        }
+    }
+}
+
+/// <summary>A program could not be started.</summary>
+public sealed class SpawnException(string program, int error)
+    : SidecarException($"cannot start {program}: {Marshal.GetPInvokeErrorMessage(error)}", "check that the program exists and may be executed by the service user")
+{
+    /// <summary>The system's error number.</summary>
+    public int Error => error;
+}

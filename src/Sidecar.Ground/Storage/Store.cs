@@ -1,0 +1,186 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Data.Sqlite;
+
+namespace FleetSidecar.Ground.Storage;
+
+/// <summary>The one owner of a SQLite file: one connection, one commit at a time, and everything that waits goes into the next one.</summary>
+/// <remarks>
+/// Whoever comes first commits on its own thread, so a lone caller pays no hand-over; whoever comes meanwhile is queued and
+/// committed together with one sync of the disk. Each piece of work has a savepoint: one that throws is undone alone.
+/// A call returns after the commit is on disk, or throws and nothing of it is in the file.
+/// </remarks>
+public sealed class Store : IDisposable
+{
+    // A bound on how long the first in a batch waits for the last; the queue itself is bounded by its callers, who all wait.
+    private const int LargestBatch = 256;
+
+    private readonly string _path;
+    private readonly SqliteConnection _connection;
+    private readonly Db _db;
+    private readonly Lock _turn = new();
+    private readonly ConcurrentQueue<Work> _waiting = new();
+    private int _committing;
+
+    internal Store(string path, SqliteConnection connection)
+    {
+        _path = path;
+        _connection = connection;
+        _db = new Db(connection);
+    }
+
+    public string Path => _path;
+
+    /// <summary>Runs work and commits it. The task ends when it is on disk.</summary>
+    public Task<T> CommitAsync<T>(Func<Db, T> work)
+    {
+        var item = new Work<T>(work);
+        _waiting.Enqueue(item);
+        while (!_waiting.IsEmpty && Interlocked.CompareExchange(ref _committing, 1, 0) == 0)
+        {
+            try
+            {
+                CommitWaiting();
+            }
+            finally
+            {
+                Volatile.Write(ref _committing, 0);
+            }
+        }
+
+        return item.Done;
+    }
+
+    /// <summary>Reads what is committed.</summary>
+    public T Read<T>(Func<Db, T> work)
+    {
+        lock (_turn)
+        {
+            try
+            {
+                return work(_db);
+            }
+            catch (SqliteException fault) when (StoreFaults.Explain(fault, _path) is { } explained)
+            {
+                throw explained;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_turn)
+        {
+            _connection.Dispose();
+        }
+    }
+
+    private void CommitWaiting()
+    {
+        var batch = new List<Work>();
+        while (batch.Count < LargestBatch && _waiting.TryDequeue(out var item))
+        {
+            batch.Add(item);
+        }
+
+        lock (_turn)
+        {
+            var fault = CommitBatch(batch);
+            foreach (var item in batch)
+            {
+                item.Finish(fault);
+            }
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever stops a commit must reach every caller that waits for it.")]
+    private Exception? CommitBatch(List<Work> batch)
+    {
+        try
+        {
+            _db.Execute("BEGIN IMMEDIATE");
+            foreach (var item in batch)
+            {
+                Run(item, alone: batch.Count == 1);
+            }
+
+            _db.Execute("COMMIT");
+            return null;
+        }
+        catch (Exception fault)
+        {
+            RollBack();
+            return fault is SqliteException sqlite ? StoreFaults.Explain(sqlite, _path) ?? fault : fault;
+        }
+    }
+
+    private void Run(Work item, bool alone)
+    {
+        if (alone)
+        {
+            item.Run(_db);
+            return;
+        }
+
+        _db.Execute("SAVEPOINT work");
+        try
+        {
+            item.Run(_db);
+        }
+        catch (Exception fault) when (fault is not SqliteException { SqliteErrorCode: not 19 })
+        {
+            // 19: a constraint said no. Anything else of the engine's concerns the whole batch.
+            item.Fail(fault);
+            _db.Execute("ROLLBACK TO work");
+        }
+
+        _db.Execute("RELEASE work");
+    }
+
+    private void RollBack()
+    {
+        try
+        {
+            _db.Execute("ROLLBACK");
+        }
+        catch (SqliteException)
+        {
+            // The engine has already rolled back by itself, as it does when the disk is full.
+        }
+    }
+
+    private abstract class Work
+    {
+        private Exception? _own;
+
+        public abstract void Run(Db db);
+
+        public void Fail(Exception own) => _own = own;
+
+        public void Finish(Exception? fault) => Complete(_own ?? fault);
+
+        protected abstract void Complete(Exception? fault);
+    }
+
+    private sealed class Work<T>(Func<Db, T> work) : Work
+    {
+        private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private T? _answer;
+
+        public Task<T> Done => _done.Task;
+
+        public override void Run(Db db) => _answer = work(db);
+
+        protected override void Complete(Exception? fault)
+        {
+            if (fault is null)
+            {
+                _done.SetResult(_answer!);
+            }
+            else
+            {
+                _done.SetException(fault);
+            }
+        }
+    }
+}

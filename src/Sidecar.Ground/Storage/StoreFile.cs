@@ -1,0 +1,176 @@
+using System.Globalization;
+using FleetSidecar.Ground.Files;
+using Microsoft.Data.Sqlite;
+
+namespace FleetSidecar.Ground.Storage;
+
+/// <summary>Opens a SQLite file so that what it holds is never mistaken for nothing.</summary>
+/// <remarks>
+/// A new file is made under another name and renamed into place, so an empty or half file at the real name is damage and never
+/// "no data yet". A damaged file is moved aside with a timestamp, log and shared memory with it, and a new one is begun; the
+/// caller reports where the old one is. May get wrong: a write-ahead log that lost its tail looks like an older state (SQLite
+/// drops frames without a valid checksum); the hub's view settles that.
+/// </remarks>
+public static class StoreFile
+{
+    public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
+    {
+        SqliteEngine.Use();
+        string? movedTo = null;
+        if (IsPresent(path) && Damage(path, applicationId) is { } damage)
+        {
+            movedTo = MoveAside(path, time);
+            movedTo = $"{movedTo} ({damage})";
+        }
+
+        if (!IsPresent(path))
+        {
+            Create(path, applicationId, migrations);
+        }
+
+        return new OpenedStore(new Store(path, Connect(path, migrations)), movedTo);
+    }
+
+    // A log without its file is what is left when somebody removed the file: damage, not a fresh start.
+    private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal");
+
+    private static string? Damage(string path, int applicationId)
+    {
+        if (!File.Exists(path) || new FileInfo(path).Length == 0)
+        {
+            return File.Exists(path) ? "the file is empty" : "the file is gone but its log is there";
+        }
+
+        try
+        {
+            using var connection = OpenConnection(path);
+            var owner = Scalar(connection, "PRAGMA application_id");
+            if (owner != applicationId)
+            {
+                throw new ConfigurationException($"{path} belongs to another program (application id {owner})",
+                    "name another state directory, or move that file away by hand");
+            }
+
+            using var check = connection.CreateCommand();
+            check.CommandText = "PRAGMA quick_check(1)";
+            var answer = check.ExecuteScalar() as string;
+            return answer == "ok" ? null : answer ?? "quick_check gave no answer";
+        }
+        catch (SqliteException fault) when (StoreFaults.IsDamage(fault))
+        {
+            return fault.Message;
+        }
+        catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
+        {
+            throw explained;
+        }
+    }
+
+    private static string MoveAside(string path, TimeProvider time)
+    {
+        var stamp = time.GetUtcNow().ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
+        var aside = $"{path}.damaged-{stamp}";
+
+        // The main file goes last: a crash in between leaves it in place and the next start does the rest.
+        foreach (var suffix in new[] { "-shm", "-wal", "" })
+        {
+            if (File.Exists(path + suffix))
+            {
+                File.Move(path + suffix, aside + suffix);
+            }
+        }
+
+        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        return aside;
+    }
+
+    private static void Create(string path, int applicationId, Migrations migrations)
+    {
+        var beside = path + ".new";
+        foreach (var leftover in new[] { beside, beside + "-wal", beside + "-shm", beside + "-journal" })
+        {
+            File.Delete(leftover);
+        }
+
+        try
+        {
+            using (var connection = OpenConnection(beside))
+            {
+                Run(connection, $"PRAGMA application_id = {applicationId}");
+                Migrate(connection, beside, migrations);
+            }
+        }
+        catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
+        {
+            throw explained;
+        }
+
+        File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.Move(beside, path);
+        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+    }
+
+    private static SqliteConnection Connect(string path, Migrations migrations)
+    {
+        var connection = OpenConnection(path);
+        try
+        {
+            Migrate(connection, path, migrations);
+            using var mode = connection.CreateCommand();
+            mode.CommandText = "PRAGMA journal_mode = WAL";
+            if (mode.ExecuteScalar() as string != "wal")
+            {
+                throw new ConfigurationException($"{path} cannot use a write-ahead log", "keep the state directory on a local file system");
+            }
+
+            Run(connection, "PRAGMA synchronous = FULL");
+            Run(connection, "PRAGMA foreign_keys = ON");
+            return connection;
+        }
+        catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
+        {
+            connection.Dispose();
+            throw explained;
+        }
+    }
+
+    private static void Migrate(SqliteConnection connection, string path, Migrations migrations)
+    {
+        var version = Scalar(connection, "PRAGMA user_version");
+        if (version > migrations.Newest)
+        {
+            throw new ConfigurationException($"{path} was written by a newer version (schema {version}, this program knows {migrations.Newest})",
+                "install the newer version again; going back is not possible with this file");
+        }
+
+        for (var next = (int)version; next < migrations.Newest; next++)
+        {
+            Run(connection, $"BEGIN IMMEDIATE;\n{migrations.Scripts[next]}\n;PRAGMA user_version = {next + 1};\nCOMMIT");
+        }
+    }
+
+    private static SqliteConnection OpenConnection(string path)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        connection.Open();
+        Run(connection, "PRAGMA busy_timeout = 5000");
+        return connection;
+    }
+
+    private static void Run(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static long Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar() as long? ?? 0;
+    }
+}
+
+/// <summary>An open store, and where a damaged predecessor was moved, if there was one.</summary>
+public sealed record OpenedStore(Store Store, string? DamagedFile);

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Agents;
+
+/// <summary>Finds a process by the nonce in its environment: the last resort when neither disk nor database knows what was started.</summary>
+internal static class ProcessScan
+{
+    /// <summary>The oldest live process that carries the nonce, or null.</summary>
+    public static ProcessIdentity? ByNonce(string nonce) => AllByNonce(nonce).FirstOrDefault();
+
+    /// <summary>Every live process that carries the nonce, oldest first.</summary>
+    public static List<ProcessIdentity> AllByNonce(string nonce)
+    {
+        var wanted = Encoding.ASCII.GetBytes($"FLEET_NONCE={nonce}\0");
+        return [.. Directory.EnumerateDirectories("/proc")
+            .Select(Path.GetFileName)
+            .Where(name => char.IsAsciiDigit(name![0]) && Carries(name, wanted))
+            .Select(name => ProcessIdentity.Of(int.Parse(name!, CultureInfo.InvariantCulture)))
+            .OfType<ProcessIdentity>()
+            .OrderBy(process => process.StartTicks).ThenBy(process => process.Pid)];
+    }
+
+    private static bool Carries(string pid, byte[] wanted)
+    {
+        try
+        {
+            return File.ReadAllBytes($"/proc/{pid}/environ").AsSpan().IndexOf(wanted) >= 0;
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false; // Ended meanwhile, or somebody else's; ours are readable.
+        }
+    }
+}

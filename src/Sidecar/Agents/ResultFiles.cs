@@ -1,0 +1,83 @@
+using System.Text.Json;
+using FleetSidecar.Configuration;
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Agents;
+
+/// <summary>The reports of agents that know no command line: <c>TASK.started</c> and <c>TASK.json</c> in the results directory.</summary>
+/// <remarks>A file name holds the task but not the generation, so whatever lies there when an agent is woken is put aside first:
+/// it was said about an earlier attempt. A report that was read is moved into the run's directory and read from there ever after.</remarks>
+internal sealed class ResultFiles(SidecarConfig config)
+{
+    private const int LargestReport = 1024 * 1024;
+
+    public void PutAsideStale(Run run, string runDirectory)
+    {
+        foreach (var file in new[] { Started(run), Result(run) })
+        {
+            if (File.Exists(file))
+            {
+                File.Move(file, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"), overwrite: true);
+            }
+        }
+    }
+
+    public bool HasStarted(Run run) => File.Exists(Started(run));
+
+    /// <summary>The agent's report, or null while there is none. With <paramref name="final"/> a broken one counts as a failure; before, it may still be being written.</summary>
+    public AgentReport? Read(Run run, string runDirectory, bool final)
+    {
+        var kept = Path.Combine(runDirectory, "result.json");
+        var found = File.Exists(kept) ? kept : Result(run);
+        if (!File.Exists(found))
+        {
+            return null;
+        }
+
+        var report = Parse(found);
+        if (report is null)
+        {
+            return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} is not a JSON object with a status") : null;
+        }
+
+        if (found != kept)
+        {
+            File.Move(found, kept);
+        }
+
+        return report;
+    }
+
+    private string Started(Run run) => Path.Combine(config.ResultsDirectory, $"{run.TaskId}.started");
+
+    private string Result(Run run) => Path.Combine(config.ResultsDirectory, $"{run.TaskId}.json");
+
+    private static AgentReport? Parse(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            if (file.LinkTarget is not null || file.Length > LargestReport)
+            {
+                return null; // A link could point the daemon at a file that the agent may not read itself.
+            }
+
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var root = document.RootElement;
+            return root.ValueKind == JsonValueKind.Object && Text(root, "status") is { } status
+                ? new AgentReport(status, Shorten(Text(root, "output")), Shorten(Text(root, "reason") ?? Text(root, "error")))
+                : null;
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static string? Text(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+        ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText()
+        : null;
+
+    private static string? Shorten(string? text) => text is null ? null : Printable.Tail(text, WireLimits.MaxResultOutput);
+}

@@ -1,0 +1,58 @@
+using System.Text.Json.Serialization;
+
+namespace FleetSidecar.Agents;
+
+/// <summary>Section <c>wake</c>: how the agent is woken.</summary>
+internal sealed class WakeOptions
+{
+    /// <summary>The ways to wake the agent; the first is used. At least one.</summary>
+    public List<WakeProfile> Profiles { get; set; } = [];
+}
+
+/// <summary>One way to wake the agent.</summary>
+internal sealed class WakeProfile
+{
+    /// <summary>Name in reports; letters, digits and <c>-</c>. Required, unique.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>Which kind of agent; <c>command</c>, the default, fits any program.</summary>
+    public string Adapter { get; set; } = "command";
+
+    /// <summary><c>run</c> (default): the command is the agent's whole turn. <c>signal</c>: the command returns at once and the agent works elsewhere.</summary>
+    public WakeMode Mode { get; set; } = WakeMode.Run;
+
+    /// <summary>Program (absolute path) and arguments. <c>{taskFile}</c> <c>{taskId}</c> <c>{workspace}</c> <c>{runDir}</c> <c>{nonce}</c> are replaced inside single elements. Required.</summary>
+    public List<string> Command { get; set; } = [];
+
+    /// <summary>What a good end needs. <c>report</c> (default): the agent said so (<c>fleet-sidecar task complete</c> or a result file). <c>exitCode</c>: exit code 0 is enough; for programs that cannot report.</summary>
+    public CompletionEvidence Completion { get; set; } = CompletionEvidence.Report;
+
+    /// <summary>How often a wake command that could not be started, or a signal that failed, is tried again, 0 to 10; default 2.</summary>
+    public int Retries { get; set; } = 2;
+
+    /// <summary>Pause before the first retry, doubled for each further one, 0 to 10 min; default 5 s.</summary>
+    public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Run mode: how long the process must live to count as launched, 0 to 5 min; default 5 s.</summary>
+    public TimeSpan AliveFor { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Variables given to the agent besides the fixed ones.</summary>
+    public Dictionary<string, string> Environment { get; set; } = [];
+
+    /// <summary>Names of the daemon's own variables that the agent may see, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, LC_ALL, TZ and TMPDIR.</summary>
+    public List<string> PassEnvironment { get; set; } = [];
+}
+
+[JsonConverter(typeof(JsonStringEnumConverter<WakeMode>))]
+internal enum WakeMode
+{
+    [JsonStringEnumMemberName("run")] Run,
+    [JsonStringEnumMemberName("signal")] Signal,
+}
+
+[JsonConverter(typeof(JsonStringEnumConverter<CompletionEvidence>))]
+internal enum CompletionEvidence
+{
+    [JsonStringEnumMemberName("report")] Report,
+    [JsonStringEnumMemberName("exitCode")] ExitCode,
+}

@@ -1,0 +1,63 @@
+using System.Text;
+using FleetSidecar.Control;
+
+namespace FleetSidecar.Cli;
+
+/// <summary>How answers look to people.</summary>
+internal static class Output
+{
+    public static string Status(StatusView status, DateTimeOffset now)
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"agent     {status.Agent}  (fleet-sidecar {status.Version}, pid {status.Pid}, up {Age(status.UptimeSeconds)})");
+        var protocol = status.Hub.ProtocolVersion > 0 ? $", protocol {status.Hub.ProtocolVersion}" : "";
+        text.AppendLine($"hub       {status.Hub.State.ToUpperInvariant()}  {status.Hub.Url}{protocol}, for {Age((now.ToUnixTimeMilliseconds() - status.Hub.SinceUnixMs) / 1000)}");
+        if (status.Hub.State != "up")
+        {
+            text.AppendLine($"          {status.Hub.Detail} (attempt {status.Hub.Attempts})");
+        }
+
+        text.AppendLine($"store     {(status.Store.Problem is null ? "ok" : "PROBLEM")}  {status.Store.File}");
+        if (status.Store.Problem is { } problem)
+        {
+            text.AppendLine($"          {problem}");
+        }
+
+        if (status.Store.DamagedFile is { } damaged)
+        {
+            text.AppendLine($"          DAMAGED file was moved aside at this start: {damaged}");
+        }
+
+        text.AppendLine($"runs      {status.SlotsTaken} of {status.Slots} slots taken, {status.OutboxMessages} messages unacknowledged by the hub");
+        text.Append(Runs(status.Runs, now));
+        foreach (var incident in status.Incidents)
+        {
+            text.AppendLine($"incident  {incident.Code}  {DateTimeOffset.FromUnixTimeMilliseconds(incident.Timestamp):u}  {incident.Detail}");
+        }
+
+        return text.ToString();
+    }
+
+    public static string Runs(IReadOnlyList<RunView> runs, DateTimeOffset now)
+    {
+        var text = new StringBuilder();
+        foreach (var run in runs)
+        {
+            var age = Age((now.ToUnixTimeMilliseconds() - run.StateSinceUnixMs) / 1000);
+            text.Append($"  {run.RunId}  {run.TaskId}  g{run.Generation}  {run.Outcome ?? run.State}  for {age}");
+            text.Append(run.Pid is { } pid && run.ExitCode is null && run.Outcome is null ? $"  pid {pid}" : "");
+            text.Append(run.Branch is { } branch ? $"  {branch}" : "");
+            text.AppendLine(run.Failure is { } failure ? $"  {failure}" : "");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Age(long seconds) => TimeSpan.FromSeconds(Math.Max(0, seconds)) switch
+    {
+        { TotalMinutes: < 1 } age => $"{age.Seconds} s",
+        { TotalHours: < 1 } age => $"{age.Minutes} min {age.Seconds} s",
+        { TotalDays: < 1 } age => $"{age.Hours} h {age.Minutes} min",
+        var age => $"{age.Days} d {age.Hours} h",
+    };
+}

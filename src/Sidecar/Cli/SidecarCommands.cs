@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Schema;
+using FleetSidecar.Configuration;
+using FleetSidecar.Control;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.CommandLine;
+
+namespace FleetSidecar.Cli;
+
+/// <summary>The verbs of <c>fleet-sidecar</c>. Each is a few lines: read the options, ask the daemon, print.</summary>
+internal static class SidecarCommands
+{
+    private static readonly Option<string> Config = new("--config", "-c")
+    {
+        Description = "Configuration file", DefaultValueFactory = _ => ConfigLoader.DefaultPath, HelpName = "FILE",
+    };
+
+    private static readonly Option<string[]> Set = new("--set") { Description = "Override one key, for example --set hub.url=ws://127.0.0.1:7070/ws", HelpName = "KEY=VALUE" };
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
+
+    public static RootCommand Root()
+    {
+        var root = new RootCommand("Keeps an AI coding agent on this machine alive, honest and recoverable.\n\n"
+            + "Examples:\n  fleet-sidecar run --config /etc/fleet-sidecar/sidecar.json\n  fleet-sidecar status\n  fleet-sidecar logs task-0123456789abcdef --follow");
+        root.Add(Run());
+        root.Add(Status());
+        root.Add(Runs());
+        root.Add(LogsCommand.Create(Config, Set));
+        root.Add(TaskCommands.Create());
+        root.Add(ConfigCommand());
+        return root;
+    }
+
+    public static SidecarConfig Load(ParseResult arguments) => ConfigLoader.Load(arguments.GetValue(Config)!, arguments.GetValue(Set) ?? []);
+
+    private static Command Run()
+    {
+        var command = new Command("run", "Run the daemon in the foreground, as systemd does. SIGTERM stops it; agents keep working.") { Config, Set };
+        command.SetAction((arguments, token) => Daemon.RunAsync(Load(arguments), token));
+        return command;
+    }
+
+    private static Command Status()
+    {
+        var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers.") { Config, Set, Json };
+        command.SetAction(async (arguments, token) =>
+        {
+            var status = (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
+            Terminal.Write(arguments.GetValue(Json)
+                ? JsonSerializer.Serialize(status, ControlJson.Pretty.StatusView) + "\n"
+                : Output.Status(status, TimeProvider.System.GetUtcNow()));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Runs()
+    {
+        var command = new Command("runs", "List the newest runs of this machine, settled ones too.") { Config, Set, Json };
+        command.SetAction(async (arguments, token) =>
+        {
+            var runs = (await AskAsync(arguments, new ControlRequest { Verb = "runs" }, token)).Runs!;
+            Terminal.Write(arguments.GetValue(Json)
+                ? JsonSerializer.Serialize(runs, ControlJson.Pretty.IReadOnlyListRunView) + "\n"
+                : runs.Count == 0 ? "no runs yet\n" : Output.Runs(runs, TimeProvider.System.GetUtcNow()));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command ConfigCommand()
+    {
+        var validate = new Command("validate", "Check the configuration. Exit code 78 and one line where it is wrong.") { Config, Set };
+        validate.SetAction(arguments =>
+        {
+            Load(arguments);
+            Terminal.Write($"{arguments.GetValue(Config)}: ok\n");
+            return ExitCodes.Ok;
+        });
+        var show = new Command("show", "Print the configuration in force, defaults included.") { Config, Set };
+        show.SetAction(arguments =>
+        {
+            Terminal.Write(JsonSerializer.Serialize(Load(arguments), ConfigJson.Default.SidecarConfig) + "\n");
+            return ExitCodes.Ok;
+        });
+        var schema = new Command("schema", "Print a JSON Schema of the configuration, for editors.");
+        schema.SetAction(_ =>
+        {
+            var node = ConfigJson.Default.SidecarConfig.GetJsonSchemaAsNode().AsObject();
+            node.Insert(0, "$schema", JsonValue.Create("https://json-schema.org/draft/2020-12/schema"));
+            Terminal.Write(node.ToJsonString(ConfigJson.Default.Options) + "\n");
+            return ExitCodes.Ok;
+        });
+        return new Command("config", "Check, show or describe the configuration.") { validate, show, schema };
+    }
+
+    private static async Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token)
+    {
+        var response = await ControlClient.AskAsync(Load(arguments).SocketFile, request, token);
+        return response.Ok ? response : throw new SidecarException(response.Error!, response.Hint!);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Collections;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FleetSidecar.Ground;
+
+namespace FleetSidecar.Configuration;
+
+/// <summary>Reads the configuration: the file, <c>conf.d/*.json</c> beside it in order, the environment, the command line; later wins.</summary>
+/// <remarks>Each source is checked alone first, so that a complaint names the file that is wrong. Lists are replaced, not joined.</remarks>
+internal static class ConfigLoader
+{
+    public const string DefaultPath = "/etc/fleet-sidecar/sidecar.json";
+    private const string Prefix = "FLEET_SIDECAR__";
+
+    /// <exception cref="ConfigurationException">Anything at all is wrong; the message names source and key.</exception>
+    public static SidecarConfig Load(string path, IReadOnlyList<string> overrides)
+    {
+        var sources = Sources(path, overrides).ToList();
+        var merged = new JsonObject();
+        foreach (var source in sources)
+        {
+            ConfigShape.RefuseUnknownKeys(source);
+            Read(source);
+            Merge(merged, source.Keys);
+        }
+
+        var config = Read(new ConfigSource(path, merged));
+        if (ConfigRules.FirstProblem(config) is { } problem)
+        {
+            var origin = sources.LastOrDefault(source => Holds(source.Keys, problem.Key.Split('.', '[')))?.Name ?? path;
+            throw new ConfigurationException($"{origin}: '{problem.Key}' {problem.Complaint}", problem.Hint);
+        }
+
+        return config;
+    }
+
+    private static IEnumerable<ConfigSource> Sources(string path, IReadOnlyList<string> overrides)
+    {
+        yield return ConfigSource.FromFile(path);
+        var more = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "conf.d");
+        if (Directory.Exists(more))
+        {
+            foreach (var file in Directory.GetFiles(more, "*.json").Order(StringComparer.Ordinal))
+            {
+                yield return ConfigSource.FromFile(file);
+            }
+        }
+
+        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
+            .Where(variable => variable.Name.StartsWith(Prefix, StringComparison.Ordinal))
+            .OrderBy(variable => variable.Name, StringComparer.Ordinal)
+            .Select(variable => (variable.Name[Prefix.Length..].Split("__"), variable.Value));
+        yield return ConfigSource.FromPairs("environment", variables);
+        yield return ConfigSource.FromPairs("command line", overrides.Select(Split));
+    }
+
+    private static (string[] Path, string Value) Split(string setting)
+    {
+        var equals = setting.IndexOf('=', StringComparison.Ordinal);
+        return equals > 0
+            ? (setting[..equals].Split('.'), setting[(equals + 1)..])
+            : throw new ConfigurationException($"command line: '{setting}' is not of the form section.key=value", "write for example --set hub.url=ws://127.0.0.1:7070/ws");
+    }
+
+    private static SidecarConfig Read(ConfigSource source)
+    {
+        try
+        {
+            return source.Keys.Deserialize(ConfigJson.Default.SidecarConfig)!;
+        }
+        catch (JsonException fault)
+        {
+            var key = (fault.Path ?? "$").TrimStart('$').TrimStart('.');
+            throw new ConfigurationException($"{source.Name}: '{key}' has a value of the wrong form",
+                "durations are \"hh:mm:ss\", numbers and true/false stand without quotes; see 'fleet-sidecar config schema'", fault);
+        }
+    }
+
+    private static void Merge(JsonObject into, JsonObject from)
+    {
+        foreach (var (name, value) in from)
+        {
+            var known = into.Select(pair => pair.Key).FirstOrDefault(key => key.Equals(name, StringComparison.OrdinalIgnoreCase)) ?? name;
+            if (into[known] is JsonObject below && value is JsonObject more)
+            {
+                Merge(below, more);
+            }
+            else
+            {
+                into[known] = value?.DeepClone();
+            }
+        }
+    }
+
+    private static bool Holds(JsonObject keys, string[] path) =>
+        keys.Any(pair => pair.Key.Equals(path[0], StringComparison.OrdinalIgnoreCase)
+            && (path.Length == 1 || pair.Value is not JsonObject below || Holds(below, path[1..])));
+}

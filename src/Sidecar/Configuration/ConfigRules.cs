@@ -1,0 +1,131 @@
+using System.Text;
+using FleetSidecar.Agents;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Configuration;
+
+/// <summary>What is wrong with one key and what to do about it.</summary>
+internal sealed record ConfigProblem(string Key, string Complaint, string Hint);
+
+/// <summary>The rules that the form of the values does not express.</summary>
+internal static class ConfigRules
+{
+    // sockaddr_un.sun_path holds 108 bytes with the final NUL; see unix(7).
+    private const int LongestSocketPath = 107;
+
+    public static ConfigProblem? FirstProblem(SidecarConfig config) =>
+        Problems(config).Concat(ProfileProblems(config.Wake)).FirstOrDefault();
+
+    private static IEnumerable<ConfigProblem> Problems(SidecarConfig config)
+    {
+        if (!TaskIds.IsValid(config.Agent.Id))
+        {
+            yield return new("agent.id", "must be 1 to 128 letters, digits, '.', '_' or '-'", "use the name that 'fleet-hub token create' was given");
+        }
+
+        if (config.Agent.MaxConcurrentRuns is < 1 or > 64)
+        {
+            yield return new("agent.maxConcurrentRuns", "must be 1 to 64", "start with 1");
+        }
+
+        if (!Uri.TryCreate(config.Hub.Url, UriKind.Absolute, out var url) || url.Scheme is not ("ws" or "wss") || url.UserInfo.Length > 0)
+        {
+            yield return new("hub.url", "must be a ws:// or wss:// address without a user name", "for example ws://127.0.0.1:7070/ws");
+        }
+
+        if (config.Hub.TokenFile.Length == 0)
+        {
+            yield return new("hub.tokenFile", "is missing", "write the token alone into a file that only the service user can read, and name it here");
+        }
+
+        if (config.Hub.ProtocolVersion is < 1 or > 2)
+        {
+            yield return new("hub.protocolVersion", "must be 1 or 2", "leave it out");
+        }
+
+        if (!Path.IsPathFullyQualified(config.StateDirectory))
+        {
+            yield return new("stateDirectory", "must be an absolute path", "for example /var/lib/fleet-sidecar");
+        }
+
+        if (Encoding.UTF8.GetByteCount(config.SocketFile) > LongestSocketPath)
+        {
+            yield return new("control.socket", $"is longer than {LongestSocketPath} bytes ({config.SocketFile})", "set control.socket to a shorter path, for example in /run");
+        }
+
+        if (config.Log.Level is not ("Debug" or "Information" or "Warning" or "Error"))
+        {
+            yield return new("log.level", "must be Debug, Information, Warning or Error", "leave it out");
+        }
+
+        foreach (var (name, value, least, most) in Durations(config))
+        {
+            if (value < least || value > most)
+            {
+                yield return new(name, $"must be between {least} and {most}", "write it as \"hh:mm:ss\"");
+            }
+        }
+    }
+
+    private static IEnumerable<(string Name, TimeSpan Value, TimeSpan Least, TimeSpan Most)> Durations(SidecarConfig config)
+    {
+        var instant = TimeSpan.FromMilliseconds(100);
+        yield return ("hub.heartbeatInterval", config.Hub.HeartbeatInterval, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));
+        yield return ("hub.pongTimeout", config.Hub.PongTimeout, instant, TimeSpan.FromMinutes(2));
+        yield return ("hub.connectTimeout", config.Hub.ConnectTimeout, instant, TimeSpan.FromMinutes(2));
+        yield return ("hub.refusedInterval", config.Hub.RefusedInterval, instant, TimeSpan.FromHours(1));
+        yield return ("hub.stableAfter", config.Hub.StableAfter, TimeSpan.Zero, TimeSpan.FromHours(1));
+        yield return ("workspace.gitTimeout", config.Workspace.GitTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        foreach (var (name, value) in config.Deadlines.All)
+        {
+            yield return ($"deadlines.{name}", value, instant, TimeSpan.FromDays(7));
+        }
+    }
+
+    private static IEnumerable<ConfigProblem> ProfileProblems(WakeOptions wake)
+    {
+        if (wake.Profiles.Count == 0)
+        {
+            yield return new("wake.profiles", "is empty", "name at least one command that wakes the agent");
+        }
+
+        for (var index = 0; index < wake.Profiles.Count; index++)
+        {
+            var (profile, key) = (wake.Profiles[index], $"wake.profiles[{index}]");
+            if (profile.Name.Length is 0 or > 64 || !profile.Name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-'))
+            {
+                yield return new($"{key}.name", "must be 1 to 64 letters, digits or '-'", "for example main");
+            }
+
+            if (wake.Profiles.Take(index).Any(other => other.Name == profile.Name))
+            {
+                yield return new($"{key}.name", $"'{profile.Name}' is taken by another profile", "choose another name");
+            }
+
+            if (profile.Adapter != "command")
+            {
+                yield return new($"{key}.adapter", $"'{Printable.Cut(profile.Adapter, 40)}' is not known", "this version knows: command");
+            }
+
+            if (profile.Command.Count == 0 || !Path.IsPathFullyQualified(profile.Command[0]))
+            {
+                yield return new($"{key}.command", "must begin with the absolute path of a program", "for example [\"/usr/local/bin/my-agent\", \"--task\", \"{taskFile}\"]");
+            }
+
+            if (profile.Command.Any(part => part is null || part.Contains('\0', StringComparison.Ordinal)))
+            {
+                yield return new($"{key}.command", "holds a NUL character", "remove it");
+            }
+
+            if (profile.Retries is < 0 or > 10 || profile.RetryDelay < TimeSpan.Zero || profile.RetryDelay > TimeSpan.FromMinutes(10))
+            {
+                yield return new($"{key}.retries", "must be 0 to 10, with a retryDelay of at most 10 minutes", "leave both out");
+            }
+
+            if (profile.AliveFor < TimeSpan.Zero || profile.AliveFor > TimeSpan.FromMinutes(5))
+            {
+                yield return new($"{key}.aliveFor", "must be at most 5 minutes", "leave it out");
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FleetSidecar.Ground;
+
+namespace FleetSidecar.Configuration;
+
+/// <summary>One place that settings come from (a file, the environment, the command line), already a tree of keys.</summary>
+internal sealed record ConfigSource(string Name, JsonObject Keys)
+{
+    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = 16 };
+
+    public static ConfigSource FromFile(string path)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(path), documentOptions: Lenient) is JsonObject keys
+                ? new ConfigSource(path, keys)
+                : throw new ConfigurationException($"{path}: the file is not a JSON object", "start from the shipped sidecar.json");
+        }
+        catch (JsonException fault)
+        {
+            throw new ConfigurationException($"{path}: line {fault.LineNumber + 1}: not valid JSON", "look for a missing quote, comma or bracket there", fault);
+        }
+        catch (ArgumentException fault)
+        {
+            throw new ConfigurationException($"{path}: a key stands there twice", "keep one of the two", fault);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException($"cannot read {path}: {fault.Message}", "name an existing file with --config, readable for this user", fault);
+        }
+    }
+
+    /// <summary>Settings given as <c>Section__Key</c> (environment) or <c>section.key</c> (command line).</summary>
+    public static ConfigSource FromPairs(string name, IEnumerable<(string[] Path, string Value)> pairs)
+    {
+        var root = new JsonObject();
+        foreach (var (path, value) in pairs)
+        {
+            ConfigShape.Set(root, path, value, name);
+        }
+
+        return new ConfigSource(name, root);
+    }
+}

@@ -1,0 +1,75 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Link;
+using FleetSidecar.Runs;
+using FleetSidecar.Workspaces;
+
+namespace FleetSidecar.Configuration;
+
+/// <summary>The whole configuration: one section a feature, each described next to the feature.</summary>
+internal sealed class SidecarConfig
+{
+    public AgentOptions Agent { get; set; } = new();
+
+    public HubOptions Hub { get; set; } = new();
+
+    /// <summary>Where everything that must survive a restart is kept. Absolute path; default <c>/var/lib/fleet-sidecar</c>.</summary>
+    public string StateDirectory { get; set; } = "/var/lib/fleet-sidecar";
+
+    public ControlOptions Control { get; set; } = new();
+
+    public WakeOptions Wake { get; set; } = new();
+
+    public WorkspaceOptions Workspace { get; set; } = new();
+
+    public DeadlineOptions Deadlines { get; set; } = new();
+
+    public LogOptions Log { get; set; } = new();
+
+    public string DatabaseFile => Path.Combine(StateDirectory, "state.db");
+
+    public string RunsDirectory => Path.Combine(StateDirectory, "runs");
+
+    public string ResultsDirectory => Agent.ResultsDirectory ?? Path.Combine(StateDirectory, "results");
+
+    /// <summary>The runtime directory of the unit where there is one: it is on tmpfs and goes with the daemon.</summary>
+    public string SocketFile => Control.Socket
+        ?? Path.Combine(Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is { Length: > 0 } runtime ? runtime : StateDirectory, "control.sock");
+
+    public string LogFile => Log.File ?? Path.Combine(StateDirectory, "logs", "sidecar.log");
+}
+
+/// <summary>Section <c>agent</c>: who this sidecar works for.</summary>
+internal sealed class AgentOptions
+{
+    /// <summary>The agent's id at the hub, 1 to 128 characters. Required.</summary>
+    public string Id { get; set; } = "";
+
+    /// <summary>Display name at the hub; default the id.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>What the agent can do; the hub gives it only tasks that need a subset. Default none.</summary>
+    public List<string> Capabilities { get; set; } = [];
+
+    /// <summary>Runs at the same time, 1 to 64; default 1. More are refused as busy.</summary>
+    public int MaxConcurrentRuns { get; set; } = 1;
+
+    /// <summary>Where agents that know no command line leave <c>TASK.started</c> and <c>TASK.json</c>; default <c>results</c> in the state directory.</summary>
+    public string? ResultsDirectory { get; set; }
+}
+
+/// <summary>Section <c>control</c>: the socket that the command line and the agents talk to.</summary>
+internal sealed class ControlOptions
+{
+    /// <summary>Path of the unix socket, at most 107 bytes; default <c>control.sock</c> in the runtime or state directory.</summary>
+    public string? Socket { get; set; }
+}
+
+/// <summary>Section <c>log</c>.</summary>
+internal sealed class LogOptions
+{
+    /// <summary><c>Debug</c>, <c>Information</c>, <c>Warning</c> or <c>Error</c>; default <c>Information</c>.</summary>
+    public string Level { get; set; } = "Information";
+
+    /// <summary>Rolling file for support bundles (5 of 5 MiB); default <c>logs/sidecar.log</c> in the state directory; empty for none.</summary>
+    public string? File { get; set; }
+}

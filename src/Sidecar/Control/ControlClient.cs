@@ -1,0 +1,39 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using FleetSidecar.Ground;
+
+namespace FleetSidecar.Control;
+
+/// <summary>The daemon does not answer on its socket.</summary>
+internal sealed class DaemonUnavailableException(string message, string hint, Exception? inner = null) : SidecarException(message, hint, inner);
+
+/// <summary>Asks the daemon one question.</summary>
+internal static class ControlClient
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    /// <exception cref="DaemonUnavailableException">Nobody listens, or the answer did not come.</exception>
+    public static async Task<ControlResponse> AskAsync(string socketFile, ControlRequest request, CancellationToken token)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limited.CancelAfter(Patience);
+        try
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketFile), limited.Token);
+            await using var stream = new NetworkStream(socket);
+            await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(request, ControlJson.Default.ControlRequest), limited.Token);
+            stream.WriteByte((byte)'\n');
+            using var answer = new MemoryStream();
+            await stream.CopyToAsync(answer, limited.Token);
+            return JsonSerializer.Deserialize(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse)
+                ?? throw new JsonException();
+        }
+        catch (Exception fault) when (fault is SocketException or IOException or JsonException or OperationCanceledException or ArgumentException
+            && !token.IsCancellationRequested)
+        {
+            throw new DaemonUnavailableException($"no fleet-sidecar answers on {socketFile}: {fault.Message}",
+                "is it running ('systemctl status fleet-sidecar'), and may you use its socket?", fault);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Link;
+using FleetSidecar.Outbox;
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Control;
+
+/// <summary>Answers the questions that come over the socket.</summary>
+internal sealed class ControlHandler(
+    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, StoreHealth health, TimeProvider time)
+{
+    private const int Recent = 50;
+    private readonly long _started = time.GetTimestamp();
+
+    public async Task<ControlResponse> AnswerAsync(ControlRequest request, CancellationToken token) => request.Verb switch
+    {
+        "status" => new ControlResponse { Ok = true, Status = Status() },
+        "runs" => new ControlResponse { Ok = true, Runs = [.. store.LoadRecent(Recent).Select(View)] },
+        "run" => FindRun(request.Run ?? ""),
+        "task" => await HearAgentAsync(request, token),
+        _ => ControlResponse.Refuse($"unknown verb '{Printable.Cut(request.Verb, 40)}'", "use the same version of fleet-sidecar for daemon and command line"),
+    };
+
+    private StatusView Status()
+    {
+        var view = link.View;
+        var open = runs.Snapshot;
+        return new StatusView
+        {
+            Agent = config.Agent.Id,
+            Version = ProgramVersion.Text,
+            Pid = Environment.ProcessId,
+            UptimeSeconds = (long)time.GetElapsedTime(_started).TotalSeconds,
+            Hub = new LinkReport(config.Hub.Url, view.State.ToString().ToLowerInvariant(), view.Detail, view.ProtocolVersion, view.Since.ToUnixTimeMilliseconds(), view.Attempts),
+            Store = new StoreReport(config.DatabaseFile, health.DamagedFile, runs.StoreProblem),
+            Slots = config.Agent.MaxConcurrentRuns,
+            SlotsTaken = open.Count(run => run.TakesSlot),
+            OutboxMessages = outbox.Count,
+            RefusedFrames = inbox.RefusedFrames,
+            Runs = [.. open.Select(View)],
+            Incidents = store.LoadIncidents(),
+        };
+    }
+
+    private ControlResponse FindRun(string id)
+    {
+        var found = store.LoadRecent(1000).FirstOrDefault(run => run.Id == id || run.TaskId == id);
+        return found is not null
+            ? new ControlResponse { Ok = true, Runs = [View(found)] }
+            : ControlResponse.Refuse($"there is no run '{Printable.Cut(id, 140)}'", "'fleet-sidecar runs' lists the runs of this machine");
+    }
+
+    private async Task<ControlResponse> HearAgentAsync(ControlRequest request, CancellationToken token)
+    {
+        // Nonces are 128 random bits; comparing them in the set of open runs tells an attacker nothing useful about the others.
+        var run = runs.Snapshot.FirstOrDefault(open => request.Nonce is { } nonce && SameText(open.Nonce, nonce));
+        if (run is null || run.State.IsFinal())
+        {
+            return ControlResponse.Refuse("this nonce belongs to no run that is going on",
+                "the task was cancelled, superseded or is over; stop working on it");
+        }
+
+        Func<RunFacts, RunFacts>? apply = request.Action switch
+        {
+            "start" or "progress" => facts => facts with { Received = true },
+            "complete" => facts => Reported(facts, new AgentReport(AgentReport.Success, Limit(request.Text), null)),
+            "fail" => facts => Reported(facts, new AgentReport(AgentReport.Failed, null, Limit(request.Text))),
+            "handoff" => facts => Reported(facts, new AgentReport(AgentReport.HandOff, null, Limit(request.Text))),
+            _ => null,
+        };
+        if (apply is null)
+        {
+            return ControlResponse.Refuse("unknown task action", "use start, progress, complete, fail or handoff");
+        }
+
+        if (run.Facts.Report is { } said && request.Action is "complete" or "fail" or "handoff" && run.Facts.Report is not null)
+        {
+            return ControlResponse.Refuse($"this run has already reported '{run.Facts.Report.Status}'", "the first report stands");
+        }
+
+        var stored = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await runs.PostAsync(new RunInput.AgentSpoke(run.Id, apply, stored), token);
+        await stored.Task.WaitAsync(token);
+        if (request.Action == "progress")
+        {
+            runs.Progressed?.Invoke(new SidecarMessage.TaskProgress
+            {
+                TaskId = run.TaskId, Generation = run.Generation, Progress = request.Percent,
+                Message = request.Text is null ? null : Printable.Cut(request.Text, WireLimits.MaxReason - 1),
+            });
+        }
+
+        return new ControlResponse { Ok = true, Runs = [View(run)] };
+    }
+
+    private static RunFacts Reported(RunFacts facts, AgentReport report) => facts with { Received = true, Report = facts.Report ?? report };
+
+    private static string? Limit(string? text) => text is null ? null : Printable.Tail(text, WireLimits.MaxResultOutput);
+
+    private static bool SameText(string left, string right) => System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(
+        System.Text.Encoding.UTF8.GetBytes(left), System.Text.Encoding.UTF8.GetBytes(right));
+
+    private RunView View(Run run) => new()
+    {
+        RunId = run.Id,
+        TaskId = run.TaskId,
+        Generation = run.Generation,
+        State = run.State.Word(),
+        Outcome = run.State == RunState.Settled ? Outcome(run) : null,
+        WakeLevel = run.WakeLevel,
+        Pid = run.Process?.Pid,
+        ExitCode = run.Facts.End?.ExitCode,
+        Branch = run.Facts.Branch,
+        Commit = run.Facts.Commit,
+        Failure = run.Facts.Failure is { } failure ? $"{failure.Code}: {failure.Reason}" : run.Facts.SupersededBy ?? run.Facts.CancelReason,
+        CreatedAtUnixMs = run.CreatedAtUnixMs,
+        StateSinceUnixMs = run.StateSinceUnixMs,
+        Directory = Path.Combine(config.RunsDirectory, run.Id),
+        Workspace = run.Facts.Workspace,
+        WakeAttempt = run.WakeAttempt,
+    };
+
+    private static string Outcome(Run run) => run.Facts switch
+    {
+        { SupersededBy: not null } => "superseded",
+        { CancelReason: not null } => "cancelled",
+        { Failure: not null } => "failed",
+        { Report.Status: AgentReport.HandOff } => "handed_off",
+        _ => "completed",
+    };
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Control;
+
+/// <summary>One question to the daemon: a line of JSON over the unix socket, answered by one line.</summary>
+internal sealed record ControlRequest
+{
+    /// <summary><c>status</c>, <c>runs</c>, <c>run</c> or <c>task</c>.</summary>
+    public required string Verb { get; init; }
+
+    /// <summary>A run or task id, for <c>run</c>.</summary>
+    public string? Run { get; init; }
+
+    /// <summary>What proves that the caller is the run's agent, for <c>task</c>.</summary>
+    public string? Nonce { get; init; }
+
+    /// <summary><c>start</c>, <c>progress</c>, <c>complete</c>, <c>fail</c> or <c>handoff</c>.</summary>
+    public string? Action { get; init; }
+
+    public string? Text { get; init; }
+
+    public int? Percent { get; init; }
+}
+
+internal sealed record ControlResponse
+{
+    public required bool Ok { get; init; }
+
+    public string? Error { get; init; }
+
+    public string? Hint { get; init; }
+
+    public StatusView? Status { get; init; }
+
+    public IReadOnlyList<RunView>? Runs { get; init; }
+
+    public static ControlResponse Refuse(string error, string hint) => new() { Ok = false, Error = error, Hint = hint };
+}
+
+/// <summary>What <c>fleet-sidecar status</c> shows.</summary>
+internal sealed record StatusView
+{
+    public required string Agent { get; init; }
+
+    public required string Version { get; init; }
+
+    public required int Pid { get; init; }
+
+    public required long UptimeSeconds { get; init; }
+
+    public required LinkReport Hub { get; init; }
+
+    public required StoreReport Store { get; init; }
+
+    public required int Slots { get; init; }
+
+    public required int SlotsTaken { get; init; }
+
+    /// <summary>Messages that the hub has not acknowledged.</summary>
+    public required int OutboxMessages { get; init; }
+
+    public required long RefusedFrames { get; init; }
+
+    public required IReadOnlyList<RunView> Runs { get; init; }
+
+    public required IReadOnlyList<Incident> Incidents { get; init; }
+}
+
+internal sealed record LinkReport(string Url, string State, string Detail, int ProtocolVersion, long SinceUnixMs, int Attempts);
+
+internal sealed record StoreReport(string File, string? DamagedFile, string? Problem);
+
+/// <summary>One run as shown to people.</summary>
+internal sealed record RunView
+{
+    public required string RunId { get; init; }
+
+    public required string TaskId { get; init; }
+
+    public required long Generation { get; init; }
+
+    public required string State { get; init; }
+
+    /// <summary>The decided outcome of a settled run.</summary>
+    public string? Outcome { get; init; }
+
+    public string? WakeLevel { get; init; }
+
+    public int? Pid { get; init; }
+
+    public int? ExitCode { get; init; }
+
+    public string? Branch { get; init; }
+
+    public string? Commit { get; init; }
+
+    public string? Failure { get; init; }
+
+    public required long CreatedAtUnixMs { get; init; }
+
+    public required long StateSinceUnixMs { get; init; }
+
+    /// <summary>Where the run's files are.</summary>
+    public required string Directory { get; init; }
+
+    public string? Workspace { get; init; }
+
+    public int WakeAttempt { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true, MaxDepth = 8)]
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlResponse))]
+[JsonSerializable(typeof(StatusView))]
+[JsonSerializable(typeof(IReadOnlyList<RunView>))]
+internal sealed partial class ControlJson : JsonSerializerContext
+{
+    /// <summary>For people who asked for <c>--json</c>.</summary>
+    public static ControlJson Pretty => field ??= new(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
+}

@@ -1,0 +1,105 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Configuration;
+using FleetSidecar.Control;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Storage;
+using FleetSidecar.Ground.Systemd;
+using FleetSidecar.Link;
+using FleetSidecar.Outbox;
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+using FleetSidecar.Workspaces;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar;
+
+/// <summary>Puts the daemon together and runs it: open the store, read what the last process left, start the loops, say READY.</summary>
+internal static partial class Daemon
+{
+    // Outbox 5 s, loops 2 s, and room; the unit's TimeoutStopSec is above it. See the table in ARCHITECTURE.md.
+    private static readonly TimeSpan ShutdownBudget = TimeSpan.FromSeconds(9);
+
+    public static async Task<int> RunAsync(SidecarConfig config, CancellationToken stopping)
+    {
+        var time = TimeProvider.System;
+        using var directory = DirectoryLock.Take(config.StateDirectory);
+        MakeDirectories(config);
+        var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
+        using var store = opened.Store;
+        using var host = Build(config, opened, time);
+        await StartAsync(host.Services, opened, config, time);
+        await host.StartAsync(stopping);
+        host.Services.GetRequiredService<Notifier>().Ready($"agent {config.Agent.Id}");
+        await host.WaitForShutdownAsync(CancellationToken.None);
+        return host.Services.GetRequiredService<Verdict>().ExitCode;
+    }
+
+    private static void MakeDirectories(SidecarConfig config)
+    {
+        foreach (var path in new[] { config.RunsDirectory, config.ResultsDirectory })
+        {
+            Directory.CreateDirectory(path);
+        }
+
+        if (config.LogFile.Length > 0)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(config.LogFile)!);
+        }
+    }
+
+    private static async Task StartAsync(IServiceProvider services, OpenedStore opened, SidecarConfig config, TimeProvider time)
+    {
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetSidecar.Daemon");
+        LogStarting(log, ProgramVersion.Text, config.Agent.Id, config.StateDirectory);
+        if (opened.DamagedFile is { } damaged)
+        {
+            LogStoreDamaged(log, damaged);
+            await services.GetRequiredService<RunStore>().AddIncidentAsync(new Incident
+            {
+                Code = "store_damaged", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Detail = $"the store was damaged and moved to {damaged}",
+            });
+        }
+
+        services.GetRequiredService<RunLoop>().Load();
+        services.GetRequiredService<ControlServer>().Open();
+    }
+
+    private static IHost Build(SidecarConfig config, OpenedStore opened, TimeProvider time)
+    {
+        // Empty: the default host reads settings we do not have and watches the directory it was started in.
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
+        var redactor = new Redactor();
+        builder.Logging.AddFleetLogs(redactor, config.LogFile.Length == 0 ? null : config.LogFile, Enum.Parse<LogLevel>(config.Log.Level));
+        var services = builder.Services;
+        services.Configure<HostOptions>(options =>
+        {
+            options.ShutdownTimeout = ShutdownBudget;
+            options.ServicesStopConcurrently = true;
+        });
+        services.AddSingleton(config).AddSingleton(config.Hub).AddSingleton(config.Wake).AddSingleton(config.Workspace);
+        services.AddSingleton(time).AddSingleton(redactor).AddSingleton(opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
+        services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
+        services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
+        services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
+        services.AddSingleton<ResultFiles>().AddSingleton<AgentLauncher>();
+        services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
+        services.AddSingleton<TokenFile>().AddSingleton<Dialer>().AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
+        services.AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
+        services.AddHostedService<Farewell>();
+        services.AddHostedService(all => all.GetRequiredService<RunLoop>());
+        services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
+        services.AddHostedService(all => all.GetRequiredService<ControlServer>());
+        return builder.Build();
+    }
+
+    [LoggerMessage(EventIds.Starting, LogLevel.Information, "fleet-sidecar {Version} starting for agent {Agent}, state in {Directory}", EventName = "Starting")]
+    private static partial void LogStarting(ILogger log, string version, string agent, string directory);
+
+    [LoggerMessage(EventIds.StoreDamaged, LogLevel.Error, "the store was damaged and is now at {File}; begun anew, the hub is told, and tasks that it still counts as ours come again", EventName = "StoreDamaged")]
+    private static partial void LogStoreDamaged(ILogger log, string file);
+}

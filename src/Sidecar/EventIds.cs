@@ -1,0 +1,38 @@
+namespace FleetSidecar;
+
+/// <summary>Every event of the daemon, a block of a hundred a feature. Numbers are never used again; docs/operations.md says what to do about each.</summary>
+internal static class EventIds
+{
+    public const int Starting = 100;
+    public const int Stopping = 101;
+    public const int StoreDamaged = 102;
+    public const int StoreUnavailable = 103;
+    public const int StoreRecovered = 104;
+
+    public const int LinkUp = 200;
+    public const int LinkDown = 201;
+    public const int LinkRefused = 202;
+    public const int FrameRefused = 203;
+    public const int HubError = 204;
+    public const int RateLimited = 205;
+    public const int TokenFileProblem = 206;
+    public const int RestartAsked = 207;
+    public const int HubMessageIgnored = 208;
+
+    public const int MessageRefused = 300;
+
+    public const int RunMoved = 400;
+    public const int RunsLoaded = 401;
+    public const int AssignmentRejected = 402;
+    public const int RunFailed = 403;
+
+    public const int AgentStarted = 500;
+    public const int AgentAdopted = 501;
+    public const int WakeNotStarted = 502;
+    public const int AgentStopping = 503;
+    public const int OrderFailed = 504;
+    public const int OrderBroke = 505;
+
+    public const int ControlReady = 700;
+    public const int ControlRequestFailed = 701;
+}

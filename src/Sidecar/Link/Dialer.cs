@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Net;
+using System.Net.WebSockets;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Sockets;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Link;
+
+/// <summary>What dialling came to: an identified connection, or the way it ended.</summary>
+internal sealed record DialResult(FrameSocket? Connection, HubMessage.Identified? Identified, LinkEnd? End);
+
+/// <summary>Opens the socket and says who we are.</summary>
+internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvider time)
+{
+    private static readonly string[] RefusedCodes = ["invalid_token", "token_agent_mismatch", "superseded", "unauthorized"];
+
+    public async Task<DialResult> DialAsync(string statusWord, CancellationToken token)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, config.Hub.ConnectTimeout, Timeout.InfiniteTimeSpan);
+        var socket = new ClientWebSocket();
+        var kept = false;
+        try
+        {
+            socket.Options.Proxy = null; // A hub is named by its address; a proxy from the environment would see the token.
+            socket.Options.KeepAliveInterval = TimeSpan.Zero; // Our own heartbeat is the liveness check, and version 1 needs it anyway.
+            socket.Options.CollectHttpResponseDetails = true;
+            var result = await IdentifyAsync(socket, statusWord, limited.Token);
+            kept = result.Connection is not null;
+            return result;
+        }
+        catch (WebSocketException fault)
+        {
+            return End(FromUpgrade(socket, fault));
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+            return End(new LinkEnd.Lost($"no answer within {config.Hub.ConnectTimeout}"));
+        }
+        catch (SidecarException fault)
+        {
+            return End(new LinkEnd.Refused($"{fault.Message}; {fault.Hint}"));
+        }
+        finally
+        {
+            if (!kept)
+            {
+                socket.Dispose();
+            }
+        }
+    }
+
+    private async Task<DialResult> IdentifyAsync(ClientWebSocket socket, string statusWord, CancellationToken token)
+    {
+        var secret = tokens.Read();
+        await socket.ConnectAsync(new Uri(config.Hub.Url), token);
+        var connection = new FrameSocket(socket, config.Hub.PongTimeout, time);
+        await connection.SendAsync(
+            Frame.Write(new SidecarMessage.Identify
+            {
+                AgentId = config.Agent.Id,
+                Token = secret.Reveal(),
+                Name = config.Agent.Name ?? config.Agent.Id,
+                Status = statusWord,
+                Capabilities = config.Agent.Capabilities,
+                ClientType = "fleet-sidecar",
+                ClientVersion = ProgramVersion.Text,
+                ProtocolVersion = config.Hub.ProtocolVersion,
+            }),
+            token);
+
+        // AgentCom broadcasts presence; what is not the answer is not for us yet.
+        while (await connection.ReceiveAsync(token) is { } frame)
+        {
+            if (frame.Refusal is null && Frame.TryRead(frame.Bytes.Span, out HubMessage? message, out _))
+            {
+                switch (message)
+                {
+                    case HubMessage.Identified identified:
+                        return new DialResult(connection, identified, null);
+                    case HubMessage.Error error when RefusedCodes.Contains(error.Code):
+                        connection.Dispose();
+                        return End(new LinkEnd.Refused(error.Hint is null ? error.Code : $"{error.Code}: {error.Hint}"));
+                    case HubMessage.RateLimited limited:
+                        connection.Dispose();
+                        return End(new LinkEnd.Lost("rate limited", TimeSpan.FromMilliseconds(limited.RetryAfterMs ?? 1000)));
+                    case HubMessage.Error error:
+                        connection.Dispose();
+                        return End(new LinkEnd.Lost($"the hub answered {error.Code}"));
+                }
+            }
+        }
+
+        var reason = connection.CloseReason;
+        connection.Dispose();
+        return End(new LinkEnd.Lost($"closed before identified: {reason}", RetryIn(reason)));
+    }
+
+    private LinkEnd FromUpgrade(ClientWebSocket socket, WebSocketException fault) => socket.HttpStatusCode switch
+    {
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new LinkEnd.Refused($"the hub answered {(int)socket.HttpStatusCode}"),
+        0 => new LinkEnd.Lost((fault.InnerException ?? fault).Message),
+        var status => new LinkEnd.Lost($"the hub answered {(int)status}", RetryAfter(socket.HttpResponseHeaders)),
+    };
+
+    /// <summary>Seconds or a date, as in RFC 9110 section 10.2.3.</summary>
+    private TimeSpan? RetryAfter(IReadOnlyDictionary<string, IEnumerable<string>>? headers)
+    {
+        var text = headers?.FirstOrDefault(header => header.Key.Equals("Retry-After", StringComparison.OrdinalIgnoreCase)).Value?.FirstOrDefault();
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds)
+            : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) && date > time.GetUtcNow() ? date - time.GetUtcNow()
+            : null;
+    }
+
+    /// <summary>AgentCom's cool-down: <c>1008 cooldown active: retry in 30s</c>.</summary>
+    public static TimeSpan? RetryIn(string closeReason)
+    {
+        var at = closeReason.IndexOf("retry in ", StringComparison.Ordinal);
+        var digits = at < 0 ? "" : new string([.. closeReason[(at + 9)..].TakeWhile(char.IsAsciiDigit).Take(6)]);
+        return digits.Length > 0 ? TimeSpan.FromSeconds(int.Parse(digits, CultureInfo.InvariantCulture)) : null;
+    }
+
+    private static DialResult End(LinkEnd end) => new(null, null, end);
+}

@@ -1,0 +1,86 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Systemd;
+using FleetSidecar.Outbox;
+using FleetSidecar.Ground.Sockets;
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar.Link;
+
+/// <summary>Keeps one connection to the hub, for ever: dial, identify, serve, wait, dial again. Nothing on the network ever ends the process.</summary>
+internal sealed partial class LinkLoop(
+    Dialer dialer, SidecarConfig config, RunLoop runs, OutboxQueue outbox, HeartbeatSource heartbeats, HubInbox inbox, Notifier notifier,
+    StoreHealth health, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<LinkLoop> log)
+    : DaemonLoop(verdict, lifetime, log)
+{
+    private volatile LinkView _view = new(LinkState.Down, "not dialled yet", 0, time.GetUtcNow(), 0);
+
+    public LinkView View => _view;
+
+    protected override async Task RunAsync(CancellationToken stopping)
+    {
+        var failures = 0;
+        while (true)
+        {
+            Show(LinkState.Dialing, $"dialling {config.Hub.Url}", 0, failures);
+            var result = await dialer.DialAsync(health.DamagedFile is null ? "idle" : "store_damaged", stopping);
+            var end = result.End;
+            if (result is { Connection: { } connection, Identified: { } identified })
+            {
+                var upSince = time.GetTimestamp();
+                end = await ServeAsync(connection, identified, stopping);
+                failures = time.GetElapsedTime(upSince) >= config.Hub.StableAfter ? 0 : failures;
+            }
+
+            stopping.ThrowIfCancellationRequested();
+            await WaitAsync(end!, failures++, stopping);
+        }
+    }
+
+    private async Task<LinkEnd> ServeAsync(FrameSocket connection, HubMessage.Identified identified, CancellationToken stopping)
+    {
+        using (connection)
+        {
+            var version = Math.Min(identified.ProtocolVersion ?? ProtocolVersions.V1, config.Hub.ProtocolVersion);
+            Show(LinkState.Up, $"identified as {config.Agent.Id}", version, 0);
+            LogLinkUp(config.Hub.Url, config.Agent.Id, version);
+            return await new Session(connection, version, config, runs, outbox, heartbeats, inbox, time).RunAsync(stopping);
+        }
+    }
+
+    private async Task WaitAsync(LinkEnd end, int failures, CancellationToken stopping)
+    {
+        switch (end)
+        {
+            case LinkEnd.Refused refused:
+                Show(LinkState.Refused, refused.Reason, 0, failures + 1);
+                LogLinkRefused(Printable.Cut(refused.Reason, 500), config.Hub.RefusedInterval);
+                await Task.Delay(config.Hub.RefusedInterval, time, stopping);
+                break;
+            case LinkEnd.Lost lost:
+                var delay = Redial.Delay(failures, Random.Shared.NextDouble(), lost.RetryAfter);
+                Show(LinkState.Down, lost.Reason, 0, failures + 1);
+                LogLinkDown(Printable.Cut(lost.Reason, 500), delay);
+                await Task.Delay(delay, time, stopping);
+                break;
+        }
+    }
+
+    private void Show(LinkState state, string detail, int version, int attempts)
+    {
+        _view = new LinkView(state, detail, version, time.GetUtcNow(), attempts);
+        notifier.Status($"hub {state}: {detail}");
+    }
+
+    [LoggerMessage(EventIds.LinkUp, LogLevel.Information, "link to {Url} is up as {Agent}, protocol version {Version}", EventName = "LinkUp")]
+    private partial void LogLinkUp(string url, string agent, int version);
+
+    [LoggerMessage(EventIds.LinkDown, LogLevel.Warning, "link is down: {Reason}; dialling again in {Delay}, agents keep working", EventName = "LinkDown")]
+    private partial void LogLinkDown(string reason, TimeSpan delay);
+
+    [LoggerMessage(EventIds.LinkRefused, LogLevel.Error, "the hub refuses this sidecar: {Reason}; reading the token file again and retrying every {Delay}", EventName = "LinkRefused")]
+    private partial void LogLinkRefused(string reason, TimeSpan delay);
+}

@@ -1,0 +1,58 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Runs;
+
+/// <summary>One assignment on this machine. Immutable; the loop owns the current one.</summary>
+internal sealed record Run
+{
+    public required string Id { get; init; }
+
+    public required string TaskId { get; init; }
+
+    public required long Generation { get; init; }
+
+    public required RunState State { get; init; }
+
+    /// <summary>Known to this run's agent alone; proves to us who speaks.</summary>
+    public required string Nonce { get; init; }
+
+    public required WakeProfile Profile { get; init; }
+
+    public required HubMessage.TaskAssign Assignment { get; init; }
+
+    public int WakeAttempt { get; init; }
+
+    /// <summary>The recorder that holds the agent, once it is known.</summary>
+    public ProcessIdentity? Process { get; init; }
+
+    public RunFacts Facts { get; init; } = new();
+
+    public required long CreatedAtUnixMs { get; init; }
+
+    public required long StateSinceUnixMs { get; init; }
+
+    /// <summary>True while a process of this run may exist. Nobody may be told that the run is over before this is false.</summary>
+    public bool ProcessMayLive => Facts.End is null && (Process is not null || LaunchIsOpen);
+
+    /// <summary>The intent to start a process is on disk and what came of it is not known yet.</summary>
+    private bool LaunchIsOpen => State == RunState.Waking && Facts.WakeProblem is null;
+
+    /// <summary>How it will end is decided; nothing new may be started for it.</summary>
+    public bool IsEnding => Facts.SupersededBy is not null || Facts.CancelReason is not null || Facts.Failure is not null;
+
+    /// <summary>Takes a slot: not decided yet, or decided with a process still going.</summary>
+    public bool TakesSlot => !State.IsFinal() || ProcessMayLive;
+
+    public string WakeLevel => Facts.Received || Facts.Report is not null ? WakeLevels.Received
+        : Process is not null || Facts.WakeReturned ? WakeLevels.Launched : WakeLevels.None;
+}
+
+/// <summary>How far a wake was proved, weakest first.</summary>
+internal static class WakeLevels
+{
+    public const string None = "none";
+    public const string Launched = "launched";
+    public const string Received = "received";
+}

@@ -1,0 +1,151 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Outbox;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Runs;
+
+/// <summary>A batch on its way to disk: changed runs, new messages, messages that may go. Reads through to the book.</summary>
+internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, IReadOnlyDictionary<string, OutboxMessage> outbox, long now)
+{
+    private readonly Dictionary<string, Run> _changed = [];
+    private readonly List<OutboxMessage> _added = [];
+    private readonly HashSet<string> _removed = [];
+
+    public long Now => now;
+
+    public IReadOnlyCollection<Run> Changed => _changed.Values;
+
+    public IReadOnlyCollection<OutboxMessage> Added => _added;
+
+    public IReadOnlyCollection<string> Removed => _removed;
+
+    /// <summary>Answers that are sent once and not stored: nothing was begun, so nothing can be lost.</summary>
+    public List<SidecarMessage.TaskRejected> Rejections { get; } = [];
+
+    public bool IsEmpty => _changed.Count == 0 && _added.Count == 0 && _removed.Count == 0;
+
+    public IEnumerable<Run> Runs => open.Values.Where(run => !_changed.ContainsKey(run.Id)).Concat(_changed.Values);
+
+    public Run? Find(string runId) => _changed.GetValueOrDefault(runId) ?? open.GetValueOrDefault(runId);
+
+    /// <summary>The run of a task that is not settled: the live one, else the newest.</summary>
+    public Run? OfTask(string taskId) => Runs
+        .Where(run => run.TaskId == taskId && run.State != RunState.Settled)
+        .OrderBy(run => run.State.IsFinal()).ThenByDescending(run => run.Generation)
+        .FirstOrDefault();
+
+    public OutboxMessage? Message(string messageId) => _removed.Contains(messageId)
+        ? null
+        : _added.Find(message => message.MessageId == messageId) ?? outbox.GetValueOrDefault(messageId);
+
+    public void Change(Run run) => _changed[run.Id] = run;
+
+    /// <summary>Moves a run as far as its facts carry it.</summary>
+    public void Advance(Run run)
+    {
+        run = Judged(run);
+        while (RunPolicy.Next(run) is { } signal)
+        {
+            var move = RunRules.Next(run.State, signal);
+            run = Judged(Enter(run, signal, move.Next));
+            Say(run, move.Rows);
+        }
+
+        if (run.State is RunState.Cancelled or RunState.Superseded)
+        {
+            Silence(run); // The hub decided this itself; what is still unsent would only be refused.
+        }
+
+        Change(run);
+        SettleIfHeard(run);
+    }
+
+    /// <summary>Adds messages of a run.</summary>
+    public void Say(Run run, RunRows rows)
+    {
+        foreach (var message in RunMessages.For(run, rows, now))
+        {
+            _added.RemoveAll(known => known.MessageId == message.MessageId);
+            _added.Add(message);
+        }
+    }
+
+    /// <summary>Removes a run's messages that the hub has not acknowledged.</summary>
+    public void Silence(Run run)
+    {
+        foreach (var message in Unheard(run.Id))
+        {
+            Remove(message);
+        }
+    }
+
+    /// <summary>Removes a message that the hub has, and every earlier one of the same run.</summary>
+    public void Acknowledge(string messageId)
+    {
+        if (Message(messageId) is not { } heard)
+        {
+            return; // Acknowledged twice, or said again under another generation.
+        }
+
+        foreach (var message in Unheard(heard.RunId))
+        {
+            Remove(message);
+            if (message.MessageId == messageId)
+            {
+                break;
+            }
+        }
+
+        if (Find(heard.RunId) is { } run)
+        {
+            SettleIfHeard(run);
+        }
+    }
+
+    private List<OutboxMessage> Unheard(string runId) =>
+        [.. outbox.Values.Concat(_added).Where(message => message.RunId == runId && !_removed.Contains(message.MessageId))];
+
+    private void Remove(OutboxMessage message)
+    {
+        if (_added.RemoveAll(added => added.MessageId == message.MessageId) == 0 || outbox.ContainsKey(message.MessageId))
+        {
+            _removed.Add(message.MessageId);
+        }
+    }
+
+    private void SettleIfHeard(Run run)
+    {
+        if (run.State.IsFinal() && run.State != RunState.Settled && !run.ProcessMayLive && Unheard(run.Id).Count == 0)
+        {
+            Change(run with { State = RunRules.Next(run.State, RunSignal.Acknowledged).Next, StateSinceUnixMs = now });
+        }
+    }
+
+    private Run Enter(Run run, RunSignal signal, RunState next)
+    {
+        run = run with { State = next, StateSinceUnixMs = signal == RunSignal.WakeAgain ? run.StateSinceUnixMs : now };
+        return signal switch
+        {
+            RunSignal.Wake or RunSignal.Prepared or RunSignal.WakeAgain => run with
+            {
+                WakeAttempt = run.WakeAttempt + 1,
+                Process = null,
+                Facts = run.Facts with
+                {
+                    WokenAtUnixMs = run.Facts.WokenAtUnixMs ?? now, WakeProblem = null, WakeAgainDue = false, End = null, WakeReturned = false,
+                },
+            },
+            RunSignal.Proved => run with { Facts = run.Facts with { WakeDurationMs = now - run.Facts.WokenAtUnixMs } },
+            _ => run,
+        };
+    }
+
+    private static Run Judged(Run run)
+    {
+        var ended = run.Profile.Mode == WakeMode.Run ? run.Facts.End is not null : run.Facts.Report is not null;
+        return ended && !run.IsEnding && run.State is (RunState.Confirming or RunState.Working)
+            && EndJudge.Judge(run.Profile, run.Facts.End, run.Facts.Report) is { } failure
+                ? run with { Facts = run.Facts with { Failure = failure } }
+                : run;
+    }
+}

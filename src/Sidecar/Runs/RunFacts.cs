@@ -1,0 +1,92 @@
+using System.Text.Json.Serialization;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Runs;
+
+/// <summary>Everything that was found out about a run, each fact once. Stored as JSON beside the run's columns.</summary>
+internal sealed record RunFacts
+{
+    public string? Workspace { get; init; }
+
+    public string? Branch { get; init; }
+
+    public string? BaseCommit { get; init; }
+
+    /// <summary>What the branch pointed to on the origin when the workspace was made; empty where it did not exist.</summary>
+    public string? RemoteAtStart { get; init; }
+
+    public long? WokenAtUnixMs { get; init; }
+
+    /// <summary>Signal mode: the wake command ended with 0.</summary>
+    public bool WakeReturned { get; init; }
+
+    /// <summary>Run mode: the process lived long enough to count as launched.</summary>
+    public bool StayedAlive { get; init; }
+
+    /// <summary>The agent echoed the nonce, or left its receipt.</summary>
+    public bool Received { get; init; }
+
+    /// <summary>How long it took from the wake command to the proof.</summary>
+    public long? WakeDurationMs { get; init; }
+
+    /// <summary>Why the last wake attempt did not work, while another is to come.</summary>
+    public Failure? WakeProblem { get; init; }
+
+    /// <summary>The pause after that attempt is over.</summary>
+    public bool WakeAgainDue { get; init; }
+
+    /// <summary>How the process ended; null while it may live or before it was started.</summary>
+    public ProcessEnd? End { get; init; }
+
+    public AgentReport? Report { get; init; }
+
+    public Failure? Failure { get; init; }
+
+    public string? CancelReason { get; init; }
+
+    public string? SupersededBy { get; init; }
+
+    public VerificationReport? Verification { get; init; }
+
+    public string? Commit { get; init; }
+
+    public int? CommitsAhead { get; init; }
+
+    /// <summary>The work is where it belongs: pushed and proved, or there was nothing to push.</summary>
+    public bool Delivered { get; init; }
+
+    /// <summary>What the hub said when it refused the final message.</summary>
+    public string? HubRefusal { get; init; }
+}
+
+/// <summary>How a process ended. No code: nothing recorded it.</summary>
+internal sealed record ProcessEnd(int? ExitCode, long AtUnixMs)
+{
+    /// <summary>The last lines of its output, redacted.</summary>
+    public string? LastOutput { get; init; }
+
+    /// <summary>The signal, where the shell's convention (128 + n) says that one ended the process.</summary>
+    [JsonIgnore]
+    public int? Signal => ExitCode is > 128 and <= 128 + 64 ? ExitCode - 128 : null;
+}
+
+/// <summary>What the agent said of its own work.</summary>
+internal sealed record AgentReport(string Status, string? Output, string? Reason)
+{
+    public const string Success = "success";
+    public const string Failed = "failed";
+    public const string HandOff = "handoff";
+}
+
+/// <summary>Why a run failed: one of <see cref="FailureClass"/> and a line for people.</summary>
+internal sealed record Failure(string Code, string Reason)
+{
+    /// <summary>The deadline that passed, where the code is <c>timeout</c>.</summary>
+    public string? Deadline { get; init; }
+
+    public bool Retryable { get; init; } = true;
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(RunFacts))]
+internal sealed partial class RunJson : JsonSerializerContext;

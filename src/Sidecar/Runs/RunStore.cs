@@ -1,0 +1,111 @@
+using System.Text.Json;
+using FleetSidecar.Agents;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Storage;
+using FleetSidecar.Outbox;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Runs;
+
+/// <summary>Runs and their outbox rows in SQLite. One call to <see cref="SaveAsync"/> is one commit.</summary>
+internal sealed class RunStore(Store store, WakeOptions wake)
+{
+    public const int ApplicationId = 0x464C5453; // "FLTS"
+
+    /// <summary>Puts runs, new messages and acknowledgements into one commit. Returns after it is on disk.</summary>
+    public Task SaveAsync(IReadOnlyCollection<Run> changed, IReadOnlyCollection<OutboxMessage> messages, IReadOnlyCollection<string> acknowledged) =>
+        store.CommitAsync(db =>
+        {
+            foreach (var run in changed)
+            {
+                Upsert(db, run);
+            }
+
+            foreach (var message in messages)
+            {
+                Insert(db, message);
+            }
+
+            foreach (var messageId in acknowledged)
+            {
+                db.Execute("DELETE FROM outbox WHERE message_id = ?1", messageId);
+            }
+
+            return true;
+        });
+
+    /// <summary>Everything that is not settled, oldest first.</summary>
+    public List<Run> LoadOpen() => store.Read(db => db.Query(
+        """
+        SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
+               created_at_unix_ms, state_since_unix_ms
+        FROM runs WHERE state <> 'settled' ORDER BY created_at_unix_ms
+        """, ReadRun));
+
+    /// <summary>The newest runs, settled ones too.</summary>
+    public List<Run> LoadRecent(int count) => store.Read(db => db.Query(
+        """
+        SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
+               created_at_unix_ms, state_since_unix_ms
+        FROM runs ORDER BY created_at_unix_ms DESC, rowid DESC LIMIT ?1
+        """, ReadRun, count));
+
+    /// <summary>The settled run of a task and generation, where there is one.</summary>
+    public Run? FindSettled(string taskId, long generation) => store.Read(db => db.Query(
+        """
+        SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
+               created_at_unix_ms, state_since_unix_ms
+        FROM runs WHERE task_id = ?1 AND generation >= ?2 AND state = 'settled' ORDER BY generation DESC LIMIT 1
+        """, ReadRun, taskId, generation).FirstOrDefault());
+
+    public List<OutboxMessage> LoadOutbox() => store.Read(db => db.Query(
+        "SELECT message_id, run_id, task_id, kind, payload, created_at_unix_ms FROM outbox ORDER BY position",
+        row => new OutboxMessage(row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Number(5))));
+
+    public Task AddIncidentAsync(Incident incident) => store.CommitAsync(db =>
+        db.Execute("INSERT INTO incidents (code, detail, at_unix_ms) VALUES (?1, ?2, ?3)", incident.Code, incident.Detail, incident.Timestamp));
+
+    /// <summary>The newest incidents, at most 20.</summary>
+    public List<Incident> LoadIncidents() => store.Read(db => db.Query(
+        "SELECT code, detail, at_unix_ms FROM incidents ORDER BY at_unix_ms DESC LIMIT 20",
+        row => new Incident { Code = row.Text(0), Detail = row.Text(1), Timestamp = row.Number(2) }));
+
+    private static void Upsert(Db db, Run run) => db.Execute(
+        """
+        INSERT INTO runs (run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
+                          created_at_unix_ms, state_since_unix_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        ON CONFLICT (run_id) DO UPDATE SET generation = ?3, state = ?4, wake_attempt = ?8, pid = ?9, start_ticks = ?10, boot_id = ?11,
+                          facts = ?12, state_since_unix_ms = ?14
+        """,
+        run.Id, run.TaskId, run.Generation, run.State.Word(), run.Nonce, run.Profile.Name,
+        JsonSerializer.Serialize(run.Assignment, WireJson.Wire.TaskAssign), run.WakeAttempt,
+        run.Process?.Pid, run.Process?.StartTicks, run.Process?.BootId,
+        JsonSerializer.Serialize(run.Facts, RunJson.Default.RunFacts), run.CreatedAtUnixMs, run.StateSinceUnixMs);
+
+    private static void Insert(Db db, OutboxMessage message) => db.Execute(
+        """
+        INSERT INTO outbox (message_id, run_id, task_id, kind, payload, created_at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (message_id) DO UPDATE SET payload = ?5
+        """,
+        message.MessageId, message.RunId, message.TaskId, message.Kind, message.Payload, message.CreatedAtUnixMs);
+
+    private Run ReadRun(Row row) => new()
+    {
+        Id = row.Text(0),
+        TaskId = row.Text(1),
+        Generation = row.Number(2),
+        State = RunStates.Parse(row.Text(3)),
+        Nonce = row.Text(4),
+        Profile = ProfileNamed(row.Text(5)),
+        Assignment = JsonSerializer.Deserialize(row.Text(6), WireJson.Wire.TaskAssign)!,
+        WakeAttempt = (int)row.Number(7),
+        Process = row.NumberOrNull(8) is { } pid ? new ProcessIdentity((int)pid, row.Number(9), row.Text(10)) : null,
+        Facts = JsonSerializer.Deserialize(row.Text(11), RunJson.Default.RunFacts)!,
+        CreatedAtUnixMs = row.Number(12),
+        StateSinceUnixMs = row.Number(13),
+    };
+
+    // A profile may have been renamed while its run goes on; the first one is then the best guess for how the agent behaves.
+    private WakeProfile ProfileNamed(string name) => wake.Profiles.FirstOrDefault(profile => profile.Name == name) ?? wake.Profiles[0];
+}
