@@ -31,6 +31,27 @@ public static class StoreFile
         return new OpenedStore(new Store(path, Connect(path, migrations)), movedTo);
     }
 
+    /// <summary>Opens a file that another process owns, for a command that adds a row: nothing is checked, made or moved.</summary>
+    public static Store OpenBeside(string path, int applicationId)
+    {
+        SqliteEngine.Use();
+        try
+        {
+            var connection = OpenConnection(path);
+            if (Scalar(connection, "PRAGMA application_id") != applicationId)
+            {
+                throw new ConfigurationException($"{path} belongs to another program", "name another directory");
+            }
+
+            Run(connection, "PRAGMA synchronous = FULL");
+            return new Store(path, connection);
+        }
+        catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
+        {
+            throw explained;
+        }
+    }
+
     // A log without its file is what is left when somebody removed the file: damage, not a fresh start.
     private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal");
 

@@ -1,0 +1,89 @@
+using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
+
+namespace FleetHub.Agents;
+
+/// <summary>Who is connected. One connection for each agent: the newest wins, and the older one is told.</summary>
+internal sealed class AgentRegistry(Store store, TimeProvider time)
+{
+    private readonly Lock _turn = new();
+    private readonly Dictionary<string, AgentConnection> _connected = [];
+
+    /// <summary>Wakes the scheduler.</summary>
+    public Action? Changed { get; set; }
+
+    public IReadOnlyList<AgentConnection> Connected
+    {
+        get
+        {
+            lock (_turn)
+            {
+                return [.. _connected.Values];
+            }
+        }
+    }
+
+    public AgentConnection? Find(string agentId)
+    {
+        lock (_turn)
+        {
+            return _connected.GetValueOrDefault(agentId);
+        }
+    }
+
+    /// <summary>Counts a new connection of an agent on disk; the count orders connections across restarts of the hub.</summary>
+    public Task<long> NextEpochAsync(SidecarMessage.Identify identify) => store.CommitAsync(db =>
+    {
+        db.Execute(
+            """
+            INSERT INTO agents (agent_id, name, capabilities, client, epoch, last_seen_unix_ms) VALUES (?1, ?2, ?3, ?4, 1, ?5)
+            ON CONFLICT (agent_id) DO UPDATE SET name = ?2, capabilities = ?3, client = ?4, epoch = epoch + 1, last_seen_unix_ms = ?5
+            """,
+            identify.AgentId, identify.Name ?? identify.AgentId, string.Join(',', identify.Capabilities ?? []), identify.ClientType, time.GetUtcNow().ToUnixTimeMilliseconds());
+        return db.Number("SELECT epoch FROM agents WHERE agent_id = ?1", identify.AgentId);
+    });
+
+    /// <summary>Puts a connection in place; returns the older one that has to go.</summary>
+    public AgentConnection? Join(AgentConnection connection)
+    {
+        AgentConnection? older;
+        lock (_turn)
+        {
+            older = _connected.GetValueOrDefault(connection.AgentId);
+            if (older is not null && older.Epoch > connection.Epoch)
+            {
+                return connection; // Overtaken while identifying.
+            }
+
+            _connected[connection.AgentId] = connection;
+        }
+
+        return older;
+    }
+
+    /// <summary>Takes a connection away, unless a newer one already stands in its place.</summary>
+    public bool Leave(AgentConnection connection)
+    {
+        lock (_turn)
+        {
+            return _connected.GetValueOrDefault(connection.AgentId) == connection && _connected.Remove(connection.AgentId);
+        }
+    }
+
+    public bool IsCurrent(AgentConnection connection) => Find(connection.AgentId) == connection;
+
+    /// <summary>How long until an agent that is left alone may be asked again.</summary>
+    public TimeSpan? NextRelease(TimeProvider clock)
+    {
+        var waits = Connected.Where(agent => agent.HeldUntil > clock.GetTimestamp()).Select(agent => clock.GetElapsedTime(clock.GetTimestamp(), agent.HeldUntil)).ToList();
+        return waits.Count == 0 ? null : waits.Min() + TimeSpan.FromMilliseconds(1);
+    }
+
+    /// <summary>Every agent that was ever here.</summary>
+    public List<KnownAgent> Known() => store.Read(db => db.Query(
+        "SELECT agent_id, name, capabilities, last_seen_unix_ms FROM agents ORDER BY agent_id LIMIT 10000",
+        row => new KnownAgent(row.Text(0), row.Text(1), row.Text(2).Split(',', StringSplitOptions.RemoveEmptyEntries), row.Number(3))));
+}
+
+/// <summary>An agent as the hub remembers it.</summary>
+internal sealed record KnownAgent(string AgentId, string Name, IReadOnlyList<string> Capabilities, long LastSeenUnixMs);

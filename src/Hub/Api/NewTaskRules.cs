@@ -1,0 +1,54 @@
+using FleetHub.Tasks;
+using FleetSidecar.Protocol;
+
+namespace FleetHub.Api;
+
+/// <summary>Checks what was submitted before anything is stored: what is accepted here can be sent to an agent whole.</summary>
+internal static class NewTaskRules
+{
+    /// <summary>The first thing that is wrong, naming the field, or null.</summary>
+    public static string? Complaint(NewTask task) =>
+        string.IsNullOrWhiteSpace(task.Description) ? "description is missing"
+        : task.Description.Length > WireLimits.MaxDescription ? $"description is longer than {WireLimits.MaxDescription} characters"
+        : task.Priority is { } priority && Priorities.Parse(priority) is null ? "priority must be urgent, high, normal or low"
+        : task.Repo?.Length > WireLimits.MaxRepo ? $"repo is longer than {WireLimits.MaxRepo} characters"
+        : task.Repo is { Length: 0 } ? "repo is empty; leave it out for a task without a repository"
+        : task.Branch?.Length > WireLimits.MaxName ? $"branch is longer than {WireLimits.MaxName} characters"
+        : task.MaxRetries is < 0 or > 100 ? "max_retries must be 0 to 100"
+        : task.AssignTo is { } agent && !TaskIds.IsValid(agent) ? "assign_to is not an agent id"
+        : Words("needed_capabilities", task.NeededCapabilities, WireLimits.MaxName)
+            ?? Words("success_criteria", task.SuccessCriteria, WireLimits.MaxItemText)
+            ?? Words("depends_on", task.DependsOn, WireLimits.MaxTaskId)
+            ?? (task.DependsOn?.FirstOrDefault(id => !TaskIds.IsValid(id)) is not null ? "depends_on holds something that is not a task id" : null)
+            ?? (task.FileHints?.Count > WireLimits.MaxListItems || task.FileHints?.Any(hint => hint is null || Long(hint.Path) || Long(hint.Reason)) == true ? "file_hints is too long or holds null" : null)
+            ?? (task.VerificationSteps?.Count > WireLimits.MaxListItems
+                || task.VerificationSteps?.Any(step => step is null || Long(step.Type) || Long(step.Target) || Long(step.Description)) == true ? "verification_steps is too long or holds null" : null);
+
+    public static TaskSpec Spec(NewTask task) => new()
+    {
+        Description = task.Description!,
+        Metadata = task.Metadata,
+        NeededCapabilities = task.NeededCapabilities,
+        Repo = task.Repo,
+        Branch = task.Branch,
+        MaxRetries = task.MaxRetries,
+        CompleteBy = task.CompleteBy,
+        FileHints = task.FileHints,
+        SuccessCriteria = task.SuccessCriteria,
+        VerificationSteps = task.VerificationSteps,
+        ComplexityTier = task.ComplexityTier,
+        SkipVerification = task.SkipVerification,
+        VerificationTimeoutMs = task.VerificationTimeoutMs,
+        MaxVerificationRetries = task.MaxVerificationRetries,
+        DependsOn = task.DependsOn,
+        AssignTo = task.AssignTo,
+    };
+
+    private static string? Words(string field, IReadOnlyList<string>? words, int longest) =>
+        words is null ? null
+        : words.Count > WireLimits.MaxListItems ? $"{field} has more than {WireLimits.MaxListItems} entries"
+        : words.Any(word => string.IsNullOrEmpty(word) || word.Length > longest) ? $"{field} holds an empty entry or one over {longest} characters"
+        : null;
+
+    private static bool Long(string? text) => text?.Length > WireLimits.MaxItemText;
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Storage;
+
+namespace FleetHub.Cli;
+
+/// <summary>The hub's file, for the server and for commands that run beside it.</summary>
+internal static partial class HubStore
+{
+    private const int ApplicationId = 0x464C4842; // "FLHB"
+
+    public static readonly Option<string> Data = new("--data") { Description = "Directory that holds the hub's state", DefaultValueFactory = _ => "/var/lib/fleet-hub", HelpName = "DIR" };
+
+    public static OpenedStore Open(string data) => StoreFile.Open(FilePath(data), ApplicationId, Migrations.From(typeof(HubStore).Assembly), TimeProvider.System);
+
+    /// <summary>For a command: beside a running hub the file is used as it is; without one it may be made.</summary>
+    public static Store OpenForCommand(string data)
+    {
+        if (File.Exists(FilePath(data)) && IsServed(data))
+        {
+            return StoreFile.OpenBeside(FilePath(data), ApplicationId);
+        }
+
+        using var directory = DirectoryLock.Take(data);
+        var opened = Open(data);
+        return opened.DamagedFile is null ? opened.Store : throw new SidecarException($"the store was damaged and moved to {opened.DamagedFile}", "recover it from a backup, or call again to begin anew");
+    }
+
+    private static string FilePath(string data) => Path.Combine(data, "hub.db");
+
+    private static bool IsServed(string data)
+    {
+        try
+        {
+            DirectoryLock.Take(data).Dispose();
+            return false;
+        }
+        catch (ConfigurationException)
+        {
+            return true;
+        }
+    }
+
+    [LoggerMessage(HubEvents.StoreDamaged, LogLevel.Error, "the store was damaged and is now at {File}; begun anew, tasks in it must be recovered by hand", EventName = "StoreDamaged")]
+    public static partial void ReportDamage(ILogger log, string file);
+}

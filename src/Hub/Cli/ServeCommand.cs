@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Globalization;
+using FleetHub.Agents;
+using FleetHub.Api;
+using FleetHub.Sockets;
+using FleetHub.Tasks;
+using FleetHub.Tokens;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Systemd;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace FleetHub.Cli;
+
+/// <summary><c>fleet-hub serve</c>: open the store, listen, print one line, run until asked to stop.</summary>
+internal static class ServeCommand
+{
+    private const long LargestBody = 2 * 1024 * 1024;
+
+    private static readonly Option<string> Listen = new("--listen") { Description = "Address to listen on", DefaultValueFactory = _ => "http://127.0.0.1:7070", HelpName = "URL" };
+    private static readonly Option<string> AcceptDeadline = Duration("--accept-deadline", "How long an agent may take to accept a task", new HubOptions().AcceptDeadline);
+    private static readonly Option<string> Lease = Duration("--lease", "How long a task stays with an agent that is not heard of", new HubOptions().Lease);
+    private static readonly Option<string> IdleLimit = Duration("--idle-limit", "How long a connection may be silent", new HubOptions().IdleLimit);
+    private static readonly Option<string[]> RetryDelays = new("--retry-delay") { Description = "Pause before a retry; give it once for each retry, the last one counts for the rest (default 0, 30 s, 2 min)", HelpName = "hh:mm:ss" };
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Run the hub. Prints one line when it accepts connections; SIGTERM ends it with exit code 0.\n\n"
+            + "Example:\n  fleet-hub serve --data /var/lib/fleet-hub --listen http://127.0.0.1:7070") { HubStore.Data, Listen, AcceptDeadline, Lease, IdleLimit, RetryDelays };
+        command.SetAction((arguments, token) => RunAsync(arguments.GetValue(HubStore.Data)!, arguments.GetValue(Listen)!, Options(arguments), token));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string data, string listen, HubOptions options, CancellationToken token)
+    {
+        if (!Uri.TryCreate(listen, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttp || address.PathAndQuery != "/")
+        {
+            throw new UsageException($"'{listen}' is not an http address", "for example --listen http://127.0.0.1:7070; put a TLS proxy in front for other machines");
+        }
+
+        using var directory = DirectoryLock.Take(data);
+        var opened = HubStore.Open(data);
+        using var store = opened.Store;
+        await using var app = Build(data, listen, options, opened);
+        try
+        {
+            await app.StartAsync(token);
+        }
+        catch (IOException fault)
+        {
+            throw new ConfigurationException($"cannot listen on {listen}: {fault.Message}", "choose another port with --listen, or stop what uses this one", fault);
+        }
+
+        var bound = app.Urls.First();
+        await File.WriteAllTextAsync(Path.Combine(data, "address"), bound, token);
+        Terminal.Write($"fleet-hub {HubVersion.Text} accepts on {bound}\n");
+        Notifier.FromEnvironment().Ready(bound);
+        await app.WaitForShutdownAsync(CancellationToken.None);
+        return app.Services.GetRequiredService<Verdict>().ExitCode;
+    }
+
+    private static WebApplication Build(string data, string listen, HubOptions options, FleetSidecar.Ground.Storage.OpenedStore opened)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.UseKestrelCore().UseUrls(listen);
+        builder.WebHost.ConfigureKestrel(Limit);
+        builder.Services.AddRoutingCore();
+        builder.Logging.AddFleetLogs(new Redactor(), Path.Combine(data, "logs", "hub.log"), LogLevel.Information);
+        var services = builder.Services;
+        services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = TimeSpan.FromSeconds(8);
+            host.ServicesStopConcurrently = true;
+        });
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, HubJson.Compact));
+        services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(opened.Store).AddSingleton(new HubHealth(opened.DamagedFile));
+        services.AddSingleton<Verdict>().AddSingleton<TokenStore>().AddSingleton<AgentRegistry>().AddSingleton<TaskQueue>();
+        services.AddSingleton<MessageHandler>().AddSingleton<SidecarEndpoint>().AddSingleton<FleetView>();
+        services.AddHostedService<Scheduler>().AddHostedService<IdleLoop>();
+        var app = builder.Build();
+        if (opened.DamagedFile is { } damaged)
+        {
+            HubStore.ReportDamage(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetHub.Store"), damaged);
+        }
+
+        app.UseWebSockets();
+        TaskEndpoints.Map(app);
+        FleetEndpoints.Map(app);
+        return app;
+    }
+
+    private static void Limit(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = LargestBody;
+        kestrel.Limits.MaxConcurrentUpgradedConnections = 20_000;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+    }
+
+    private static HubOptions Options(ParseResult arguments) => new()
+    {
+        AcceptDeadline = Read(arguments, AcceptDeadline),
+        Lease = Read(arguments, Lease),
+        IdleLimit = Read(arguments, IdleLimit),
+        RetryDelays = arguments.GetValue(RetryDelays) is { Length: > 0 } given ? [.. given.Select(text => Parse("--retry-delay", text, TimeSpan.Zero))] : new HubOptions().RetryDelays,
+    };
+
+    private static TimeSpan Read(ParseResult arguments, Option<string> option) => Parse(option.Name, arguments.GetValue(option)!, TimeSpan.FromMilliseconds(100));
+
+    private static TimeSpan Parse(string name, string text, TimeSpan least) =>
+        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= least && value <= TimeSpan.FromDays(7)
+            ? value : throw new UsageException($"{name} '{text}' is not a duration from {least} to 7 days", "write it as hh:mm:ss, for example 00:01:00");
+
+    private static Option<string> Duration(string name, string description, TimeSpan value) =>
+        new(name) { Description = description, DefaultValueFactory = _ => value.ToString("c", CultureInfo.InvariantCulture), HelpName = "hh:mm:ss" };
+}

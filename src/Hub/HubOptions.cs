@@ -1,0 +1,26 @@
+namespace FleetHub;
+
+/// <summary>How patient the hub is. Set with options of <c>fleet-hub serve</c>.</summary>
+internal sealed record HubOptions
+{
+    /// <summary>How long an agent may take to accept an assignment; default 1 min. After that it counts as a failed attempt.</summary>
+    public TimeSpan AcceptDeadline { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a task stays with an agent that is not heard of; default 2 min. Renewed by every sign of the run.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Pauses before the first, second and every further retry; default none, 30 s, 2 min.</summary>
+    public IReadOnlyList<TimeSpan> RetryDelays { get; init; } = [TimeSpan.Zero, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2)];
+
+    /// <summary>How often a task is tried again where it does not say; default 3.</summary>
+    public int MaxRetries { get; init; } = 3;
+
+    /// <summary>How long a connection may be silent; default 90 s, three heartbeats.</summary>
+    public TimeSpan IdleLimit { get; init; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>How long a new connection may take to identify; default 10 s.</summary>
+    public TimeSpan IdentifyLimit { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long an agent that turned work down is left alone; default 5 s.</summary>
+    public TimeSpan RejectionPause { get; init; } = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,11 @@
+using System.CommandLine;
+using FleetHub.Cli;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.CommandLine;
+
+var root = new RootCommand("The other end of fleet-sidecar: a durable queue of tasks, assigned to agents that can do them.\n\n"
+    + "Examples:\n  fleet-hub serve --data ./hub\n  fleet-hub token create iris --data ./hub\n  fleet-hub task add --data ./hub --description \"add a README\"")
+{
+    ServeCommand.Create(), TokenCommand.Create(), TaskCommand.Create(),
+};
+return await CommandRunner.RunAsync("fleet-hub", root, args, fault => fault is HubUnavailableException ? ExitCodes.Unavailable : null);

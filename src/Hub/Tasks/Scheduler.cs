@@ -1,0 +1,81 @@
+using System.Threading.Channels;
+using FleetHub.Agents;
+using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Storage;
+
+namespace FleetHub.Tasks;
+
+/// <summary>Assigns what can be assigned whenever something changed or a deadline passed. One loop, so no task is given away twice.</summary>
+internal sealed partial class Scheduler : DaemonLoop
+{
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(30), StoreRetry = TimeSpan.FromSeconds(1);
+
+    // One waiting wake-up is enough: the next pass sees everything.
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly TaskQueue _queue;
+    private readonly AgentRegistry _agents;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+
+    public Scheduler(TaskQueue queue, AgentRegistry agents, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<Scheduler> log)
+        : base(verdict, lifetime, log)
+    {
+        (_queue, _agents, _time, _log) = (queue, agents, time, log);
+        queue.Changed = Wake;
+        agents.Changed = Wake;
+    }
+
+    public void Wake() => _wake.Writer.TryWrite(true);
+
+    protected override async Task RunAsync(CancellationToken stopping)
+    {
+        while (true)
+        {
+            var sleep = LongestSleep;
+            try
+            {
+                foreach (var (agentId, assign) in await _queue.AssignAsync(_agents.Connected))
+                {
+                    LogAssigned(assign.TaskId, assign.Generation ?? 0, agentId);
+                    _agents.Find(agentId)?.Send(assign); // A connection that is gone meanwhile gets it when it comes back.
+                }
+
+                sleep = UntilNextDeadline();
+            }
+            catch (StoreUnavailableException fault)
+            {
+                LogStoreUnavailable(fault.Message, fault.Hint, StoreRetry);
+                sleep = StoreRetry;
+            }
+
+            await WaitAsync(sleep, stopping);
+        }
+    }
+
+    private async Task WaitAsync(TimeSpan sleep, CancellationToken stopping)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var alarm = _time.CreateTimer(_ => limited.Cancel(), null, sleep, Timeout.InfiniteTimeSpan);
+        try
+        {
+            await _wake.Reader.ReadAsync(limited.Token);
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+        }
+    }
+
+    private TimeSpan UntilNextDeadline()
+    {
+        var held = _agents.NextRelease(_time);
+        var due = _queue.NextDeadline() is { } at ? TimeSpan.FromMilliseconds(Math.Max(1, at - _time.GetUtcNow().ToUnixTimeMilliseconds())) : LongestSleep;
+        due = due < LongestSleep ? due : LongestSleep;
+        return held is { } release && release < due ? release : due;
+    }
+
+    [LoggerMessage(HubEvents.Assigned, LogLevel.Information, "{Task} generation {Generation} assigned to {Agent}", EventName = "Assigned")]
+    private partial void LogAssigned(string task, long generation, string agent);
+
+    [LoggerMessage(HubEvents.StoreUnavailable, LogLevel.Error, "{Message}; {Hint}; trying again in {Delay}", EventName = "StoreUnavailable")]
+    private partial void LogStoreUnavailable(string message, string hint, TimeSpan delay);
+}

@@ -1,0 +1,169 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using FleetHub.Agents;
+using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
+
+namespace FleetHub.Tasks;
+
+/// <summary>The durable queue: every change is read, decided and written in one commit, and only then told to anyone.</summary>
+/// <remarks>SQLite is the only copy of a task. Commits run one after the other, so two messages about one task cannot both win.</remarks>
+internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider time)
+{
+    /// <summary>Wakes the scheduler; called after every change that could free or add work.</summary>
+    public Action? Changed { get; set; }
+
+    private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public async Task<TaskRecord> AddAsync(TaskSpec spec, int priority, string by)
+    {
+        var now = Now;
+        var task = new TaskRecord
+        {
+            Id = $"task-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}", Status = TaskStatus.Queued, Priority = priority, Spec = spec,
+            SubmittedBy = by, CreatedAt = now, UpdatedAt = now,
+        };
+        await store.CommitAsync(db =>
+        {
+            TaskStore.Save(db, new TaskChange(task, "queued", $"submitted by {by}"));
+            return true;
+        });
+        Changed?.Invoke();
+        return task;
+    }
+
+    /// <summary>Gives due work to agents that can take it; what is returned must be sent to them.</summary>
+    public Task<List<(string AgentId, HubMessage.TaskAssign Assign)>> AssignAsync(IReadOnlyList<AgentConnection> agents) => store.CommitAsync(db =>
+    {
+        var now = Now;
+        foreach (var task in TaskStore.Held(db).Concat(TaskStore.Waiting(db)))
+        {
+            if (TaskRules.Overdue(task, now, options) is { } change)
+            {
+                TaskStore.Save(db, change);
+            }
+        }
+
+        var candidates = agents.Select(agent => agent.AsCandidate(TaskStore.HeldBy(db, agent.AgentId).Count, time)).Where(agent => agent.FreeSlots > 0).ToList();
+        var assigned = new List<(string, HubMessage.TaskAssign)>();
+        if (candidates.Count == 0)
+        {
+            return assigned;
+        }
+
+        var due = TaskStore.Due(db, now).Where(task => TaskStore.AllCompleted(db, task.Spec.DependsOn ?? []));
+        foreach (var (task, agentId) in Matching.Pair(due, candidates))
+        {
+            var change = TaskRules.Assign(task, agentId, now, options);
+            TaskStore.Save(db, change);
+            assigned.Add((agentId, Assignments.For(change.Task)));
+        }
+
+        return assigned;
+    });
+
+    /// <summary>What an agent holds without having accepted it: sent again after a reconnect.</summary>
+    public List<HubMessage.TaskAssign> Unaccepted(string agentId) => store.Read(db =>
+        TaskStore.HeldBy(db, agentId).Where(task => task.Status == TaskStatus.Assigned).Select(Assignments.For).ToList());
+
+    /// <summary>When the next deadline passes, so that the scheduler can sleep until then.</summary>
+    public long? NextDeadline() => store.Read(db => db.Query(
+        """
+        SELECT MIN(at) FROM (SELECT MIN(accept_by_unix_ms) AS at FROM tasks WHERE status = 'assigned' UNION ALL
+          SELECT MIN(lease_until_unix_ms) FROM tasks WHERE status IN ('assigned', 'working') UNION ALL
+          SELECT MIN(not_before_unix_ms) FROM tasks WHERE status = 'retry_wait' OR (status = 'queued' AND not_before_unix_ms > ?1))
+        """, row => row.NumberOrNull(0), Now).FirstOrDefault());
+
+    /// <summary>Takes a message of an agent about a task once. The answer is for <c>task_ack</c>; a refusal is for <c>error</c>.</summary>
+    public async Task<Answer> TakeAsync(string agentId, string taskId, long? generation, string? messageId, Func<TaskRecord, long, (TaskChange? Change, string Status)> decide)
+    {
+        var answer = await store.CommitAsync(db =>
+        {
+            var task = TaskStore.Find(db, taskId);
+            var counted = generation ?? task?.Generation ?? 0;
+            if (messageId is not null && TaskStore.AnswerTo(db, taskId, counted, messageId) is { } known)
+            {
+                return new Answer(known, null, Repeated: true);
+            }
+
+            if (TaskRules.Refuse(task, agentId, generation) is { } refusal)
+            {
+                return new Answer(null, refusal, Repeated: false);
+            }
+
+            var (change, status) = decide(task!, Now);
+            if (change is not null)
+            {
+                TaskStore.Save(db, change);
+            }
+
+            if (messageId is not null)
+            {
+                TaskStore.Take(db, taskId, counted, messageId, status, Now);
+            }
+
+            return new Answer(status, null, Repeated: false);
+        });
+        Changed?.Invoke();
+        return answer;
+    }
+
+    /// <summary>Renews the lease of what an agent says it is working on, silently.</summary>
+    public Task RenewAsync(string agentId, IReadOnlyCollection<(string TaskId, long Generation)> runs) => runs.Count == 0 ? Task.CompletedTask : store.CommitAsync(db =>
+    {
+        foreach (var task in TaskStore.HeldBy(db, agentId).Where(task => runs.Contains((task.Id, task.Generation))))
+        {
+            TaskStore.Save(db, TaskRules.Renew(task, Now, options));
+        }
+
+        return true;
+    });
+
+    /// <summary>Changes a task by hand; null where the rule does not allow it in the task's status.</summary>
+    public async Task<(bool Found, TaskChange? Change, TaskRecord? Before)> ChangeAsync(string taskId, Func<TaskRecord, long, TaskChange?> decide)
+    {
+        var outcome = await store.CommitAsync(db =>
+        {
+            var task = TaskStore.Find(db, taskId);
+            var change = task is null ? null : decide(task, Now);
+            if (change is not null)
+            {
+                TaskStore.Save(db, change);
+            }
+
+            return (task is not null, change, task);
+        });
+        Changed?.Invoke();
+        return outcome;
+    }
+
+    public List<TaskRecord> HeldBy(string agentId) => store.Read(db => TaskStore.HeldBy(db, agentId));
+
+    public (TaskRecord Task, List<HistoryEntry> History)? Show(string id) => store.Read(db =>
+        TaskStore.Find(db, id) is { } task ? (task, TaskStore.History(db, id)) : ((TaskRecord, List<HistoryEntry>)?)null);
+
+    public List<TaskRecord> List(string? status = null, int? priority = null, string? assignedTo = null, int limit = 1000) =>
+        store.Read(db => TaskStore.List(db, status, priority, assignedTo, limit));
+
+    public Dictionary<string, long> Counts() => store.Read(TaskStore.CountByStatus);
+
+    /// <summary>The decision about a finished task, in the form that <see cref="TakeAsync"/> wants.</summary>
+    public (TaskChange? Change, string Status) Complete(TaskRecord task, SidecarMessage.TaskComplete message, long now)
+    {
+        var change = TaskRules.Complete(task, message,
+            message.Result is null ? null : JsonSerializer.Serialize(message.Result, WireJson.Wire.TaskResult),
+            message.VerificationReport is null ? null : JsonSerializer.Serialize(message.VerificationReport, WireJson.Wire.VerificationReport), now, options);
+        return (change, change.Task.Status == TaskStatus.Completed ? "complete" : Word(change));
+    }
+
+    public (TaskChange? Change, string Status) Fail(TaskRecord task, string error, long now)
+    {
+        var change = TaskRules.Failed(task, error, now, options);
+        return (change, Word(change));
+    }
+
+    private static string Word(TaskChange change) => change.Task.Status == TaskStatus.DeadLetter ? "dead_letter" : "retried";
+}
+
+/// <summary>What an agent's message came to.</summary>
+internal sealed record Answer(string? Status, string? Refusal, bool Repeated);
