@@ -8,6 +8,7 @@ internal static class EventIds
     public const int StoreDamaged = 102;
     public const int StoreUnavailable = 103;
     public const int StoreRecovered = 104;
+    public const int OrphanStopped = 105;
 
     public const int LinkUp = 200;
     public const int LinkDown = 201;

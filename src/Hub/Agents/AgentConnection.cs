@@ -11,6 +11,9 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
 {
     // An agent that does not read is cut off rather than waited for; what it missed comes again when it is back.
     private const int MostWaiting = 256;
+    private static readonly TimeSpan Goodbye = TimeSpan.FromSeconds(5);
+
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<HubMessage> _out = Channel.CreateBounded<HubMessage>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
     private readonly Dictionary<string, int> _missed = [];
     private long _heldUntil;
@@ -80,22 +83,29 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
         }
     }
 
-    /// <summary>Tells the peer why and ends the connection.</summary>
-    public async Task EndAsync(HubMessage.Error why, CancellationToken token)
+    /// <summary>Tells the peer why, says goodbye, and cuts the connection where the peer does not answer in time.</summary>
+    public async Task EndAsync(HubMessage.Error why, TimeProvider time)
     {
         try
         {
-            await socket.SendAsync(Frame.Write(why), token);
+            await socket.SendAsync(Frame.Write(why), CancellationToken.None);
+            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, why.Code, CancellationToken.None);
+
+            // Cut at once, the words would be lost with it; the reader of this connection ends when the peer has answered.
+            await _ended.Task.WaitAsync(Goodbye, time);
         }
-        catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception gone) when (gone is WebSocketException or TimeoutException or ObjectDisposedException)
         {
         }
 
-        await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, why.Code, token);
         socket.Abort();
     }
 
     public void Abort() => socket.Abort();
 
-    public void Dispose() => _out.Writer.TryComplete();
+    public void Dispose()
+    {
+        _out.Writer.TryComplete();
+        _ended.TrySetResult();
+    }
 }

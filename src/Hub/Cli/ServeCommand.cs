@@ -45,6 +45,7 @@ internal static class ServeCommand
         var opened = HubStore.Open(data);
         using var store = opened.Store;
         await using var app = Build(data, listen, options, opened);
+        await app.Services.GetRequiredService<TaskQueue>().ForgiveDowntimeAsync();
         try
         {
             await app.StartAsync(token);

@@ -83,9 +83,10 @@ internal sealed partial class SidecarEndpoint(
         if (agents.Join(connection) is { } older)
         {
             LogSuperseded(connection.AgentId, older.Epoch);
-            await older.EndAsync(new HubMessage.Error { Code = "superseded", Hint = "another sidecar has connected with this identity; give each machine an agent id of its own" }, ending.Token);
+            var goodbye = older.EndAsync(new HubMessage.Error { Code = "superseded", Hint = "another sidecar has connected with this identity; give each machine an agent id of its own" }, time);
             if (older == connection)
             {
+                await goodbye;
                 return;
             }
         }

@@ -15,6 +15,20 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
+    /// <summary>Part of the start: time in which the hub was down does not count against anyone (L7).</summary>
+    public Task ForgiveDowntimeAsync() => store.CommitAsync(db =>
+    {
+        foreach (var task in TaskStore.Held(db))
+        {
+            TaskStore.Save(db, TaskRules.Renew(task, Now, options) with
+            {
+                AcceptBy = task.AcceptBy is null ? null : Now + (long)options.AcceptDeadline.TotalMilliseconds, UpdatedAt = task.UpdatedAt,
+            });
+        }
+
+        return true;
+    });
+
     public async Task<TaskRecord> AddAsync(TaskSpec spec, int priority, string by)
     {
         var now = Now;

@@ -11,9 +11,14 @@ internal static class ProcessScan
     public static ProcessIdentity? ByNonce(string nonce) => AllByNonce(nonce).FirstOrDefault();
 
     /// <summary>Every live process that carries the nonce, oldest first.</summary>
-    public static List<ProcessIdentity> AllByNonce(string nonce)
+    public static List<ProcessIdentity> AllByNonce(string nonce) => Carrying($"FLEET_NONCE={nonce}\0");
+
+    /// <summary>Every live process of any run below a directory: agents whose runs nobody remembers.</summary>
+    public static List<ProcessIdentity> AllBelow(string runsDirectory) => Carrying($"FLEET_RUN_DIR={runsDirectory}/run-");
+
+    private static List<ProcessIdentity> Carrying(string variable)
     {
-        var wanted = Encoding.ASCII.GetBytes($"FLEET_NONCE={nonce}\0");
+        var wanted = Encoding.UTF8.GetBytes(variable);
         return [.. Directory.EnumerateDirectories("/proc")
             .Select(Path.GetFileName)
             .Where(name => char.IsAsciiDigit(name![0]) && Carries(name, wanted))

@@ -1,0 +1,268 @@
+using System.Globalization;
+using System.Net.WebSockets;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>Failures that happened in the field, one test each, on the built programs. The numbers are those of docs/failures.md.</summary>
+public sealed class FieldFailureTests : IDisposable
+{
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact(Timeout = 120_000)]
+    public async Task L1_a_short_network_drop_in_mid_task_runs_it_once_and_completes_it()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        using var hub = await TestHub.StartAsync(_directory);
+        using var proxy = new TcpProxy(hub.Port);
+        using var sidecar = await TestSidecar.Create(_directory, proxy.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory)).StartAsync();
+        var task = await hub.AddAsync("Survive", origin.Path);
+        await Scripts.StartedAsync(_directory);
+
+        proxy.Cut();
+        await sidecar.Program.WaitForLineAsync("LinkDown]");
+        proxy.Heal();
+        await sidecar.Program.WaitForLinesAsync("LinkUp]", 2);
+        Scripts.Go(_directory);
+
+        await hub.WaitForAsync(task, "completed");
+        Assert.Single(Scripts.Executions(_directory));
+        Assert.Equal(1, (await hub.TaskAsync(task)).GetProperty("generation").GetInt32());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L2_a_result_made_while_the_hub_is_down_is_delivered_when_it_is_back()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        using var hub = await TestHub.StartAsync(_directory);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory)).StartAsync();
+        var task = await hub.AddAsync("Finish while nobody listens", origin.Path);
+        await hub.WaitForAsync(task, "working");
+
+        hub.Kill();
+        Scripts.Go(_directory);
+        await sidecar.WaitForRunAsync("completed");
+        sidecar.Program.Kill(); // And the result is on disk, not in somebody's memory.
+        await hub.StartAsync();
+        await sidecar.StartAsync();
+
+        await hub.WaitForAsync(task, "completed");
+        Assert.Single(Scripts.Executions(_directory));
+        Assert.Equal(await origin.HeadAsync($"iris/{task}"), (await hub.TaskAsync(task)).GetProperty("result").GetProperty("commit").GetString());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L3_an_agent_that_ends_while_its_sidecar_is_dead_is_still_believed()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        var agent = Scripts.Agent(_directory, "fleet-sidecar task start\n" + Scripts.WaitForGo + "\nprintf '{\"status\":\"success\",\"output\":\"alone\"}' > \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent).StartAsync();
+        var task = await hub.AddAsync("Go on alone");
+        await sidecar.WaitForRunAsync("working");
+        var pid = Scripts.Executions(_directory)[0].Split(' ')[0];
+
+        sidecar.Program.Kill();
+        Assert.True(Directory.Exists($"/proc/{pid}"));
+        Scripts.Go(_directory);
+        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the agent to end");
+        await sidecar.StartAsync();
+
+        var done = await hub.WaitForAsync(task, "completed");
+        Assert.Equal("alone", done.GetProperty("result").GetProperty("output").GetString());
+        Assert.Equal(0, done.GetProperty("result").GetProperty("exit_code").GetInt32());
+        Assert.Single(Scripts.Executions(_directory));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L5_task_text_is_never_run_whatever_stands_in_it()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var trap = _directory["touched"];
+        var evil = $"$(touch {trap}) `touch {trap}`; touch {trap} | touch {trap} && touch {trap} \n touch {trap}\n' \" \\ \u0001 \u2028 %s {{taskFile}} ${{PATH}} --help -rf";
+        using var hub = await TestHub.StartAsync(_directory);
+        var agent = Scripts.Agent(_directory, "printf '%s\\n' \"$#\" \"$@\" > \"$FLEET_TEST_DIR/argv\"\nenv -0 > \"$FLEET_TEST_DIR/environment\"\necho x > x; git add --all; git commit --quiet -m x\nfleet-sidecar task complete");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, $$"""
+            { "wake": { "profiles": [ { "name": "main", "command": ["{{agent}}", "--task", "{taskFile}", "{taskId}", "{nonce}"] } ] } }
+            """).StartAsync();
+        var quoted = TestHub.Quote(evil);
+        var withNul = TestHub.Quote(evil + "\0tail");
+
+        var task = await hub.AddJsonAsync($$"""
+            {"description":{{withNul}},"repo":"{{origin.Path}}","metadata":{ {{quoted}}: {{withNul}} },"file_hints":[{"path":{{quoted}},"reason":{{withNul}}}],
+             "success_criteria":[{{withNul}}],"verification_steps":[{"type":{{quoted}},"target":{{withNul}},"description":{{quoted}}}],"complexity_tier":{{withNul}},"max_retries":0}
+            """);
+        await hub.WaitForAsync(task, "completed");
+        var badRepo = await hub.AddJsonAsync($$"""{"description":"x","repo":{{quoted}},"max_retries":0}""");
+        var extRepo = await hub.AddJsonAsync($$"""{"description":"x","repo":"ext::sh -c touch% {{trap}}","max_retries":0}""");
+        var optionRepo = await hub.AddJsonAsync($$"""{"description":"x","repo":"--upload-pack=touch${IFS}{{trap}}","max_retries":0}""");
+        var badBranch = await hub.AddJsonAsync($$"""{"description":"x","repo":"{{origin.Path}}","branch":"--upload-pack=touch {{trap}}","max_retries":0}""");
+
+        foreach (var bad in new[] { badRepo, extRepo, optionRepo, badBranch })
+        {
+            Assert.Contains("workspace", (await hub.WaitForAsync(bad, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+        }
+
+        Assert.False(File.Exists(trap));
+        Assert.Single(Scripts.Executions(_directory));
+        var argv = await File.ReadAllLinesAsync(_directory["argv"]);
+        Assert.Equal(["4", "--task"], argv[..2]);
+        Assert.Equal(task, argv[3]);
+        Assert.DoesNotContain("touch", await File.ReadAllTextAsync(_directory["environment"]), StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(0)]
+    [InlineData(100)]
+    [InlineData(5000)]
+    public async Task L6_a_truncated_store_is_moved_aside_and_reported_and_its_task_comes_again(int length)
+    {
+        using var hub = await TestHub.StartAsync(_directory, "--retry-delay", "00:00:00");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory)).StartAsync();
+        var task = await hub.AddAsync("Do not forget me", maxRetries: 3);
+        await hub.WaitForAsync(task, "working");
+        await sidecar.WaitForRunAsync("working");
+        var agent = int.Parse(Scripts.Executions(_directory)[0].Split(' ')[0], CultureInfo.InvariantCulture);
+
+        sidecar.Program.Kill();
+        foreach (var tail in new[] { "-wal", "-shm" })
+        {
+            File.Delete(Path.Combine(sidecar.State, "state.db" + tail));
+        }
+
+        await using (var file = new FileStream(Path.Combine(sidecar.State, "state.db"), FileMode.Open))
+        {
+            file.SetLength(length);
+        }
+
+        await sidecar.StartAsync();
+
+        await sidecar.Program.WaitForLineAsync("StoreDamaged]");
+        var aside = Assert.Single(Directory.GetFiles(sidecar.State, "state.db.damaged-*"));
+        Assert.Equal(length, new FileInfo(aside).Length);
+        var status = await sidecar.StatusAsync();
+        Assert.Contains(aside, status.GetProperty("store").GetProperty("damaged_file").GetString(), StringComparison.Ordinal);
+        await Wait.ForAsync(async () => (await hub.GetAsync("/api/alerts")).ToString().Contains("store_damaged", StringComparison.Ordinal) ? new object() : null, "the hub's alert");
+        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{agent}"), "the agent of the lost run to be stopped");
+        Scripts.Go(_directory);
+        await hub.WaitForAsync(task, "completed");
+        Assert.Equal(2, Scripts.Executions(_directory).Length); // One after the other: the first was gone before the second began.
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L7_a_hub_restart_does_not_take_a_healthy_task_away()
+    {
+        using var hub = await TestHub.StartAsync(_directory, "--accept-deadline", "00:00:02", "--lease", "00:00:05");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory)).StartAsync();
+        var task = await hub.AddAsync("Stay with me", maxRetries: 3);
+        await hub.WaitForAsync(task, "working");
+
+        hub.Kill();
+        await sidecar.Program.WaitForLineAsync("LinkDown]");
+        await Wait.WhileAsync(() => sidecar.Program.IsRunning, "the sidecar lives on while the hub is down for longer than the lease", TimeSpan.FromSeconds(6));
+        await hub.StartAsync();
+        await sidecar.Program.WaitForLinesAsync("LinkUp]", 2, TimeSpan.FromSeconds(60));
+        await Wait.WhileAsync(() => hub.TaskAsync(task).GetAwaiter().GetResult().GetProperty("status").GetString() == "working", "the task stays working past deadline and lease", TimeSpan.FromSeconds(7));
+        Scripts.Go(_directory);
+
+        var done = await hub.WaitForAsync(task, "completed");
+        Assert.Equal(1, done.GetProperty("generation").GetInt32());
+        Assert.Single(Scripts.Executions(_directory));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("fleet-sidecar task complete\nexit 3", "exit code 3")]
+    [InlineData("printf '{\"status\":\"failed\",\"reason\":\"no key\"}' > \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"", "no key")]
+    [InlineData("fleet-sidecar task fail --reason 'cannot do it'", "cannot do it")]
+    [InlineData("true", "never said that it was done")]
+    [InlineData("kill -9 $$", "signal 9")]
+    [InlineData("printf 'not json' > \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"", "not a JSON object")]
+    public async Task L9_an_agent_that_failed_is_never_recorded_as_completed(string ending, string reason)
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Agent(_directory, ending)).StartAsync();
+
+        var task = await hub.WaitForAsync(await hub.AddAsync("Fail"), "dead_letter");
+
+        Assert.Contains(reason, task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("""{"status":"failed","output":"Error: no model"}""")]
+    [InlineData("""{"status":"success","exit_code":1}""")]
+    public async Task L9_a_message_called_task_complete_with_a_bad_result_is_a_failure(string result)
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var agent = await RawAgent.IdentifyAsync(hub.SocketUrl, "iris", await hub.TokenAsync("iris"));
+        var task = await hub.AddAsync("Fail");
+        await agent.ReadAsync("task_assign");
+
+        await agent.SendAsync($$"""{"type":"task_complete","task_id":"{{task}}","generation":1,"result":{{result}}}""");
+
+        Assert.Equal("dead_letter", (await agent.ReadAsync("task_ack")).GetProperty("status").GetString());
+        Assert.Equal("dead_letter", (await hub.TaskAsync(task)).GetProperty("status").GetString());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L10_nobody_but_its_agent_on_its_connection_and_generation_completes_a_task()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var owner = await RawAgent.IdentifyAsync(hub.SocketUrl, "iris", await hub.TokenAsync("iris"));
+        using var thief = await RawAgent.IdentifyAsync(hub.SocketUrl, "mallory", await hub.TokenAsync("mallory"));
+        var task = await hub.AddJsonAsync("""{"description":"mine","assign_to":"iris"}""");
+        await owner.ReadAsync("task_assign");
+        string Complete(int generation) => $$"""{"type":"task_complete","result":{"status":"success"},"task_id":"{{task}}","generation":{{generation}} }""";
+
+        await thief.SendAsync(Complete(1));
+        Assert.Equal("task_complete_failed: not_assigned_to_you", (await thief.ReadAsync("error")).GetProperty("error").GetString());
+        await thief.SendAsync($$"""{"type":"task_failed","task_id":"{{task}}","generation":1,"error":"x"}""");
+        Assert.Equal("task_fail_failed: not_assigned_to_you", (await thief.ReadAsync("error")).GetProperty("error").GetString());
+        foreach (var stale in new[] { 0, 2 })
+        {
+            await owner.SendAsync(Complete(stale));
+            Assert.Equal("task_complete_failed: stale_generation", (await owner.ReadAsync("error")).GetProperty("error").GetString());
+        }
+
+        Assert.Equal("assigned", (await hub.TaskAsync(task)).GetProperty("status").GetString());
+        await owner.SendAsync(Complete(1));
+        Assert.Equal("complete", (await owner.ReadAsync("task_ack")).GetProperty("status").GetString());
+        await owner.SendAsync(Complete(1));
+        Assert.Equal("task_complete_failed: invalid_state", (await owner.ReadAsync("error")).GetProperty("error").GetString());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L11_the_newest_connection_of_an_identity_wins_and_the_older_one_is_told()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        var token = await hub.TokenAsync("iris");
+        using var older = await RawAgent.IdentifyAsync(hub.SocketUrl, "iris", token);
+        var task = await hub.AddAsync("Whose is it?");
+        await older.ReadAsync("task_assign");
+
+        using var newer = await RawAgent.IdentifyAsync(hub.SocketUrl, "iris", token);
+
+        Assert.Equal("superseded", (await older.ReadAsync("error")).GetProperty("error").GetString());
+        Assert.Null(await older.NextAsync());
+        Assert.Equal(WebSocketCloseStatus.PolicyViolation, older.CloseStatus);
+        Assert.Equal(task, (await newer.ReadAsync("task_assign")).GetProperty("task_id").GetString());
+        var agents = (await hub.GetAsync("/api/agents")).GetProperty("agents");
+        Assert.NotEqual("offline", Assert.Single(agents.EnumerateArray()).GetProperty("status").GetString());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L11_a_sidecar_whose_identity_is_used_elsewhere_says_so_and_does_not_fight()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        var token = await hub.TokenAsync("iris");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, token, Scripts.Worker(_directory), """{ "hub": { "refusedInterval": "00:10:00" } }""").StartAsync();
+
+        using var newer = await RawAgent.IdentifyAsync(hub.SocketUrl, "iris", token);
+
+        await sidecar.Program.WaitForLineAsync("LinkRefused]");
+        var status = (await sidecar.StatusAsync()).GetProperty("hub");
+        Assert.Equal("refused", status.GetProperty("state").GetString());
+        Assert.Contains("newer", status.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        var task = await hub.AddAsync("For the newer one");
+        Assert.Equal(task, (await newer.ReadAsync("task_assign")).GetProperty("task_id").GetString());
+    }
+}

@@ -1,0 +1,30 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>Agents for the tests: small shell programs that leave a trace of every execution.</summary>
+internal static class Scripts
+{
+    /// <summary>Waits for the file <c>go</c>, so that a test decides when the work ends.</summary>
+    public const string WaitForGo = "while [ ! -e \"$FLEET_TEST_DIR/go\" ]; do sleep 0.05; done";
+
+    private const string Trace = "echo \"$$ $FLEET_TASK_ID $FLEET_GENERATION\" >> \"$FLEET_TEST_DIR/executions\"";
+
+    /// <summary>An agent with the test's directory baked in and a line in <c>executions</c> for every start.</summary>
+    public static string Agent(TempDir directory, string body, string name = "agent.sh") =>
+        directory.WriteScript(name, $"set -eu\nexport FLEET_TEST_DIR='{directory.Path}'\n{Trace}\n{body}");
+
+    /// <summary>Starts, waits for go, commits where there is a repository, reports success.</summary>
+    public static string Worker(TempDir directory) => Agent(directory, $$"""
+        fleet-sidecar task start
+        {{WaitForGo}}
+        if [ -d .git ]; then echo done > "$FLEET_TASK_ID.txt"; git add --all; git commit --quiet -m "Do $FLEET_TASK_ID"; fi
+        fleet-sidecar task complete --output "done by $$"
+        """);
+
+    public static void Go(TempDir directory) => File.WriteAllText(directory["go"], "");
+
+    public static string[] Executions(TempDir directory) =>
+        File.Exists(directory["executions"]) ? File.ReadAllLines(directory["executions"]) : [];
+
+    public static Task StartedAsync(TempDir directory, int count = 1) =>
+        Wait.UntilAsync(() => Executions(directory).Length >= count, $"{count} executions");
+}

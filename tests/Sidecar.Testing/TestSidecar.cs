@@ -1,0 +1,81 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace FleetSidecar.Testing;
+
+/// <summary>The built sidecar as a process, with its configuration and its command line.</summary>
+public sealed class TestSidecar : IDisposable
+{
+    private Program? _program;
+
+    private TestSidecar(TempDir directory, string name, string config) => (Directory, Name, ConfigFile) = (directory, name, config);
+
+    public TempDir Directory { get; }
+
+    public string Name { get; }
+
+    public string ConfigFile { get; }
+
+    public string State => Directory[$"{Name}-state"];
+
+    public string TokenFile => Directory[$"{Name}-token"];
+
+    public Program Program => _program ?? throw new InvalidOperationException("The sidecar is not running.");
+
+    /// <summary>Writes a configuration with short waits; <paramref name="settings"/> is merged over it.</summary>
+    public static TestSidecar Create(TempDir directory, string hubUrl, string token, string agentScript, string settings = "{}", string name = "iris")
+    {
+        var config = JsonNode.Parse($$"""
+            {
+              "agent": { "id": "{{name}}", "capabilities": ["code"] },
+              "hub": { "url": "{{hubUrl}}", "tokenFile": "{{directory[$"{name}-token"]}}", "heartbeatInterval": "00:00:01", "pongTimeout": "00:00:02",
+                       "refusedInterval": "00:00:00.5" },
+              "stateDirectory": "{{directory[$"{name}-state"]}}",
+              "control": { "socket": "{{directory[$"{name}.sock"]}}" },
+              "deadlines": { "killGrace": "00:00:01" },
+              "wake": { "profiles": [ { "name": "main", "command": ["{{agentScript}}"], "aliveFor": "00:00:01", "retryDelay": "00:00:00.2" } ] }
+            }
+            """)!.AsObject();
+        Merge(config, JsonNode.Parse(settings)!.AsObject());
+        directory.Write($"{name}-token", token + "\n");
+        return new TestSidecar(directory, name, directory.Write($"{name}.json", config.ToJsonString()));
+    }
+
+    public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        _program?.Dispose();
+        _program = Program.Start(Program.Sidecar, ["run", "--config", ConfigFile], environment);
+        if (waitForLink)
+        {
+            await _program.WaitForLineAsync("LinkUp]");
+        }
+
+        return this;
+    }
+
+    public async Task<JsonElement> StatusAsync() => JsonDocument.Parse(await CliAsync("status", "--json")).RootElement;
+
+    public async Task<JsonElement> RunsAsync() => JsonDocument.Parse(await CliAsync("runs", "--json")).RootElement;
+
+    public async Task<string> CliAsync(string verb, params string[] arguments) => await Program.MustAsync(Program.Sidecar, [verb, .. arguments, "--config", ConfigFile]);
+
+    public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
+        (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);
+
+    public void Dispose() => _program?.Dispose();
+
+    private static void Merge(JsonObject into, JsonObject from)
+    {
+        foreach (var (name, value) in from)
+        {
+            if (into[name] is JsonObject below && value is JsonObject more)
+            {
+                Merge(below, more);
+            }
+            else
+            {
+                into[name] = value?.DeepClone();
+            }
+        }
+    }
+}
