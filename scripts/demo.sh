@@ -29,16 +29,22 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-need_build_tools
-need curl "install it (apt-get install curl)"
 started=$SECONDS
 step() { printf '%4d s  %s\n' $((SECONDS - started)) "$*"; }
 
-step "building"
-build src/Hub/Hub.csproj Release
-build src/Sidecar/Sidecar.csproj Release
-hub_bin=$root/artifacts/bin/Hub/release/fleet-hub
-sidecar_bin=$root/artifacts/bin/Sidecar/release/fleet-sidecar
+need git "install it (apt-get install git)"
+if [ -n "${FLEET_DEMO_PROGRAMS-}" ]; then
+  # Programs that were published before, on a machine that has no .NET.
+  hub_bin=$FLEET_DEMO_PROGRAMS/fleet-hub/fleet-hub
+  sidecar_bin=$FLEET_DEMO_PROGRAMS/fleet-sidecar/fleet-sidecar
+else
+  need_build_tools
+  step "building"
+  build src/Hub/Hub.csproj Release
+  build src/Sidecar/Sidecar.csproj Release
+  hub_bin=$root/artifacts/bin/Hub/release/fleet-hub
+  sidecar_bin=$root/artifacts/bin/Sidecar/release/fleet-sidecar
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/fleet-demo.XXXXXX")
 hub_pid='' sidecar_pid=''

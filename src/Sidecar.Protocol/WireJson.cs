@@ -10,7 +10,9 @@ namespace FleetSidecar.Protocol;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
     AllowOutOfOrderMetadataProperties = true,
+#if NET10_0_OR_GREATER // The AOT proxy, built for .NET 9 and for measuring only, lacks it.
     AllowDuplicateProperties = false,
+#endif
     MaxDepth = WireLimits.MaxDepth)]
 [JsonSerializable(typeof(HubMessage))]
 [JsonSerializable(typeof(SidecarMessage))]

@@ -22,12 +22,12 @@ public sealed class GitOrigin
     /// <summary>The commit of a branch, or null.</summary>
     public async Task<string?> HeadAsync(string branch)
     {
-        var (code, text) = await Program.RunAsync("/usr/bin/git", ["-C", Path, "rev-parse", "--verify", "--quiet", $"refs/heads/{branch}"]);
+        var (code, text) = await TestProgram.RunAsync("/usr/bin/git", ["-C", Path, "rev-parse", "--verify", "--quiet", $"refs/heads/{branch}"]);
         return code == 0 ? text.Trim() : null;
     }
 
     public Task<string> GitAsync(params string[] arguments) => GitAsync(Path, arguments);
 
     private static Task<string> GitAsync(string directory, params string[] arguments) =>
-        Program.MustAsync("/usr/bin/git", ["-C", directory, "-c", "user.name=tester", "-c", "user.email=tester@fleet.invalid", .. arguments]);
+        TestProgram.MustAsync("/usr/bin/git", ["-C", directory, "-c", "user.name=tester", "-c", "user.email=tester@fleet.invalid", .. arguments]);
 }

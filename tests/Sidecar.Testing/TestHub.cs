@@ -10,7 +10,7 @@ public sealed class TestHub : IDisposable
 {
     private readonly string[] _options;
     private readonly HttpClient _client;
-    private Program? _program;
+    private TestProgram? _program;
 
     private TestHub(TempDir directory, int port, string[] options)
     {
@@ -24,7 +24,7 @@ public sealed class TestHub : IDisposable
 
     public string SocketUrl => $"ws://127.0.0.1:{Port}/ws";
 
-    public Program Program => _program ?? throw new InvalidOperationException("The hub is not running.");
+    public TestProgram Program => _program ?? throw new InvalidOperationException("The hub is not running.");
 
     public HttpClient Client => _client;
 
@@ -38,7 +38,7 @@ public sealed class TestHub : IDisposable
 
     public async Task StartAsync()
     {
-        _program = Program.Start(Program.Hub, ["serve", "--data", Data, "--listen", $"http://127.0.0.1:{Port}", .. _options]);
+        _program = TestProgram.Start(TestProgram.Hub, ["serve", "--data", Data, "--listen", $"http://127.0.0.1:{Port}", .. _options]);
         await _program.WaitForLineAsync(" accepts on ");
     }
 
@@ -50,7 +50,7 @@ public sealed class TestHub : IDisposable
     }
 
     public async Task<string> TokenAsync(string name, string role = "agent") =>
-        (await Program.MustAsync(Program.Hub, "token", "create", name, "--role", role, "--data", Data)).Trim();
+        (await TestProgram.MustAsync(TestProgram.Hub, "token", "create", name, "--role", role, "--data", Data)).Trim();
 
     public Task<string> AddAsync(string description, string? repo = null, int maxRetries = 0) =>
         AddJsonAsync($$"""{"description":{{Quote(description)}},"max_retries":{{maxRetries}}{{(repo is null ? "" : $",\"repo\":{Quote(repo)}")}}}""");

@@ -6,7 +6,7 @@ namespace FleetSidecar.Testing;
 /// <summary>The built sidecar as a process, with its configuration and its command line.</summary>
 public sealed class TestSidecar : IDisposable
 {
-    private Program? _program;
+    private TestProgram? _program;
 
     private TestSidecar(TempDir directory, string name, string config) => (Directory, Name, ConfigFile) = (directory, name, config);
 
@@ -20,7 +20,7 @@ public sealed class TestSidecar : IDisposable
 
     public string TokenFile => Directory[$"{Name}-token"];
 
-    public Program Program => _program ?? throw new InvalidOperationException("The sidecar is not running.");
+    public TestProgram Program => _program ?? throw new InvalidOperationException("The sidecar is not running.");
 
     /// <summary>Writes a configuration with short waits; <paramref name="settings"/> is merged over it.</summary>
     public static TestSidecar Create(TempDir directory, string hubUrl, string token, string agentScript, string settings = "{}", string name = "iris")
@@ -44,7 +44,7 @@ public sealed class TestSidecar : IDisposable
     public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null)
     {
         _program?.Dispose();
-        _program = Program.Start(Program.Sidecar, ["run", "--config", ConfigFile], environment);
+        _program = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile], environment);
         if (waitForLink)
         {
             await _program.WaitForLineAsync("LinkUp]");
@@ -57,7 +57,7 @@ public sealed class TestSidecar : IDisposable
 
     public async Task<JsonElement> RunsAsync() => JsonDocument.Parse(await CliAsync("runs", "--json")).RootElement;
 
-    public async Task<string> CliAsync(string verb, params string[] arguments) => await Program.MustAsync(Program.Sidecar, [verb, .. arguments, "--config", ConfigFile]);
+    public async Task<string> CliAsync(string verb, params string[] arguments) => await TestProgram.MustAsync(TestProgram.Sidecar, [verb, .. arguments, "--config", ConfigFile]);
 
     public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
         (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);

@@ -4,6 +4,7 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
+using Serilog.Formatting.Display;
 
 namespace FleetSidecar.Ground.Logs;
 
@@ -17,9 +18,14 @@ internal static class BundleFile
 
     private sealed class LineFormatter(Redactor redactor) : ITextFormatter
     {
+        // Literal: without it every text value would stand in quotes.
+        private static readonly MessageTemplateTextFormatter Plainly = new("{Message:lj}", CultureInfo.InvariantCulture);
+
         public void Format(LogEvent logEvent, TextWriter output)
         {
-            var text = logEvent.RenderMessage(CultureInfo.InvariantCulture);
+            using var rendered = new StringWriter(CultureInfo.InvariantCulture);
+            Plainly.Format(logEvent, rendered);
+            var text = rendered.ToString();
             if (logEvent.Exception is { } fault)
             {
                 text += $" | {fault}";

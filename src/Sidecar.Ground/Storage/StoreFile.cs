@@ -13,6 +13,8 @@ namespace FleetSidecar.Ground.Storage;
 /// </remarks>
 public static class StoreFile
 {
+    private const int HeaderBytes = 100; // https://www.sqlite.org/fileformat.html
+
     public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
     {
         SqliteEngine.Use();
@@ -57,9 +59,15 @@ public static class StoreFile
 
     private static string? Damage(string path, int applicationId)
     {
-        if (!File.Exists(path) || new FileInfo(path).Length == 0)
+        if (!File.Exists(path))
         {
-            return File.Exists(path) ? "the file is empty" : "the file is gone but its log is there";
+            return "the file is gone but its log is there";
+        }
+
+        // The engine takes a file of a few bytes for a new database.
+        if (!HasHeader(path))
+        {
+            return $"the file has {new FileInfo(path).Length} bytes and no header";
         }
 
         try
@@ -85,6 +93,13 @@ public static class StoreFile
         {
             throw explained;
         }
+    }
+
+    private static bool HasHeader(string path)
+    {
+        var header = new byte[HeaderBytes];
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) == HeaderBytes && header.AsSpan().StartsWith("SQLite format 3\0"u8);
     }
 
     private static string MoveAside(string path, TimeProvider time)

@@ -14,7 +14,9 @@ namespace FleetSidecar.Runs;
 internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled)
 {
     private readonly Dictionary<string, Run> _open = [];
-    private readonly Dictionary<string, OutboxMessage> _outbox = [];
+
+    // In the order of the messages: an acknowledgement covers what stands before it. A plain dictionary fills gaps and loses that.
+    private readonly OrderedDictionary<string, OutboxMessage> _outbox = [];
 
     public IReadOnlyCollection<Run> Open => _open.Values;
 
@@ -127,7 +129,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
     {
         draft.Silence(run);
         var adopted = run with { Generation = generation };
-        draft.Advance(adopted);
+        draft.Change(adopted);
         draft.Say(adopted, RunMessages.SaidIn(adopted.State));
     }
 

@@ -5,7 +5,7 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Runs;
 
 /// <summary>A batch on its way to disk: changed runs, new messages, messages that may go. Reads through to the book.</summary>
-internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, IReadOnlyDictionary<string, OutboxMessage> outbox, long now)
+internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDictionary<string, OutboxMessage> outbox, long now)
 {
     private readonly Dictionary<string, Run> _changed = [];
     private readonly List<OutboxMessage> _added = [];

@@ -61,7 +61,7 @@ internal sealed partial class RunOrders(
         if (run.Profile.Mode == WakeMode.Signal)
         {
             await watch.EndOfAsync(process).WaitAsync(token);
-            var end = EndOf(run);
+            var end = await EndOfAsync(run);
             await learned(now => AfterSignal(now, end));
         }
     }
@@ -141,20 +141,23 @@ internal sealed partial class RunOrders(
     private async Task LearnEndAsync(Run run, Func<Func<Run, Run>, ValueTask> learned)
     {
         var report = results.Read(run, launcher.RunDirectory(run), final: true);
-        var end = EndOf(run);
+        var end = await EndOfAsync(run);
         await learned(now => now with { Facts = now.Facts with { End = now.Facts.End ?? end, Report = now.Facts.Report ?? report } });
     }
 
-    private ProcessEnd EndOf(Run run)
+    private async Task<ProcessEnd> EndOfAsync(Run run)
     {
-        if (run.Profile.Mode == WakeMode.Run)
+        // The turn is over: helpers that the agent left would hold its files and its memory for ever, and after a KILL the agent
+        // itself may take a moment longer to go than its recorder. They are known by their nonce, because the number of a group
+        // that has ended may belong to somebody else by now.
+        while (run.Profile.Mode == WakeMode.Run && ProcessScan.AllByNonce(run.Nonce) is { Count: > 0 } leftovers)
         {
-            // The turn is over: helpers that the agent left would hold its files and its memory for ever. They are known by
-            // their nonce, because the number of a group that has ended may belong to somebody else by now.
-            foreach (var leftover in ProcessScan.AllByNonce(run.Nonce))
+            foreach (var leftover in leftovers)
             {
                 Signals.ToProcess(leftover.Pid, Signals.Kill);
             }
+
+            await Task.WhenAll(leftovers.Select(watch.EndOfAsync));
         }
 
         var directory = launcher.RecordDirectory(run);

@@ -5,13 +5,13 @@ using System.Diagnostics.CodeAnalysis;
 namespace FleetSidecar.Testing;
 
 /// <summary>A program run as a process: its lines are kept, it can be killed and asked to stop, and it never outlives its test.</summary>
-public sealed class Program : IDisposable
+public sealed class TestProgram : IDisposable
 {
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
 
     [SuppressMessage("ApiDesign", "RS0030", Justification = "The tests' one place that starts programs.")]
-    private Program(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment, string? directory)
+    private TestProgram(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment, string? directory)
     {
         var start = new ProcessStartInfo(file, arguments)
         {
@@ -46,14 +46,14 @@ public sealed class Program : IDisposable
 
     public string Text => string.Join('\n', _lines);
 
-    public static Program Start(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? directory = null) =>
+    public static TestProgram Start(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? directory = null) =>
         new(file, arguments, environment, directory);
 
     /// <summary>Runs to the end.</summary>
     public static async Task<(int ExitCode, string Text)> RunAsync(
         string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? directory = null)
     {
-        using var program = new Program(file, arguments, environment, directory);
+        using var program = new TestProgram(file, arguments, environment, directory);
         return (await program.EndAsync(), program.Text);
     }
 

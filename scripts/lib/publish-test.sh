@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Publishes, then runs the main job with the published programs while no .NET can be found.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+"$root/scripts/publish.sh"
+
+# Without DOTNET_ROOT, without dotnet on the PATH, and with the place where an installed runtime is looked up pointed elsewhere.
+plain=$(mktemp -d)
+trap 'rm -rf "$plain"' EXIT
+for tool in git sh bash cat mkdir rm mktemp sed grep seq sleep tail basename dirname uname env kill ls; do ln -s "$(command -v $tool)" "$plain/$tool"; done
+run() { env -i HOME="$plain" PATH="$plain" DOTNET_ROOT=/nonexistent DOTNET_ROOT_X64=/nonexistent "$@"; }
+run sh -c '! command -v dotnet' >/dev/null || die "dotnet is still on the PATH"
+run "$root/artifacts/publish/fleet-sidecar/fleet-sidecar" --version
+run "$root/artifacts/publish/fleet-hub/fleet-hub" --version
+run FLEET_DEMO_PROGRAMS="$root/artifacts/publish" "$root/scripts/demo.sh"

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Publishes both programs so that they run on a machine without .NET.
+set -euo pipefail
+. "$(dirname "$0")/lib/common.sh"
+
+help() {
+  cat <<'EOT'
+usage: scripts/publish.sh [--aot-proxy] [--help]
+
+Writes artifacts/publish/fleet-sidecar/fleet-sidecar and artifacts/publish/fleet-hub/fleet-hub, self-contained for
+this machine's architecture. The sidecar is published as Native AOT where the compiler package restores, otherwise
+with the runtime beside it; the last lines say which was built.
+
+  --aot-proxy   also build the sidecar for .NET 9 as Native AOT into artifacts/publish/aot-proxy. .NET 9 is out of
+                support: for measuring only, never to be shipped.
+EOT
+}
+
+proxy=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --aot-proxy) proxy=true ;;
+    --help | -h) help; exit 0 ;;
+    *) usage "unknown option '$1'" ;;
+  esac
+  shift
+done
+
+need_build_tools
+case $(uname -m) in x86_64) rid=linux-x64 ;; aarch64) rid=linux-arm64 ;; *) die "no build for $(uname -m)" ;; esac
+out=$root/artifacts/publish
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Runtime identifiers and AOT stay out of the project files: a plain restore must work where their packs are not served.
+publish() { # project directory options...
+  local project=$1 directory=$2
+  shift 2
+  rm -rf "$directory"
+  dotnet publish "$root/$project" -c Release -r $rid --self-contained -o "$directory" --nologo -v quiet \
+    -p:FleetPublish=true -p:DebugType=none "$@" >"$log" 2>&1
+}
+must() { publish "$@" || { cat "$log" >&2; die "publishing $1 failed"; }; }
+
+flavour="Native AOT"
+if ! publish src/Sidecar/Sidecar.csproj "$out/fleet-sidecar" -p:PublishAot=true; then
+  grep -qE 'NU1101|NU1102|NU1103|NETSDK1094|NETSDK1207' "$log" || { cat "$log" >&2; die "publishing src/Sidecar failed"; }
+  must src/Sidecar/Sidecar.csproj "$out/fleet-sidecar"
+  flavour="with the runtime (the Native AOT compiler package does not restore here)"
+fi
+must src/Hub/Hub.csproj "$out/fleet-hub"
+if $proxy; then
+  must src/Sidecar/Sidecar.csproj "$out/aot-proxy" -p:FleetFramework=net9.0 -p:PublishAot=true -p:LangVersion=14.0
+fi
+
+size() { du -sm "$1" | cut -f 1; }
+say "artifacts/publish/fleet-sidecar/fleet-sidecar   $flavour, $(size "$out/fleet-sidecar") MiB"
+say "artifacts/publish/fleet-hub/fleet-hub           with the runtime, $(size "$out/fleet-hub") MiB"
+if $proxy; then say "artifacts/publish/aot-proxy/fleet-sidecar       .NET 9 Native AOT, for measuring only, $(size "$out/aot-proxy") MiB"; fi

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test. Last line: N passed, N failed, N skipped.
+set -uo pipefail
+. "$(dirname "$0")/lib/common.sh"
+
+help() {
+  cat <<'EOT'
+usage: scripts/test.sh [--quick] [--configuration NAME] [--help]
+
+Builds the solution and runs every test on the built programs. The last line is "N passed, N failed, N skipped";
+exit code 0 only if something passed and nothing failed. Needs git, sqlite3 and the .NET SDK 10.
+
+  --quick                leave out the tests of the published programs
+  --configuration NAME   Debug (default) or Release
+EOT
+}
+
+configuration=Debug quick=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=true ;;
+    --configuration) shift; configuration=${1-} ;;
+    --help | -h) help; exit 0 ;;
+    *) usage "unknown option '$1'" ;;
+  esac
+  shift
+done
+case $configuration in Debug | Release) ;; *) usage "--configuration takes Debug or Release" ;; esac
+
+# A fresh machine may lack what only the tests use; a package manager that is there is asked once.
+want() { # command package
+  command -v "$1" >/dev/null && return
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$2"; } >/dev/null 2>&1
+  fi
+  command -v "$1" >/dev/null || die "$1 is missing; install it (apt-get install $2)"
+}
+want git git
+want sqlite3 sqlite3
+want ps procps
+need_build_tools
+
+cd "$root" || exit 1
+dotnet build FleetSidecar.sln -c "$configuration" --nologo -v quiet || { say "the build failed"; say "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+passed=0 failed=0 skipped=0
+count() { # passed failed skipped
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests EndToEnd.Tests; do
+  say "== $project"
+  "artifacts/bin/$project/${configuration,,}/$project" -noColor -noLogo </dev/null >"$log" 2>&1
+  code=$?
+  grep -vE '^  (Discovering|Discovered|Starting|Finished):|^=== ' "$log"
+  summary=$(grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' "$log" | tail -n 1)
+  if [ -z "$summary" ]; then
+    say "$project ended with exit code $code before its summary"
+    count 0 1 0
+    continue
+  fi
+  read -r total errors bad skip <<<"$(printf '%s' "$summary" | tr -cd '0-9 ' | tr -s ' ')"
+  count $((total - bad - skip)) $((bad + errors)) "$skip"
+done
+
+script_test() { # name command...
+  local name=$1
+  shift
+  say "== $name"
+  if "$@" </dev/null >"$log" 2>&1; then count 1 0 0; else cat "$log"; say "FAILED: $name"; count 0 1 0; fi
+}
+script_test "the demo works as the README prints it" scripts/demo.sh
+if $quick; then
+  say "skipped with --quick: the published programs on a machine without .NET"
+  count 0 0 1
+else
+  script_test "the published programs run without .NET" scripts/lib/publish-test.sh
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

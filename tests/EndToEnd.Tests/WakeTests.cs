@@ -1,0 +1,210 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>Waking: both modes of the command adapter, what counts as proof, what is tried again and what is not.</summary>
+public sealed class WakeTests : IDisposable
+{
+    private const string SignalMode = """{ "wake": { "profiles": [ { "name": "main", "mode": "signal", "command": ["AGENT"], "retries": 2, "retryDelay": "00:00:00.1" } ] }, "deadlines": { "confirm": "00:00:02" } }""";
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_signalled_agent_that_works_elsewhere_reports_through_files()
+    {
+        var (hub, sidecar) = await StartAsync("""
+            ( sleep 0.3; touch "$FLEET_RESULTS_DIR/$FLEET_TASK_ID.started"; sleep 0.3; printf '{"status":"success","output":"elsewhere"}' > "$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json" ) &
+            """, SignalMode);
+        using (hub)
+        using (sidecar)
+        {
+            var done = await hub.WaitForAsync(await hub.AddAsync("x"), "completed");
+
+            Assert.Equal("elsewhere", done.GetProperty("result").GetProperty("output").GetString());
+            Assert.Equal("received", done.GetProperty("result").GetProperty("wake_level").GetString());
+            Assert.Single(Scripts.Executions(_directory));
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_signal_that_succeeds_without_an_agent_waking_is_reported_as_unverified_never_as_success()
+    {
+        var (hub, sidecar) = await StartAsync("exit 0", SignalMode);
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter");
+
+            Assert.Contains("wake_unverified", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            var wake = task.GetProperty("history").EnumerateArray().Single(entry => entry.GetProperty("event").GetString() == "wake_result");
+            Assert.Contains("unverified, level launched", wake.GetProperty("details").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_signal_that_fails_is_tried_again_and_then_given_up_with_its_exit_code()
+    {
+        var (hub, sidecar) = await StartAsync("exit 7", SignalMode);
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter");
+
+            Assert.Contains("exit code 7", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            Assert.Equal(3, Scripts.Executions(_directory).Length);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_report_that_was_left_by_an_earlier_attempt_is_not_believed()
+    {
+        var (hub, sidecar) = await StartAsync("exit 0", SignalMode);
+        using (hub)
+        using (sidecar)
+        {
+            hub.Kill();
+            await hub.StartAsync();
+            await sidecar.Program.WaitForLinesAsync("LinkUp]", 2);
+            var task = await hub.AddJsonAsync("""{"description":"x","max_retries":0,"assign_to":"iris","depends_on":["task-that-never-was"]}""");
+            await File.WriteAllTextAsync(Path.Combine(sidecar.State, "results", $"{task}.json"), """{"status":"success"}""");
+            var fresh = await hub.AddJsonAsync("""{"description":"x","max_retries":0}""");
+            await File.WriteAllTextAsync(Path.Combine(sidecar.State, "results", $"{fresh}.json.tmp"), "");
+
+            Assert.Contains("wake_unverified", (await hub.WaitForAsync(fresh, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_stale_result_file_is_put_aside_before_the_agent_is_woken()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, "exit 0");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, SignalMode.Replace("AGENT", agent, StringComparison.Ordinal)).StartAsync();
+        await File.WriteAllTextAsync(Path.Combine(sidecar.State, "results", "task-1.json"), """{"status":"success","output":"old lies"}""");
+
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-1","generation":2,"description":"x"}""");
+
+        Assert.Equal("wake_unverified", (await hub.WaitForAsync("task_failed")).GetProperty("code").GetString());
+        Assert.Empty(hub.Of("task_complete"));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("/nonexistent/agent", "127")]
+    [InlineData("/etc", "126")]
+    public async Task A_wake_command_that_cannot_be_executed_is_a_matter_of_configuration_and_not_tried_again(string command, string code)
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), command).StartAsync();
+
+        var task = await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter");
+
+        Assert.Contains($"config: the wake command could not be executed (exit code {code})", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_run_that_says_nothing_is_proved_by_staying_alive_and_its_exit_code_can_be_enough()
+    {
+        var (hub, sidecar) = await StartAsync("sleep 1.5", """{ "wake": { "profiles": [ { "name": "main", "command": ["AGENT"], "aliveFor": "00:00:00.3", "completion": "exitCode" } ] } }""");
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.AddAsync("x");
+            await Wait.ForAsync(async () => await hub.CountAsync(task, "wake_result") == 1 ? new object() : null, "the proof while the agent still works");
+            Assert.Equal("working", (await hub.TaskAsync(task)).GetProperty("status").GetString());
+
+            var done = await hub.WaitForAsync(task, "completed");
+            Assert.Equal("launched", done.GetProperty("result").GetProperty("wake_level").GetString());
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_wall_clock_deadline_stops_a_stubborn_agent_and_is_named_in_the_report()
+    {
+        var (hub, sidecar) = await StartAsync("trap '' TERM\nfleet-sidecar task start\necho last words\nwhile true; do sleep 1; done", """{ "deadlines": { "wallClock": "00:00:01", "killGrace": "00:00:00.5" } }""");
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter");
+
+            Assert.Contains("timeout: the deadline 'wall_clock'", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            var pid = Scripts.Executions(_directory)[0].Split(' ')[0];
+            Assert.False(Directory.Exists($"/proc/{pid}"));
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_workspace_that_cannot_be_made_fails_the_task_and_the_agent_is_never_woken()
+    {
+        var (hub, sidecar) = await StartAsync("exit 0", """{ "workspace": { "allowedRepositories": ["/allowed/*", "ORIGIN"] } }""");
+        using (hub)
+        using (sidecar)
+        {
+            var missing = await hub.AddAsync("x", "/allowed/missing.git");
+            var forbidden = await hub.AddAsync("x", "/etc/passwd");
+
+            Assert.Contains("workspace", (await hub.WaitForAsync(missing, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            Assert.Contains("allowedRepositories", (await hub.WaitForAsync(forbidden, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            Assert.Empty(Scripts.Executions(_directory));
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task An_agent_that_commits_nothing_in_a_repository_has_not_done_its_task()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task complete", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.WaitForAsync(await hub.AddAsync("x", origin.Path), "dead_letter");
+
+            Assert.Contains("verification", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Another_process_without_the_nonce_cannot_speak_for_a_run()
+    {
+        var (hub, sidecar) = await StartAsync(Scripts.WaitForGo + "\nfleet-sidecar task complete", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.AddAsync("x");
+            await Scripts.StartedAsync(_directory);
+            var environment = new Dictionary<string, string?> { ["FLEET_SOCKET"] = _directory["iris.sock"], ["FLEET_NONCE"] = new('0', 32) };
+
+            var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["task", "complete"], environment);
+
+            Assert.Equal(1, code);
+            Assert.Contains("belongs to no run", text, StringComparison.Ordinal);
+            Assert.NotEqual("completed", (await hub.TaskAsync(task)).GetProperty("status").GetString());
+            Scripts.Go(_directory);
+            await hub.WaitForAsync(task, "completed");
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_second_attempt_begins_with_the_commits_that_the_first_one_pushed()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Agent(_directory, """
+            echo "$FLEET_GENERATION" > "attempt-$FLEET_GENERATION"; git add --all; git commit --quiet -m "attempt $FLEET_GENERATION"
+            fleet-sidecar task complete
+            """)).StartAsync();
+        foreach (var generation in new[] { 1, 2 })
+        {
+            await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-1","generation":{{generation}},"description":"x","repo":"{{origin.Path}}"}""");
+            await hub.WaitForAsync("task_complete", generation);
+            await Wait.ForAsync(async () => (await sidecar.StatusAsync()).GetProperty("runs").GetArrayLength() == 0 ? new object() : null, "the run to settle");
+        }
+
+        Assert.Equal("attempt 2\nattempt 1\nFirst commit", (await origin.GitAsync("log", "--format=%s", "iris/task-1")).Trim());
+    }
+
+    private async Task<(TestHub Hub, TestSidecar Sidecar)> StartAsync(string body, string settings)
+    {
+        var hub = await TestHub.StartAsync(_directory);
+        var agent = Scripts.Agent(_directory, body);
+        return (hub, await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, settings.Replace("AGENT", agent, StringComparison.Ordinal)).StartAsync());
+    }
+}

@@ -1,0 +1,24 @@
+using FleetSidecar.Ground.Logs;
+
+namespace FleetSidecar.Tests;
+
+/// <summary>What the redactor takes out, and what it leaves.</summary>
+public sealed class LogTests
+{
+    [Theory]
+    [InlineData("cloning https://user:pw@git.example/x", "cloning https://***@git.example/x")]
+    [InlineData("cloning https://ghp_token@git.example/x and ssh://git@h/x", "cloning https://***@git.example/x and ssh://***@h/x")]
+    [InlineData("Authorization: Bearer abc.def", "Authorization: Bearer ***")]
+    [InlineData("mail someone@example.org about http://x/y", "mail someone@example.org about http://x/y")]
+    [InlineData("the token is fleet_known-secret!", "the token is ***!")]
+    public void Known_values_and_secret_forms_are_masked(string text, string expected)
+    {
+        var redactor = new Redactor();
+        redactor.Learn("fleet_known-secret");
+
+        Assert.Equal(expected, redactor.Clean(text));
+    }
+
+    [Fact]
+    public void A_secret_prints_as_stars() => Assert.Equal("***", $"{new Secret("x")}");
+}

@@ -1,0 +1,136 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Tests;
+
+/// <summary>Starting, naming, watching and recording real processes.</summary>
+public sealed class ProcessTests : IDisposable
+{
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory]
+    [InlineData("exit 0", 0)]
+    [InlineData("exit 42", 42)]
+    [InlineData("kill -9 $$", 137)]
+    [InlineData("kill -TERM $$", 143)]
+    public async Task The_recorder_writes_who_it_is_before_the_agent_and_how_it_ended_after_it(string body, int code)
+    {
+        var agent = _directory.WriteScript("agent", "cat recorder > seen\n" + body);
+        using var watch = new ProcessWatch();
+
+        var pid = Start(Recorder.Wrap(_directory.Path, [agent]));
+        await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
+
+        Assert.Equal(pid, Recorder.ReadNote(_directory.Path)!.Pid);
+        Assert.Equal(File.ReadAllText(_directory["recorder"]), File.ReadAllText(_directory["seen"]));
+        Assert.Equal(code, Recorder.ReadEnd(_directory.Path, TimeProvider.System.GetUtcNow()).ExitCode);
+    }
+
+    [Fact]
+    public async Task Arguments_arrive_as_they_are_whatever_stands_in_them()
+    {
+        var agent = _directory.WriteScript("agent", "printf '%s\\0' \"$@\" > argv");
+        string[] arguments = ["$(touch x)", "a\nb", "'", "\"", "", "*", "--", "-n", "naïve 漢字", "\\", "$1", "`id`"];
+        using var watch = new ProcessWatch();
+
+        var pid = Start(Recorder.Wrap(_directory.Path, [agent, .. arguments]));
+        await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
+
+        Assert.Equal(arguments, File.ReadAllText(_directory["argv"]).Split('\0')[..^1]);
+        Assert.False(File.Exists(_directory["x"]));
+    }
+
+    [Fact]
+    public void A_nul_in_an_argument_is_refused_rather_than_cut() =>
+        Assert.Throws<ArgumentException>(() => Start(["/bin/echo", "a\0b"]));
+
+    [Fact]
+    public async Task The_agent_is_in_a_session_of_its_own_with_nothing_on_standard_input_and_default_signals()
+    {
+        using var watch = new ProcessWatch();
+        var agent = _directory.WriteScript("agent", "ps -o sid= -p $$ > sid; cat > stdin; grep -E 'SigIgn|SigBlk' /proc/self/status > signals");
+
+        var pid = Start([agent]);
+        await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
+
+        Assert.Equal(pid.ToString(System.Globalization.CultureInfo.InvariantCulture), File.ReadAllText(_directory["sid"]).Trim());
+        Assert.Equal("", File.ReadAllText(_directory["stdin"]));
+        const long OfTheThreadLibrary = 0x180000000; // Signals 32 and 33 are glibc's own and cannot be set.
+        Assert.All(File.ReadAllLines(_directory["signals"]), line => Assert.Equal(0, Convert.ToInt64(line.Split('\t')[1], 16) & ~OfTheThreadLibrary));
+    }
+
+    [Fact]
+    public async Task A_stopped_group_still_leaves_its_exit_status()
+    {
+        using var watch = new ProcessWatch();
+        var agent = _directory.WriteScript("agent", "touch up; sleep 300 & wait");
+        var pid = Start(Recorder.Wrap(_directory.Path, [agent]));
+        var identity = ProcessIdentity.Of(pid)!;
+        await Wait.UntilAsync(() => File.Exists(_directory["up"]), "the agent to be up");
+
+        Assert.True(Signals.ToGroup(pid, Signals.Terminate));
+        await watch.EndOfAsync(identity);
+
+        Assert.False(identity.IsAlive());
+        Assert.Equal(143, Recorder.ReadEnd(_directory.Path, TimeProvider.System.GetUtcNow()).ExitCode);
+    }
+
+    [Fact]
+    public void A_program_that_is_not_there_is_named()
+    {
+        var fault = Assert.Throws<SpawnException>(() => Start(["/nonexistent"]));
+
+        Assert.Contains("/nonexistent", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_process_is_itself_and_nobody_else()
+    {
+        var own = ProcessIdentity.Of(Environment.ProcessId)!;
+
+        Assert.True(own.IsAlive());
+        Assert.False((own with { StartTicks = own.StartTicks + 1 }).IsAlive());
+        Assert.False((own with { BootId = "another boot" }).IsAlive());
+    }
+
+    [Theory]
+    [InlineData("17 (a) b) c) S 1 17 17 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 123456 0", 123456L)]
+    [InlineData("17 (x) Z 1 17 17 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 123456 0", null)]
+    [InlineData("17 (x) S 1 17", null)]
+    [InlineData("", null)]
+    [InlineData("garbage", null)]
+    public void The_start_time_is_read_from_behind_the_last_bracket(string stat, long? ticks) =>
+        Assert.Equal(ticks, ProcessIdentity.FromStat(stat, "boot")?.StartTicks);
+
+    [Theory]
+    [InlineData("3")]
+    [InlineData("three\n")]
+    [InlineData("")]
+    public void An_exit_record_that_was_cut_off_counts_as_none(string text)
+    {
+        _directory.Write("exit", text);
+
+        Assert.Null(Recorder.ReadEnd(_directory.Path, TimeProvider.System.GetUtcNow()).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_tool_that_takes_too_long_is_killed_with_its_children_and_a_loud_one_is_cut()
+    {
+        var tools = new ToolRunner(TimeProvider.System);
+        var path = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" };
+
+        var slow = await tools.RunAsync(["sh", "-c", "sleep 300 & echo $! > child; wait"], path, _directory.Path, TimeSpan.FromMilliseconds(300), CancellationToken.None);
+        var loud = await tools.RunAsync(["sh", "-c", "head -c 5000000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero >&2"], path, _directory.Path, TimeSpan.FromSeconds(20), CancellationToken.None);
+
+        Assert.True(slow.TimedOut);
+        var child = File.ReadAllText(_directory["child"]).Trim();
+        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{child}"), "the child to be gone");
+        Assert.True(loud.Ok);
+        Assert.Equal(ToolRunner.OutputLimit, loud.Output.Length);
+    }
+
+    private int Start(IReadOnlyList<string> command) => Spawner.Start(new SpawnRequest(
+        command, [new("PATH", "/usr/bin:/bin")], _directory.Path, _directory["stdout"], _directory["stderr"]));
+}

@@ -1,0 +1,33 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Tests;
+
+/// <summary>Values for tests, by one word each.</summary>
+internal static class Some
+{
+    public static WakeProfile Profile(WakeMode mode = WakeMode.Run) => new() { Name = "main", Mode = mode, Command = ["/bin/true"] };
+
+    public static SidecarConfig Config(int slots = 1, WakeMode mode = WakeMode.Run) => new()
+    {
+        Agent = new AgentOptions { Id = "iris", MaxConcurrentRuns = slots },
+        StateDirectory = "/tmp/never-used",
+        Wake = new WakeOptions { Profiles = [Profile(mode)] },
+    };
+
+    public static HubMessage.TaskAssign Assign(string task = "task-1", long generation = 1, string? repo = null) =>
+        new() { TaskId = task, Generation = generation, Description = "x", Repo = repo };
+
+    public static Run Run(RunState state = RunState.Working, string task = "task-1", long generation = 1, WakeMode mode = WakeMode.Run) => new()
+    {
+        Id = $"run-{task}-{generation}", TaskId = task, Generation = generation, State = state, Nonce = $"nonce-{task}-{generation}", Profile = Profile(mode),
+        Assignment = Assign(task, generation), WakeAttempt = 1, CreatedAtUnixMs = 1, StateSinceUnixMs = 1,
+        Process = state is RunState.Confirming or RunState.Working ? new ProcessIdentity(4242, 7, "boot") : null,
+        Facts = state == RunState.Failed ? new RunFacts { Failure = new Failure(FailureClass.AgentError, "x") } : new RunFacts(),
+    };
+
+    public static RunBook Book(SidecarConfig config) => new(config, (_, _) => null);
+}
