@@ -17,25 +17,25 @@ public sealed class ProcessTests : IDisposable
     [InlineData("kill -TERM $$", 143)]
     public async Task The_recorder_writes_who_it_is_before_the_agent_and_how_it_ended_after_it(string body, int code)
     {
-        var agent = _directory.WriteScript("agent", "cat recorder > seen\n" + body);
+        var agent = _directory.WriteScript("agent", "cat wake-1/recorder > seen\n" + body);
         using var watch = new ProcessWatch();
 
-        var pid = Start(Recorder.Wrap(_directory.Path, [agent]));
+        var pid = Record([agent]);
         await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
 
-        Assert.Equal(pid, Recorder.ReadNote(_directory.Path)!.Pid);
-        Assert.Equal(File.ReadAllText(_directory["recorder"]), File.ReadAllText(_directory["seen"]));
-        Assert.Equal(code, Recorder.ReadEnd(_directory.Path, TimeProvider.System.GetUtcNow()).ExitCode);
+        Assert.Equal(pid, Recorder.ReadNote(RecordPath)!.Pid);
+        Assert.Equal(File.ReadAllText(_directory["wake-1/recorder"]), File.ReadAllText(_directory["seen"]));
+        Assert.Equal(code, Recorder.ReadEnd(RecordPath, TimeProvider.System.GetUtcNow()).ExitCode);
     }
 
     [Fact]
     public async Task Arguments_arrive_as_they_are_whatever_stands_in_them()
     {
         var agent = _directory.WriteScript("agent", "printf '%s\\0' \"$@\" > argv");
-        string[] arguments = ["$(touch x)", "a\nb", "'", "\"", "", "*", "--", "-n", "naïve 漢字", "\\", "$1", "`id`"];
+        string[] arguments = ["$(touch x)", "a b", "'", "\"", "", "*", "--", "-n", "naïve 漢字", "\\", "$1", "`id`"];
         using var watch = new ProcessWatch();
 
-        var pid = Start(Recorder.Wrap(_directory.Path, [agent, .. arguments]));
+        var pid = Record([agent, .. arguments]);
         await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
 
         Assert.Equal(arguments, File.ReadAllText(_directory["argv"]).Split('\0')[..^1]);
@@ -66,7 +66,7 @@ public sealed class ProcessTests : IDisposable
     {
         using var watch = new ProcessWatch();
         var agent = _directory.WriteScript("agent", "touch up; sleep 300 & wait");
-        var pid = Start(Recorder.Wrap(_directory.Path, [agent]));
+        var pid = Record([agent]);
         var identity = ProcessIdentity.Of(pid)!;
         await Wait.UntilAsync(() => File.Exists(_directory["up"]), "the agent to be up");
 
@@ -74,7 +74,7 @@ public sealed class ProcessTests : IDisposable
         await watch.EndOfAsync(identity);
 
         Assert.False(identity.IsAlive());
-        Assert.Equal(143, Recorder.ReadEnd(_directory.Path, TimeProvider.System.GetUtcNow()).ExitCode);
+        Assert.Equal(143, Recorder.ReadEnd(RecordPath, TimeProvider.System.GetUtcNow()).ExitCode);
     }
 
     [Fact]
@@ -110,9 +110,9 @@ public sealed class ProcessTests : IDisposable
     [InlineData("")]
     public void An_exit_record_that_was_cut_off_counts_as_none(string text)
     {
-        _directory.Write("exit", text);
+        _directory.Write("wake-1/exit", text);
 
-        Assert.Null(Recorder.ReadEnd(_directory.Path, TimeProvider.System.GetUtcNow()).ExitCode);
+        Assert.Null(Recorder.ReadEnd(RecordPath, TimeProvider.System.GetUtcNow()).ExitCode);
     }
 
     [Fact]
@@ -129,6 +129,59 @@ public sealed class ProcessTests : IDisposable
         await Wait.UntilAsync(() => !Directory.Exists($"/proc/{child}"), "the child to be gone");
         Assert.True(loud.Ok);
         Assert.Equal(ToolRunner.OutputLimit, loud.Output.Length);
+    }
+
+    [Fact]
+    public async Task A_recorder_whose_order_is_cut_off_starts_nothing_and_leaves_no_note()
+    {
+        var agent = _directory.WriteScript("agent", "touch ran");
+        using var pool = Pool();
+        using var watch = new ProcessWatch();
+        var order = Order([agent]);
+
+        var pid = pool.Send(Some.Profile(), order[..^2]);
+        await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
+
+        Assert.Null(Recorder.ReadNote(RecordPath));
+        Assert.False(File.Exists(_directory["ran"]));
+    }
+
+    [Fact]
+    public async Task A_waiting_recorder_ends_with_its_daemon_and_one_that_was_killed_is_replaced()
+    {
+        var profile = Some.Profile();
+        var agent = _directory.WriteScript("agent", "touch ran");
+        using var watch = new ProcessWatch();
+        var pool = Pool();
+        await pool.RefillAsync(profile, CancellationToken.None);
+        var waiting = Assert.Single(ProcessScan.Recorders(_directory.Path));
+        Signals.ToProcess(waiting.Pid, Signals.Kill);
+        await watch.EndOfAsync(waiting);
+
+        var pid = pool.Send(profile, Order([agent]));
+        await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
+        Assert.True(File.Exists(_directory["ran"]));
+
+        await pool.RefillAsync(profile, CancellationToken.None);
+        var next = Assert.Single(ProcessScan.Recorders(_directory.Path));
+        pool.Dispose();
+        await watch.EndOfAsync(next);
+    }
+
+    private byte[] Order(IReadOnlyList<string> command)
+    {
+        Directory.CreateDirectory(Recorder.Directory(_directory.Path, 1));
+        return Recorder.Order(Some.Run() with { Facts = new Runs.RunFacts { Workspace = _directory.Path } }, _directory.Path, command);
+    }
+
+    private string RecordPath => Recorder.Directory(_directory.Path, 1);
+
+    private RecorderPool Pool() => new(new Configuration.SidecarConfig { StateDirectory = _directory.Path }, TimeProvider.System);
+
+    private int Record(IReadOnlyList<string> command)
+    {
+        using var pool = Pool();
+        return pool.Send(Some.Profile(), Order(command));
     }
 
     private int Start(IReadOnlyList<string> command) => Spawner.Start(new SpawnRequest(

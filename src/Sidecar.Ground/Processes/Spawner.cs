@@ -3,13 +3,14 @@ using System.Text;
 
 namespace FleetSidecar.Ground.Processes;
 
-/// <summary>What to start: argv, environment, directory and where the output goes. Standard input is always empty.</summary>
+/// <summary>What to start: argv, environment, directory and where the output goes. Standard input is empty unless a handle is given.</summary>
 public sealed record SpawnRequest(
     IReadOnlyList<string> Command,
     IReadOnlyList<KeyValuePair<string, string>> Environment,
     string WorkingDirectory,
     string OutputFile,
-    string ErrorFile);
+    string ErrorFile,
+    int? InputHandle = null);
 
 /// <summary>Starts a process in a session of its own that lives on when this program ends.</summary>
 /// <remarks>
@@ -23,6 +24,9 @@ public static unsafe partial class Spawner
     private const int ReadOnly = 0, WriteCreateAppend = 0x1 | 0x40 | 0x400; // O_WRONLY | O_CREAT | O_APPEND
     private const int OwnerOnly = 0x1A0; // 0640
     private const int RoomForOpaqueStruct = 512; // glibc: 336 (attributes) and 80 (actions) bytes on 64 bit
+
+    // HUP INT QUIT USR1 USR2 PIPE TERM CHLD: exec resets handlers by itself but keeps "ignored", and the runtime ignores PIPE.
+    private static readonly int[] InheritedWhenIgnored = [1, 2, 3, 10, 12, 13, 15, 17];
 
     /// <exception cref="SpawnException">The program could not be started; nothing runs.</exception>
     public static int Start(SpawnRequest request)
@@ -38,11 +42,15 @@ public static unsafe partial class Spawner
         {
             _ = EmptySet(signals);
             Check(SetMask(attributes, signals), request);
-            _ = FillSet(signals);
+            foreach (var signal in InheritedWhenIgnored)
+            {
+                _ = AddToSet(signals, signal);
+            }
+
             Check(SetDefaults(attributes, signals), request);
             Check(SetFlags(attributes, SetSignalDefaults | SetSignalMask | SetSession), request);
             Check(AddChdir(actions, request.WorkingDirectory), request);
-            Check(AddOpen(actions, 0, "/dev/null", ReadOnly, 0), request);
+            Check(request.InputHandle is { } input ? AddDuplicate(actions, input, 0) : AddOpen(actions, 0, "/dev/null", ReadOnly, 0), request);
             Check(AddOpen(actions, 1, request.OutputFile, WriteCreateAppend, OwnerOnly), request);
             Check(AddOpen(actions, 2, request.ErrorFile, WriteCreateAppend, OwnerOnly), request);
             int pid;
@@ -85,8 +93,8 @@ public static unsafe partial class Spawner
     [LibraryImport("libc", EntryPoint = "sigemptyset")]
     private static partial int EmptySet(byte* signals);
 
-    [LibraryImport("libc", EntryPoint = "sigfillset")]
-    private static partial int FillSet(byte* signals);
+    [LibraryImport("libc", EntryPoint = "sigaddset")]
+    private static partial int AddToSet(byte* signals, int signal);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_init")]
     private static partial int ActionsInit(byte* actions);
@@ -96,6 +104,9 @@ public static unsafe partial class Spawner
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addopen", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int AddOpen(byte* actions, int handle, string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_adddup2")]
+    private static partial int AddDuplicate(byte* actions, int handle, int target);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addchdir_np", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int AddChdir(byte* actions, string path);

@@ -1,5 +1,4 @@
 using FleetSidecar.Configuration;
-using FleetSidecar.Runs;
 
 namespace FleetSidecar.Agents;
 
@@ -8,10 +7,11 @@ internal static class AgentEnvironment
 {
     private static readonly string[] Inherited = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
-    public static List<KeyValuePair<string, string>> For(Run run, string runDirectory, string taskFile, SidecarConfig config)
+    /// <summary>What is the same for every run of a profile; the recorder is started with it and adds what belongs to one run.</summary>
+    public static List<KeyValuePair<string, string>> Standing(WakeProfile profile, SidecarConfig config)
     {
         var variables = new Dictionary<string, string>();
-        foreach (var name in Inherited.Concat(run.Profile.PassEnvironment))
+        foreach (var name in Inherited.Concat(profile.PassEnvironment))
         {
             if (Environment.GetEnvironmentVariable(name) is { } value)
             {
@@ -19,22 +19,17 @@ internal static class AgentEnvironment
             }
         }
 
-        foreach (var (name, value) in run.Profile.Environment)
+        foreach (var (name, value) in profile.Environment)
         {
             variables[name] = value;
         }
 
         // Agents call fleet-sidecar from their shell; its directory comes last so that it hides nothing of theirs.
         variables["PATH"] = $"{variables.GetValueOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin")}:{AppContext.BaseDirectory.TrimEnd('/')}";
-        variables["FLEET_TASK_ID"] = run.TaskId;
-        variables["FLEET_GENERATION"] = run.Generation.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        variables["FLEET_RUN_DIR"] = runDirectory;
-        variables["FLEET_TASK_FILE"] = taskFile;
-        variables["FLEET_NONCE"] = run.Nonce;
         variables["FLEET_SOCKET"] = config.SocketFile;
         variables["FLEET_RESULTS_DIR"] = config.ResultsDirectory;
-        variables["FLEET_WORKSPACE"] = run.Facts.Workspace ?? runDirectory;
         variables["GIT_TERMINAL_PROMPT"] = "0";
+        variables[Recorder.Mark] = config.StateDirectory;
         return [.. variables];
     }
 }

@@ -16,6 +16,9 @@ internal static class ProcessScan
     /// <summary>Every live process of any run below a directory: agents whose runs nobody remembers.</summary>
     public static List<ProcessIdentity> AllBelow(string runsDirectory) => Carrying($"FLEET_RUN_DIR={runsDirectory}/run-");
 
+    /// <summary>Every recorder that a daemon with this state directory ever started and that still lives.</summary>
+    public static List<ProcessIdentity> Recorders(string stateDirectory) => Carrying($"{Recorder.Mark}={stateDirectory}\0");
+
     private static List<ProcessIdentity> Carrying(string variable)
     {
         var wanted = Encoding.UTF8.GetBytes(variable);

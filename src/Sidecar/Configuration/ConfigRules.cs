@@ -12,6 +12,7 @@ internal static class ConfigRules
 {
     // sockaddr_un.sun_path holds 108 bytes with the final NUL; see unix(7).
     private const int LongestSocketPath = 107;
+    private const int LongestCommand = 32_768;
 
     public static ConfigProblem? FirstProblem(SidecarConfig config) =>
         Problems(config).Concat(ProfileProblems(config.Wake)).FirstOrDefault();
@@ -43,7 +44,7 @@ internal static class ConfigRules
             yield return new("hub.protocolVersion", "must be 1 or 2", "leave it out");
         }
 
-        if (!Path.IsPathFullyQualified(config.StateDirectory))
+        if (!Path.IsPathFullyQualified(config.StateDirectory) || config.StateDirectory.Any(char.IsControl))
         {
             yield return new("stateDirectory", "must be an absolute path", "for example /var/lib/fleet-sidecar");
         }
@@ -112,9 +113,14 @@ internal static class ConfigRules
                 yield return new($"{key}.command", "must begin with the absolute path of a program", "for example [\"/usr/local/bin/my-agent\", \"--task\", \"{taskFile}\"]");
             }
 
-            if (profile.Command.Any(part => part is null || part.Contains('\0', StringComparison.Ordinal)))
+            if (profile.Command.Any(part => part is null || part.AsSpan().ContainsAny('\0', '\n')) || profile.Command.Sum(part => part?.Length ?? 0) > LongestCommand)
             {
-                yield return new($"{key}.command", "holds a NUL character", "remove it");
+                yield return new($"{key}.command", $"holds a line break or NUL, or is longer than {LongestCommand} characters", "put long or odd texts into a script of your own");
+            }
+
+            if (profile.Environment.Any(variable => variable.Key.Length == 0 || variable.Key.AsSpan().ContainsAny('=', '\0') || variable.Value is null || variable.Value.Contains('\0', StringComparison.Ordinal)))
+            {
+                yield return new($"{key}.environment", "holds a name that is empty or has '=' in it, or a value with NUL", "write it as { \"NAME\": \"value\" }");
             }
 
             if (profile.Retries is < 0 or > 10 || profile.RetryDelay < TimeSpan.Zero || profile.RetryDelay > TimeSpan.FromMinutes(10))

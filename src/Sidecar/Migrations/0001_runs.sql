@@ -5,7 +5,7 @@ CREATE TABLE runs (
   generation            INTEGER NOT NULL CHECK (generation >= 0),
   state                 TEXT NOT NULL CHECK (state IN ('assigned', 'accepted', 'preparing', 'waking', 'confirming', 'working',
                           'verifying', 'submitting', 'completed', 'failed', 'cancelled', 'superseded', 'handed_off', 'settled')),
-  nonce                 TEXT NOT NULL UNIQUE,
+  nonce                 TEXT NOT NULL,
   profile               TEXT NOT NULL,
   assignment            TEXT NOT NULL,
   wake_attempt          INTEGER NOT NULL,
@@ -17,16 +17,17 @@ CREATE TABLE runs (
   state_since_unix_ms   INTEGER NOT NULL,
   CHECK ((pid IS NULL) = (start_ticks IS NULL) AND (pid IS NULL) = (boot_id IS NULL)),
   CHECK (state NOT IN ('waking', 'confirming', 'working') OR wake_attempt > 0)
-);
+) WITHOUT ROWID;
 
 CREATE UNIQUE INDEX one_live_run_for_each_task ON runs (task_id)
   WHERE state NOT IN ('completed', 'failed', 'cancelled', 'superseded', 'handed_off', 'settled');
 
 CREATE INDEX runs_by_task ON runs (task_id, generation);
 
--- What the hub must hear, in the order it was decided. A row leaves when the hub has acknowledged it.
+-- What the hub must hear, in the order it was decided. A row leaves when the hub has acknowledged it. Every tree costs a page
+-- in each commit, so there is no more of them than the rules above need.
 CREATE TABLE outbox (
-  position              INTEGER PRIMARY KEY AUTOINCREMENT,
+  position              INTEGER PRIMARY KEY,
   message_id            TEXT NOT NULL UNIQUE,
   run_id                TEXT NOT NULL REFERENCES runs (run_id),
   task_id               TEXT NOT NULL,

@@ -80,6 +80,7 @@ internal sealed partial class RunLoop : DaemonLoop
             Follow(run);
         }
 
+        _ = _work.RefillAsync(_config.Wake.Profiles[0]);
         var batch = new List<RunInput>();
         while (await _inputs.Reader.WaitToReadAsync(stopping))
         {
@@ -175,7 +176,10 @@ internal sealed partial class RunLoop : DaemonLoop
             var stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
             _orders[run.Id] = (wanted, stop);
             var again = _recovered.Remove(run.Id);
-            _ = Task.Run(() => DoAsync(run, wanted, again, stop), CancellationToken.None);
+
+            // A wake begins right here, before anything is logged or sent: it is what everybody waits for, it takes well under a
+            // millisecond, and a hand-over to another thread would cost as much again. Everything else goes elsewhere at once.
+            _ = wanted.Kind == OrderKind.Wake && !again ? DoAsync(run, wanted, again, stop) : Task.Run(() => DoAsync(run, wanted, again, stop), CancellationToken.None);
         }
 
         SetDeadline(run);

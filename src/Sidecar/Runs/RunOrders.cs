@@ -12,7 +12,7 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, ResultFiles results, Workspace workspace, ProcessWatch watch, Redactor redactor, TimeProvider time, ILogger<RunOrders> log)
+    SidecarConfig config, AgentLauncher launcher, RecorderPool recorders, ResultFiles results, Workspace workspace, ProcessWatch watch, Redactor redactor, TimeProvider time, ILogger<RunOrders> log)
 {
     private static readonly TimeSpan LookForReports = TimeSpan.FromMilliseconds(500);
 
@@ -58,11 +58,24 @@ internal sealed partial class RunOrders(
         }
 
         await learned(now => now with { Process = process });
+        _ = RefillAsync(run.Profile);
         if (run.Profile.Mode == WakeMode.Signal)
         {
             await watch.EndOfAsync(process).WaitAsync(token);
             var end = await EndOfAsync(run);
             await learned(now => AfterSignal(now, end));
+        }
+    }
+
+    /// <summary>Gets a recorder ready for the next wake. A machine that cannot start one now says so when it is needed.</summary>
+    public async Task RefillAsync(WakeProfile profile)
+    {
+        try
+        {
+            await recorders.RefillAsync(profile, CancellationToken.None);
+        }
+        catch (SpawnException)
+        {
         }
     }
 

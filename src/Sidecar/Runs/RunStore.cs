@@ -47,7 +47,7 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         """
         SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
                created_at_unix_ms, state_since_unix_ms
-        FROM runs ORDER BY created_at_unix_ms DESC, rowid DESC LIMIT ?1
+        FROM runs ORDER BY created_at_unix_ms DESC, run_id LIMIT ?1
         """, ReadRun, count));
 
     /// <summary>The settled run of a task and generation, where there is one.</summary>

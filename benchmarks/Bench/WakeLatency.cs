@@ -1,0 +1,49 @@
+using System.Globalization;
+using FleetSidecar.Testing;
+
+namespace FleetSidecar.Bench;
+
+/// <summary>From the hub's push to the first instruction of the agent: one task at a time, without a repository, recorder in place.</summary>
+internal static class WakeLatency
+{
+    private const int Warmup = 30, Rounds = 200;
+
+    public static async Task<string> MeasureAsync(TempDir directory, string program, string stamp, string name)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = Start(directory, hub, program, stamp, name);
+        await hub.WaitForAsync("heartbeat");
+        var latencies = new List<double>();
+        for (var round = 1; round <= Warmup + Rounds; round++)
+        {
+            var frame = $$"""{"type":"task_assign","task_id":"task-{{round}}","description":"stamp","generation":1}""";
+            var before = TimeProvider.System.GetTimestamp();
+            await hub.SendAsync(frame);
+            await hub.WaitForAsync("task_complete", round);
+            var stamped = long.Parse(await File.ReadAllTextAsync(directory[$"stamps/task-{round}"]), CultureInfo.InvariantCulture);
+            if (round > Warmup)
+            {
+                latencies.Add((stamped - before) / 1e6);
+            }
+        }
+
+        return $"{name}: hub push until the agent's first instruction | {Figures.Milliseconds(latencies)}";
+    }
+
+    public static TestProgram Start(TempDir directory, ScriptedHub hub, string program, string stamp, string name)
+    {
+        var state = directory[name.Replace(' ', '-') + "-" + Guid.NewGuid().ToString("N")[..6]];
+        Directory.CreateDirectory(directory["stamps"]);
+        directory.Write("token", "token-token");
+        var config = directory.Write("bench.json", $$"""
+            {
+              "agent": { "id": "bench" },
+              "hub": { "url": "{{hub.SocketUrl}}", "tokenFile": "{{directory["token"]}}" },
+              "stateDirectory": "{{state}}",
+              "control": { "socket": "{{directory["bench.sock"]}}" },
+              "wake": { "profiles": [ { "name": "main", "completion": "exitCode", "command": ["{{stamp}}", "{{directory["stamps"]}}/{taskId}"] } ] }
+            }
+            """);
+        return TestProgram.Start(program, ["run", "--config", config]);
+    }
+}
