@@ -17,8 +17,11 @@ internal static partial class Floor
         var block = new byte[4096];
         for (var round = 0; round < Rounds; round++)
         {
+            await Task.Delay(WakeLatency.Pause, TimeProvider.System);
             sync.Add(Since(Write(file, block, round)));
+            await Task.Delay(WakeLatency.Pause, TimeProvider.System);
             spawn.Add(await SpawnAsync(directory, stamp, watch, TimeProvider.System.GetTimestamp()));
+            await Task.Delay(WakeLatency.Pause, TimeProvider.System);
             both.Add(await SpawnAsync(directory, stamp, watch, Write(file, block, round)));
         }
 

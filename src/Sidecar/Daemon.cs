@@ -95,7 +95,7 @@ internal static partial class Daemon
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
-        services.AddSingleton<ResultFiles>().AddSingleton<RecorderPool>().AddSingleton<AgentLauncher>();
+        services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
         services.AddSingleton<TokenFile>().AddSingleton<Dialer>().AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
         services.AddSingleton<ControlHandler>().AddSingleton<ControlServer>();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.WebSockets;
 
 namespace FleetSidecar.EndToEnd;
@@ -63,9 +62,9 @@ public sealed class FieldFailureTests : IDisposable
         var pid = Scripts.Executions(_directory)[0].Split(' ')[0];
 
         sidecar.Program.Kill();
-        Assert.True(Directory.Exists($"/proc/{pid}"));
+        Assert.True(LiveProcess.Exists(pid));
         Scripts.Go(_directory);
-        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the agent to end");
+        await Wait.UntilAsync(() => !LiveProcess.Exists(pid), "the agent to end");
         await sidecar.StartAsync();
 
         var done = await hub.WaitForAsync(task, "completed");
@@ -122,7 +121,7 @@ public sealed class FieldFailureTests : IDisposable
         var task = await hub.AddAsync("Do not forget me", maxRetries: 3);
         await hub.WaitForAsync(task, "working");
         await sidecar.WaitForRunAsync("working");
-        var agent = int.Parse(Scripts.Executions(_directory)[0].Split(' ')[0], CultureInfo.InvariantCulture);
+        var agent = Scripts.Executions(_directory)[0].Split(' ')[0];
 
         sidecar.Program.Kill();
         foreach (var tail in new[] { "-wal", "-shm" })
@@ -143,7 +142,7 @@ public sealed class FieldFailureTests : IDisposable
         var status = await sidecar.StatusAsync();
         Assert.Contains(aside, status.GetProperty("store").GetProperty("damaged_file").GetString(), StringComparison.Ordinal);
         await Wait.ForAsync(async () => (await hub.GetAsync("/api/alerts")).ToString().Contains("store_damaged", StringComparison.Ordinal) ? new object() : null, "the hub's alert");
-        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{agent}"), "the agent of the lost run to be stopped");
+        await Wait.UntilAsync(() => !LiveProcess.Exists(agent), "the agent of the lost run to be stopped");
         Scripts.Go(_directory);
         await hub.WaitForAsync(task, "completed");
         Assert.Equal(2, Scripts.Executions(_directory).Length); // One after the other: the first was gone before the second began.

@@ -24,7 +24,7 @@ public sealed class LinkFaultTests : IDisposable
 
         await hub.Program.SignalAsync("TERM");
         Assert.Equal(0, await hub.Program.EndAsync());
-        await Wait.WhileAsync(() => sidecar.Program.IsRunning && Directory.Exists($"/proc/{agent}"), "sidecar and agent live on", TimeSpan.FromSeconds(10));
+        await Wait.WhileAsync(() => sidecar.Program.IsRunning && LiveProcess.Exists(agent), "sidecar and agent live on", TimeSpan.FromSeconds(10));
         await hub.StartAsync();
         Scripts.Go(_directory);
 
@@ -185,7 +185,7 @@ public sealed class LinkFaultTests : IDisposable
         await sidecar.Program.SignalAsync("TERM");
 
         Assert.Equal(0, await sidecar.Program.EndAsync());
-        Assert.True(Directory.Exists($"/proc/{agent}"));
+        Assert.True(LiveProcess.Exists(agent));
         await sidecar.StartAsync();
         Scripts.Go(_directory);
         await hub.WaitForAsync(task, "completed");

@@ -98,7 +98,7 @@ public sealed class MainJobTests : IDisposable
 
         Assert.True(response.IsSuccessStatusCode);
         await sidecar.WaitForRunAsync("settled");
-        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{helper}"), "the helper to be gone");
+        await Wait.UntilAsync(() => !LiveProcess.Exists(helper), "the helper to be gone");
         Assert.Equal("cancelled", (await hub.TaskAsync(task)).GetProperty("status").GetString());
     }
 

@@ -127,7 +127,7 @@ public sealed class WakeTests : IDisposable
 
             Assert.Contains("timeout: the deadline 'wall_clock'", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
             var pid = Scripts.Executions(_directory)[0].Split(' ')[0];
-            Assert.False(Directory.Exists($"/proc/{pid}"));
+            Assert.False(LiveProcess.Exists(pid));
         }
     }
 

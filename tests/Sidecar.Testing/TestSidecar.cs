@@ -62,7 +62,15 @@ public sealed class TestSidecar : IDisposable
     public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
         (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);
 
-    public void Dispose() => _program?.Dispose();
+    /// <summary>Ends the daemon and every agent that it left working.</summary>
+    public void Dispose()
+    {
+        _program?.Dispose();
+        foreach (var pid in LiveProcess.With($"FLEET_RUN_DIR={State}/"))
+        {
+            TestProgram.RunAsync("/bin/kill", ["-9", pid]).GetAwaiter().GetResult();
+        }
+    }
 
     private static void Merge(JsonObject into, JsonObject from)
     {

@@ -17,14 +17,14 @@ public sealed class ProcessTests : IDisposable
     [InlineData("kill -TERM $$", 143)]
     public async Task The_recorder_writes_who_it_is_before_the_agent_and_how_it_ended_after_it(string body, int code)
     {
-        var agent = _directory.WriteScript("agent", "cat wake-1/recorder > seen\n" + body);
+        var agent = _directory.WriteScript("agent", "cat runs/run-1/wake-1/recorder > seen\n" + body);
         using var watch = new ProcessWatch();
 
         var pid = Record([agent]);
         await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
 
         Assert.Equal(pid, Recorder.ReadNote(RecordPath)!.Pid);
-        Assert.Equal(File.ReadAllText(_directory["wake-1/recorder"]), File.ReadAllText(_directory["seen"]));
+        Assert.Equal(File.ReadAllText(Recorder.Note(RecordPath)), File.ReadAllText(_directory["seen"]));
         Assert.Equal(code, Recorder.ReadEnd(RecordPath, TimeProvider.System.GetUtcNow()).ExitCode);
     }
 
@@ -110,7 +110,7 @@ public sealed class ProcessTests : IDisposable
     [InlineData("")]
     public void An_exit_record_that_was_cut_off_counts_as_none(string text)
     {
-        _directory.Write("wake-1/exit", text);
+        _directory.Write("runs/run-1/wake-1/exit", text);
 
         Assert.Null(Recorder.ReadEnd(RecordPath, TimeProvider.System.GetUtcNow()).ExitCode);
     }
@@ -126,7 +126,7 @@ public sealed class ProcessTests : IDisposable
 
         Assert.True(slow.TimedOut);
         var child = File.ReadAllText(_directory["child"]).Trim();
-        await Wait.UntilAsync(() => !Directory.Exists($"/proc/{child}"), "the child to be gone");
+        await Wait.UntilAsync(() => !LiveProcess.Exists(child), "the child to be gone");
         Assert.True(loud.Ok);
         Assert.Equal(ToolRunner.OutputLimit, loud.Output.Length);
     }
@@ -135,11 +135,15 @@ public sealed class ProcessTests : IDisposable
     public async Task A_recorder_whose_order_is_cut_off_starts_nothing_and_leaves_no_note()
     {
         var agent = _directory.WriteScript("agent", "touch ran");
-        using var pool = Pool();
         using var watch = new ProcessWatch();
-        var order = Order([agent]);
+        using var berths = new Berths(Config, TimeProvider.System);
+        int pid;
+        using (var berth = berths.Take("run-1", "n", 1, Some.Profile()))
+        {
+            pid = berth.Pid;
+            Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, [agent])[..^2]));
+        }
 
-        var pid = pool.Send(Some.Profile(), order[..^2]);
         await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
 
         Assert.Null(Recorder.ReadNote(RecordPath));
@@ -147,41 +151,43 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_waiting_recorder_ends_with_its_daemon_and_one_that_was_killed_is_replaced()
+    public async Task A_berth_that_is_ready_goes_with_its_daemon_and_one_whose_recorder_was_killed_says_so()
     {
-        var profile = Some.Profile();
-        var agent = _directory.WriteScript("agent", "touch ran");
         using var watch = new ProcessWatch();
-        var pool = Pool();
-        await pool.RefillAsync(profile, CancellationToken.None);
-        var waiting = Assert.Single(ProcessScan.Recorders(_directory.Path));
-        Signals.ToProcess(waiting.Pid, Signals.Kill);
-        await watch.EndOfAsync(waiting);
+        using (var berths = new Berths(Config, TimeProvider.System))
+        {
+            await berths.RefillAsync(Some.Profile(), CancellationToken.None);
+            var (id, nonce) = berths.Ready!.Value;
+            var waiting = Assert.Single(ProcessScan.AllByNonce(nonce));
+            Assert.True(ProcessScan.IsRecorder(waiting));
+            Signals.ToProcess(waiting.Pid, Signals.Kill);
+            await watch.EndOfAsync(waiting);
+            using (var berth = berths.Take(id, nonce, 1, Some.Profile()))
+            {
+                Assert.False(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, ["/bin/true"])));
+            }
 
-        var pid = pool.Send(profile, Order([agent]));
-        await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
-        Assert.True(File.Exists(_directory["ran"]));
+            await berths.RefillAsync(Some.Profile(), CancellationToken.None);
+            nonce = berths.Ready!.Value.Nonce;
+            waiting = Assert.Single(ProcessScan.AllByNonce(nonce));
+            berths.Dispose();
+            await watch.EndOfAsync(waiting);
+        }
 
-        await pool.RefillAsync(profile, CancellationToken.None);
-        var next = Assert.Single(ProcessScan.Recorders(_directory.Path));
-        pool.Dispose();
-        await watch.EndOfAsync(next);
+        new Berths(Config, TimeProvider.System).Sweep(new HashSet<string>());
+        Assert.Empty(Directory.GetDirectories(Config.RunsDirectory));
     }
 
-    private byte[] Order(IReadOnlyList<string> command)
-    {
-        Directory.CreateDirectory(Recorder.Directory(_directory.Path, 1));
-        return Recorder.Order(Some.Run() with { Facts = new Runs.RunFacts { Workspace = _directory.Path } }, _directory.Path, command);
-    }
+    private Configuration.SidecarConfig Config => new() { StateDirectory = _directory.Path };
 
-    private string RecordPath => Recorder.Directory(_directory.Path, 1);
-
-    private RecorderPool Pool() => new(new Configuration.SidecarConfig { StateDirectory = _directory.Path }, TimeProvider.System);
+    private string RecordPath => Recorder.Directory(Path.Combine(Config.RunsDirectory, "run-1"), 1);
 
     private int Record(IReadOnlyList<string> command)
     {
-        using var pool = Pool();
-        return pool.Send(Some.Profile(), Order(command));
+        using var berths = new Berths(Config, TimeProvider.System);
+        using var berth = berths.Take("run-1", "n", 1, Some.Profile());
+        Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, command)));
+        return berth.Pid;
     }
 
     private int Start(IReadOnlyList<string> command) => Spawner.Start(new SpawnRequest(

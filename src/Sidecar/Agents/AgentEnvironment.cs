@@ -7,8 +7,8 @@ internal static class AgentEnvironment
 {
     private static readonly string[] Inherited = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
-    /// <summary>What is the same for every run of a profile; the recorder is started with it and adds what belongs to one run.</summary>
-    public static List<KeyValuePair<string, string>> Standing(WakeProfile profile, SidecarConfig config)
+    /// <summary>What the recorder of a run is started with; it adds task, generation and workspace when it has its order.</summary>
+    public static List<KeyValuePair<string, string>> For(string runDirectory, string nonce, WakeProfile profile, SidecarConfig config)
     {
         var variables = new Dictionary<string, string>();
         foreach (var name in Inherited.Concat(profile.PassEnvironment))
@@ -26,6 +26,9 @@ internal static class AgentEnvironment
 
         // Agents call fleet-sidecar from their shell; its directory comes last so that it hides nothing of theirs.
         variables["PATH"] = $"{variables.GetValueOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin")}:{AppContext.BaseDirectory.TrimEnd('/')}";
+        variables["FLEET_RUN_DIR"] = runDirectory;
+        variables["FLEET_TASK_FILE"] = Recorder.TaskFile(runDirectory);
+        variables["FLEET_NONCE"] = nonce;
         variables["FLEET_SOCKET"] = config.SocketFile;
         variables["FLEET_RESULTS_DIR"] = config.ResultsDirectory;
         variables["GIT_TERMINAL_PROMPT"] = "0";

@@ -20,7 +20,7 @@ internal abstract record LaunchOutcome
 }
 
 /// <summary>Starts the wake command of a run, at most once for each attempt, whatever crashed in between.</summary>
-internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, RecorderPool recorders)
+internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, Berths berths)
 {
     private const int NoSuchFile = 2, NotPermitted = 13;
     private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5);
@@ -32,38 +32,33 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, R
     /// <summary>Looks for what an earlier process of ours may have started for this attempt. After this, what was not found will not start any more.</summary>
     public ProcessIdentity? FindStarted(Run run)
     {
-        if ((Recorder.ReadNote(RecordDirectory(run)) ?? ProcessScan.ByNonce(run.Nonce)) is { } known)
+        if (Recorder.ReadNote(RecordDirectory(run)) is { } known)
         {
             return known;
         }
 
-        // A recorder of ours without a note has no agent yet, but may be about to: it is ended before it can, and then there is
-        // a note or there will never be one.
-        foreach (var undecided in ProcessScan.Recorders(config.StateDirectory).Where(process => !HasNote(process)))
+        // A recorder of this run without a note has no agent yet, but may be about to: it is ended before it can, and then there
+        // is a note or there will never be one. Whatever else carries the nonce is what we look for.
+        foreach (var undecided in ProcessScan.AllByNonce(run.Nonce).Where(ProcessScan.IsRecorder))
         {
             Signals.ToProcess(undecided.Pid, Signals.Kill);
             SpinWait.SpinUntil(() => !undecided.IsAlive(), KillTakesAtMost);
         }
 
-        return Recorder.ReadNote(RecordDirectory(run));
+        return Recorder.ReadNote(RecordDirectory(run)) ?? ProcessScan.ByNonce(run.Nonce);
     }
 
     public LaunchOutcome Start(Run run)
     {
-        var directory = RecordDirectory(run);
-        Directory.CreateDirectory(RunDirectory(run));
-        Directory.CreateDirectory(directory);
-        var taskFile = Recorder.TaskFile(RunDirectory(run));
-        var workspace = run.Facts.Workspace ?? RunDirectory(run);
-        File.WriteAllBytes(taskFile, JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign));
-        results.PutAsideStale(run, RunDirectory(run));
-        var order = Recorder.Order(run, RunDirectory(run), run.Profile.Command.Select(part => Fill(part, run, taskFile, workspace)));
+        var runDirectory = RunDirectory(run);
+        var workspace = run.Facts.Workspace ?? runDirectory;
+        var order = Recorder.Order(run, workspace, run.Profile.Command.Select(part => Fill(part, run, runDirectory, workspace)));
         try
         {
-            var pid = recorders.Send(run.Profile, order);
+            var pid = Send(run, runDirectory, order);
 
             // A zombie of ours keeps its pid until it is reaped, so the identity can still be read after the quickest of agents.
-            return new LaunchOutcome.Started(ProcessIdentity.Of(pid) ?? Recorder.ReadNote(directory) ?? new ProcessIdentity(pid, 0, ProcessIdentity.CurrentBootId));
+            return new LaunchOutcome.Started(ProcessIdentity.Of(pid) ?? Recorder.ReadNote(RecordDirectory(run)) ?? new ProcessIdentity(pid, 0, ProcessIdentity.CurrentBootId));
         }
         catch (SpawnException fault)
         {
@@ -72,13 +67,27 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, R
         }
     }
 
-    private bool HasNote(ProcessIdentity process) =>
-        Directory.EnumerateDirectories(config.RunsDirectory).SelectMany(Directory.EnumerateDirectories).Any(directory => Recorder.ReadNote(directory) == process);
+    private int Send(Run run, string runDirectory, byte[] order)
+    {
+        var task = JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign);
+        while (true)
+        {
+            using var berth = berths.Take(run.Id, run.Nonce, run.WakeAttempt, run.Profile);
+            File.WriteAllBytes(Recorder.TaskFile(runDirectory), task);
+            results.PutAsideStale(run, runDirectory);
+            if (berth.TrySend(order))
+            {
+                return berth.Pid;
+            }
 
-    private string Fill(string part, Run run, string taskFile, string workspace) => part
-        .Replace("{taskFile}", taskFile, StringComparison.Ordinal)
+            // Somebody ended the recorder that waited. It had no order, so nothing runs, and the next berth is a fresh one.
+        }
+    }
+
+    private static string Fill(string part, Run run, string runDirectory, string workspace) => part
+        .Replace("{taskFile}", Recorder.TaskFile(runDirectory), StringComparison.Ordinal)
         .Replace("{taskId}", run.TaskId, StringComparison.Ordinal)
         .Replace("{workspace}", workspace, StringComparison.Ordinal)
-        .Replace("{runDir}", RunDirectory(run), StringComparison.Ordinal)
+        .Replace("{runDir}", runDirectory, StringComparison.Ordinal)
         .Replace("{nonce}", run.Nonce, StringComparison.Ordinal);
 }

@@ -16,8 +16,9 @@ internal static class ProcessScan
     /// <summary>Every live process of any run below a directory: agents whose runs nobody remembers.</summary>
     public static List<ProcessIdentity> AllBelow(string runsDirectory) => Carrying($"FLEET_RUN_DIR={runsDirectory}/run-");
 
-    /// <summary>Every recorder that a daemon with this state directory ever started and that still lives.</summary>
-    public static List<ProcessIdentity> Recorders(string stateDirectory) => Carrying($"{Recorder.Mark}={stateDirectory}\0");
+    /// <summary>True for a recorder, false for an agent or a helper of one: those do not inherit the mark.</summary>
+    public static bool IsRecorder(ProcessIdentity process) =>
+        Carries(process.Pid.ToString(CultureInfo.InvariantCulture), Encoding.UTF8.GetBytes($"{Recorder.Mark}="));
 
     private static List<ProcessIdentity> Carrying(string variable)
     {

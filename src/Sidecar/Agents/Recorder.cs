@@ -7,12 +7,12 @@ namespace FleetSidecar.Agents;
 
 /// <summary>The tiny program between sidecar and agent that outlives the sidecar and keeps the agent's exit status.</summary>
 /// <remarks>
-/// A constant shell script: nothing from outside is ever part of its text. It waits for its order on standard input, one line a
-/// word, so that it can be started before there is anything to do; an input that ends first means that nobody wants it. It
-/// writes its own line of <c>/proc/self/stat</c> (pid and start time) <i>before</i> it starts the agent, so an intent without
-/// this note means that no agent was started. The traps keep it alive when the group is asked to stop; a trapped signal, unlike
-/// an ignored one, is back at its default in the agent. May get wrong: an agent that ends with a code above 128 of its own
-/// accord looks as if a signal had ended it.
+/// A constant shell script: nothing from outside is ever part of its text. Its directory is an argument; its order comes on
+/// standard input, one line a word, so that it can be started before there is anything to do; an input that ends first means
+/// that nobody wants it. It writes its own line of <c>/proc/self/stat</c> (pid and start time) <i>before</i> it starts the
+/// agent, so an intent without this note means that no agent was started. The traps keep it alive when the group is asked to
+/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. May get wrong: an agent that ends with a
+/// code above 128 of its own accord looks as if a signal had ended it.
 /// </remarks>
 internal static class Recorder
 {
@@ -25,51 +25,46 @@ internal static class Recorder
 
     private const string Script = """
         trap : TERM INT HUP
-        umask 027
-        IFS= read -r FLEET_RUN_DIR && IFS= read -r attempt && IFS= read -r FLEET_WORKSPACE || exit 0
-        IFS= read -r FLEET_TASK_ID && IFS= read -r FLEET_GENERATION && IFS= read -r FLEET_NONCE || exit 0
+        record=$1
+        IFS= read -r FLEET_WORKSPACE && IFS= read -r FLEET_TASK_ID && IFS= read -r FLEET_GENERATION || exit 0
         set --
         while IFS= read -r word && [ "$word" != . ]; do set -- "$@" "${word#-}"; done
         [ "$word" = . ] || exit 0
-        record=$FLEET_RUN_DIR/wake-$attempt
-        FLEET_TASK_FILE=$FLEET_RUN_DIR/task.json
-        : "${FLEET_WORKSPACE:=$FLEET_RUN_DIR}"
-        export FLEET_RUN_DIR FLEET_WORKSPACE FLEET_TASK_ID FLEET_GENERATION FLEET_NONCE FLEET_TASK_FILE
+        export FLEET_WORKSPACE FLEET_TASK_ID FLEET_GENERATION
         unset FLEET_RECORDER_OF
-        exec 0</dev/null >>"$record/stdout" 2>>"$record/stderr"
+        exec 0</dev/null
         read -r note </proc/self/stat && printf '%s\n' "$note" >"$record/recorder" && cd "$FLEET_WORKSPACE" || exit 125
         "$@"
         printf '%s\n' "$?" >"$record/exit"
         """;
 
-    public static IReadOnlyList<string> Command { get; } = [Shell, "-c", Script, "fleet-recorder"];
+    /// <summary>What to start as the recorder of a directory.</summary>
+    public static IReadOnlyList<string> Command(string directory) => [Shell, "-c", Script, "fleet-recorder", directory];
 
     public static string Directory(string runDirectory, int attempt) => string.Create(CultureInfo.InvariantCulture, $"{runDirectory}/wake-{attempt}");
+
+    public static string Note(string directory) => Path.Combine(directory, NoteFile);
 
     public static string Output(string directory) => Path.Combine(directory, OutputFile);
 
     public static string Errors(string directory) => Path.Combine(directory, ErrorFile);
 
+    /// <summary>Where the task is, for the agent.</summary>
+    public static string TaskFile(string runDirectory) => Path.Combine(runDirectory, "task.json");
+
     /// <summary>The order as bytes. Half an order starts nothing: the last word says that it is whole. Kept short, because the shell reads it byte by byte.</summary>
     /// <exception cref="ArgumentException">A word holds a line break or NUL; the configuration rules keep them out.</exception>
-    public static byte[] Order(Run run, string runDirectory, IEnumerable<string> command)
+    public static byte[] Order(Run run, string workspace, IEnumerable<string> command)
     {
-        List<string> words =
-        [
-            runDirectory, run.WakeAttempt.ToString(CultureInfo.InvariantCulture), run.Facts.Workspace ?? "", run.TaskId,
-            run.Generation.ToString(CultureInfo.InvariantCulture), run.Nonce, .. command.Select(word => "-" + word), ".",
-        ];
+        List<string> words = [workspace, run.TaskId, run.Generation.ToString(CultureInfo.InvariantCulture), .. command.Select(word => "-" + word), "."];
         return words.Exists(word => word.AsSpan().ContainsAny('\n', '\0'))
             ? throw new ArgumentException("A word of the order holds a line break or NUL.", nameof(command))
             : Encoding.UTF8.GetBytes(string.Join('\n', words) + "\n");
     }
 
-    /// <summary>Where the task is, for the agent.</summary>
-    public static string TaskFile(string runDirectory) => Path.Combine(runDirectory, "task.json");
-
     /// <summary>The recorder's note: who holds the agent. Null where no recorder got that far, so no agent was started.</summary>
     public static ProcessIdentity? ReadNote(string directory) =>
-        ReadLine(Path.Combine(directory, NoteFile)) is { } stat ? ProcessIdentity.FromStat(stat, ProcessIdentity.CurrentBootId) : null;
+        ReadLine(Note(directory)) is { } stat ? ProcessIdentity.FromStat(stat, ProcessIdentity.CurrentBootId) : null;
 
     /// <summary>How the agent ended; no code where the recorder did not get to write it.</summary>
     public static ProcessEnd ReadEnd(string directory, DateTimeOffset now)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Outbox;
@@ -11,7 +10,7 @@ namespace FleetSidecar.Runs;
 /// The loop feeds inputs into a <see cref="RunDraft"/>, commits the draft, and only then takes it over with <see cref="Take"/>; a
 /// commit that fails leaves the book as it was and the same inputs can be tried again.
 /// </remarks>
-internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled)
+internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled, Func<(string RunId, string Nonce)?> ready)
 {
     private readonly Dictionary<string, Run> _open = [];
 
@@ -107,7 +106,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         switch (decision)
         {
             case AssignDecision.Start:
-                draft.Advance(NewRun(assign, generation, draft.Now));
+                draft.Advance(NewRun(draft, assign, generation));
                 break;
             case AssignDecision.Adopt adopt:
                 Adopt(draft, adopt.Run, generation);
@@ -154,13 +153,18 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         ? new Failure(FailureClass.WakeUnverified, "the agent was woken but nothing proves that it has the task") { Deadline = deadline }
         : new Failure(FailureClass.Timeout, $"the deadline '{deadline}' passed while {run.State.Word()}") { Deadline = deadline };
 
-    private Run NewRun(HubMessage.TaskAssign assign, long generation, long now) => new()
+    // The berth that is ready gives the run its name, unless a run that has not been launched yet already has that name.
+    private Run NewRun(RunDraft draft, HubMessage.TaskAssign assign, long generation) => ready() is { } berth && draft.Find(berth.RunId) is null
+        ? NewRun(berth.RunId, berth.Nonce, assign, generation, draft.Now)
+        : NewRun(Berth.NewRunId(), Berth.NewNonce(), assign, generation, draft.Now);
+
+    private Run NewRun(string id, string nonce, HubMessage.TaskAssign assign, long generation, long now) => new()
     {
-        Id = $"run-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}",
+        Id = id,
         TaskId = assign.TaskId,
         Generation = generation,
         State = RunState.Assigned,
-        Nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+        Nonce = nonce,
         Profile = FirstProfile(config.Wake),
         Assignment = assign,
         CreatedAtUnixMs = now,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
+using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Storage;
@@ -35,12 +36,12 @@ internal sealed partial class RunLoop : DaemonLoop
     private ImmutableArray<Run> _snapshot = [];
 
     public RunLoop(
-        RunStore store, RunOrders work, OutboxQueue outbox, SidecarConfig config, TimeProvider time, Verdict verdict,
+        RunStore store, RunOrders work, Berths berths, OutboxQueue outbox, SidecarConfig config, TimeProvider time, Verdict verdict,
         IHostApplicationLifetime lifetime, ILogger<RunLoop> log)
         : base(verdict, lifetime, log)
     {
         (_store, _work, _outbox, _config, _time, _log) = (store, work, outbox, config, time, log);
-        _book = new RunBook(config, store.FindSettled);
+        _book = new RunBook(config, store.FindSettled, () => berths.Ready);
     }
 
     /// <summary>Open runs as of the last commit.</summary>
@@ -80,7 +81,7 @@ internal sealed partial class RunLoop : DaemonLoop
             Follow(run);
         }
 
-        _ = _work.RefillAsync(_config.Wake.Profiles[0]);
+        _ = Task.Run(() => GetReadyAsync(_book.Open.Select(run => run.Id).ToHashSet()), CancellationToken.None);
         var batch = new List<RunInput>();
         while (await _inputs.Reader.WaitToReadAsync(stopping))
         {
@@ -92,6 +93,13 @@ internal sealed partial class RunLoop : DaemonLoop
             await ApplyAsync(batch, stopping);
             batch.Clear();
         }
+    }
+
+    // Behind the start, because nothing waits for it.
+    private async Task GetReadyAsync(HashSet<string> openRuns)
+    {
+        _work.Sweep(openRuns);
+        await _work.RefillAsync(_config.Wake.Profiles[0]);
     }
 
     private async Task ApplyAsync(List<RunInput> batch, CancellationToken stopping)

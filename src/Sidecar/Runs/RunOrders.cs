@@ -12,7 +12,7 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, RecorderPool recorders, ResultFiles results, Workspace workspace, ProcessWatch watch, Redactor redactor, TimeProvider time, ILogger<RunOrders> log)
+    SidecarConfig config, AgentLauncher launcher, Berths berths, ResultFiles results, Workspace workspace, ProcessWatch watch, Redactor redactor, TimeProvider time, ILogger<RunOrders> log)
 {
     private static readonly TimeSpan LookForReports = TimeSpan.FromMilliseconds(500);
 
@@ -67,17 +67,20 @@ internal sealed partial class RunOrders(
         }
     }
 
-    /// <summary>Gets a recorder ready for the next wake. A machine that cannot start one now says so when it is needed.</summary>
+    /// <summary>Gets a berth ready for the next wake. A machine that cannot make one now says so when it is needed.</summary>
     public async Task RefillAsync(WakeProfile profile)
     {
         try
         {
-            await recorders.RefillAsync(profile, CancellationToken.None);
+            await berths.RefillAsync(profile, CancellationToken.None);
         }
-        catch (SpawnException)
+        catch (Exception fault) when (fault is SpawnException or IOException or UnauthorizedAccessException)
         {
         }
     }
+
+    /// <summary>Removes what an earlier daemon had made ready and nobody used.</summary>
+    public void Sweep(IReadOnlySet<string> openRuns) => berths.Sweep(openRuns);
 
     private static Run AfterSignal(Run run, ProcessEnd end) => end.ExitCode == 0
         ? run with { Facts = run.Facts with { End = end, WakeReturned = true } }

@@ -1,0 +1,88 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Agents;
+
+/// <summary>Keeps one berth ready for the next run.</summary>
+/// <remarks>
+/// When the sidecar goes, however it goes, the pipe closes and the waiting recorder ends; its empty directory is swept away by
+/// the next process. A recorder that has its order is on its own from then on. Never more than one berth is kept, because each
+/// costs a process.
+/// </remarks>
+internal sealed class Berths(SidecarConfig config, TimeProvider time) : IDisposable
+{
+    // Not at once: the agent that was just started should have the machine to itself for its first moment.
+    private static readonly TimeSpan RefillDelay = TimeSpan.FromMilliseconds(2);
+
+    private readonly Lock _turn = new();
+    private Berth? _ready;
+    private bool _closed;
+
+    /// <summary>Id and nonce of the berth that is ready, for the run that is going to have it.</summary>
+    public (string RunId, string Nonce)? Ready
+    {
+        get
+        {
+            lock (_turn)
+            {
+                return _ready is null ? null : (_ready.RunId, _ready.Nonce);
+            }
+        }
+    }
+
+    /// <summary>The berth made for a run, or a new one. The caller owns it.</summary>
+    /// <exception cref="SpawnException">No recorder could be started; nothing runs.</exception>
+    public Berth Take(string runId, string nonce, int attempt, WakeProfile profile)
+    {
+        lock (_turn)
+        {
+            if (attempt == 1 && _ready is { } ready && ready.RunId == runId && ready.Profile == profile.Name)
+            {
+                _ready = null;
+                return ready;
+            }
+        }
+
+        return Berth.Make(runId, nonce, attempt, profile, config);
+    }
+
+    /// <summary>Sees to it that a berth is ready, a moment from now.</summary>
+    public async Task RefillAsync(WakeProfile profile, CancellationToken token)
+    {
+        await Task.Delay(RefillDelay, time, token);
+        lock (_turn)
+        {
+            if (!_closed && _ready is null)
+            {
+                _ready = Berth.Make(Berth.NewRunId(), Berth.NewNonce(), attempt: 1, profile, config);
+            }
+        }
+    }
+
+    /// <summary>Removes berths that no run ever had: left by a daemon that crashed while one was ready.</summary>
+    public void Sweep(IReadOnlySet<string> openRuns)
+    {
+        foreach (var directory in Directory.EnumerateDirectories(config.RunsDirectory))
+        {
+            var id = Path.GetFileName(directory);
+            if (!openRuns.Contains(id) && id != Ready?.RunId && new FileInfo(Recorder.TaskFile(directory)) is { Exists: true, Length: 0 })
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_turn)
+        {
+            _closed = true;
+            _ready?.Dispose();
+            if (_ready is { } unused)
+            {
+                _ready = null;
+                Directory.Delete(Path.Combine(config.RunsDirectory, unused.RunId), recursive: true);
+            }
+        }
+    }
+}
