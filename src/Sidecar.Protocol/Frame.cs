@@ -49,9 +49,7 @@ public static class Frame
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException or NotSupportedException)
         {
-            // The serializer's own text may quote the value; the path alone says enough and is safe to send back.
-            var path = (problem as JsonException)?.Path;
-            refusal = new Refusal(RefusalCode.Invalid, $"field {path ?? "$"} is missing or has the wrong form");
+            refusal = new Refusal(RefusalCode.Invalid, Explain(problem));
             return false;
         }
 
@@ -59,5 +57,15 @@ public static class Frame
         refusal = complaint is null ? null : new Refusal(RefusalCode.Invalid, complaint);
         message = complaint is null ? message : null;
         return message is not null;
+    }
+
+    // The serializer's own text may quote the value; names of our fields are safe to send back, and say enough.
+    private static string Explain(Exception problem)
+    {
+        const string Missing = "including: ";
+        var at = problem.Message.IndexOf(Missing, StringComparison.Ordinal);
+        return at >= 0 && problem.Message.Contains("missing required properties", StringComparison.Ordinal)
+            ? $"missing: {Printable.Cut(problem.Message[(at + Missing.Length)..].TrimEnd('.'), 200)}"
+            : $"field {Printable.Cut((problem as JsonException)?.Path ?? "$", 200)} has the wrong form";
     }
 }

@@ -60,14 +60,6 @@ internal static partial class Daemon
         {
             LogStoreDamaged(log, damaged);
 
-            // Their runs are forgotten and the hub will give the tasks out again; two at once is worse than one begun anew. Their
-            // workspaces stay where they are.
-            foreach (var orphan in ProcessScan.AllBelow(config.RunsDirectory))
-            {
-                LogOrphanStopped(log, orphan.Pid);
-                Signals.ToProcess(orphan.Pid, Signals.Kill);
-            }
-
             await services.GetRequiredService<RunStore>().AddIncidentAsync(new Incident
             {
                 Code = "store_damaged", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Detail = $"the store was damaged and moved to {damaged}",
@@ -75,6 +67,11 @@ internal static partial class Daemon
         }
 
         services.GetRequiredService<RunLoop>().Load();
+        foreach (var pid in services.GetRequiredService<AgentLauncher>().StopUnknown(services.GetRequiredService<RunLoop>().Snapshot))
+        {
+            LogOrphanStopped(log, pid);
+        }
+
         services.GetRequiredService<ControlServer>().Open();
     }
 
@@ -112,6 +109,6 @@ internal static partial class Daemon
     [LoggerMessage(EventIds.StoreDamaged, LogLevel.Error, "the store was damaged and is now at {File}; begun anew, the hub is told, and tasks that it still counts as ours come again", EventName = "StoreDamaged")]
     private static partial void LogStoreDamaged(ILogger log, string file);
 
-    [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "process {Pid} belongs to a run that was in the damaged store; ending it, because its task will be given out again", EventName = "OrphanStopped")]
+    [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "process {Pid} belongs to a run that the store does not know; ending it, because its task may be given out again. Its workspace is kept", EventName = "OrphanStopped")]
     private static partial void LogOrphanStopped(ILogger log, int pid);
 }

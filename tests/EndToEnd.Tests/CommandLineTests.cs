@@ -40,6 +40,12 @@ public sealed class CommandLineTests : IDisposable
     [InlineData(64, "serv")]
     [InlineData(64, "serve --listen ftp://x --data DATA")]
     [InlineData(64, "serve --lease soon --data DATA")]
+    [InlineData(64, "serve --lease 5 --data DATA")]
+    [InlineData(78, "serve --listen http://192.0.2.1:7199 --data OTHER")]
+    [InlineData(1, "token create iris --data DATA")]
+    [InlineData(64, "task add --description x --repo ext::id --data DATA")]
+    [InlineData(64, "task add --description x --repo /r --branch ../.. --data DATA")]
+    [InlineData(64, "task add --description x --max-retries many --data DATA")]
     [InlineData(64, "token create --data DATA")]
     [InlineData(64, "token create ../x --data DATA")]
     [InlineData(64, "token create iris --role king --data DATA")]
@@ -54,12 +60,13 @@ public sealed class CommandLineTests : IDisposable
     public async Task The_hub_answers_bad_input_with_one_line_and_the_right_code(int code, string arguments)
     {
         var token = _directory.Write("token", "fleet_x");
-        var line = arguments.Replace("DATA", _directory["hub"], StringComparison.Ordinal).Replace("TOKEN", token, StringComparison.Ordinal);
+        var line = arguments.Replace("DATA", _directory["hub"], StringComparison.Ordinal).Replace("TOKEN", token, StringComparison.Ordinal).Replace("OTHER", _directory["other"], StringComparison.Ordinal);
 
         var (exit, text) = await TestProgram.RunAsync(TestProgram.Hub, line.Split(' '));
 
         Assert.Equal(code, exit);
         Assert.StartsWith("fleet-hub: ", Assert.Single(text.Split('\n')), StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", text, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_directory["hub"]));
     }
 
@@ -68,6 +75,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("""{ "agent": { "idd": "x" } }""", "unknown key 'agent.idd'", "did you mean 'id'?")]
     [InlineData("""{ "wake": { "profiles": [ { "nam": "x" } ] } }""", "unknown key 'wake.profiles[0].nam'", "did you mean 'name'?")]
     [InlineData("""{ "hub": { "heartbeatInterval": 5 } }""", "'hub.heartbeatInterval' has a value of the wrong form", "hh:mm:ss")]
+    [InlineData("""{ "hub": { "heartbeatInterval": "5" } }""", "'hub.heartbeatInterval' has a value of the wrong form", "hh:mm:ss")]
     [InlineData("""{ "hub": { "url": "http://x" } }""", "'hub.url' must be a ws:// or wss:// address", "for example")]
     [InlineData("""{ "agent": { "id": "no spaces" } }""", "'agent.id' must be", "fleet-hub token create")]
     [InlineData("""{ "wake": { "profiles": [] } }""", "'wake.profiles' is empty", "at least one")]

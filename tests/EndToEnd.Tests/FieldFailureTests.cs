@@ -92,22 +92,33 @@ public sealed class FieldFailureTests : IDisposable
              "success_criteria":[{{withNul}}],"verification_steps":[{"type":{{quoted}},"target":{{withNul}},"description":{{quoted}}}],"complexity_tier":{{withNul}},"max_retries":0}
             """);
         await hub.WaitForAsync(task, "completed");
-        var badRepo = await hub.AddJsonAsync($$"""{"description":"x","repo":{{quoted}},"max_retries":0}""");
-        var extRepo = await hub.AddJsonAsync($$"""{"description":"x","repo":"ext::sh -c touch% {{trap}}","max_retries":0}""");
-        var optionRepo = await hub.AddJsonAsync($$"""{"description":"x","repo":"--upload-pack=touch${IFS}{{trap}}","max_retries":0}""");
-        var badBranch = await hub.AddJsonAsync($$"""{"description":"x","repo":"{{origin.Path}}","branch":"--upload-pack=touch {{trap}}","max_retries":0}""");
-
-        foreach (var bad in new[] { badRepo, extRepo, optionRepo, badBranch })
-        {
-            Assert.Contains("workspace", (await hub.WaitForAsync(bad, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
-        }
-
         Assert.False(File.Exists(trap));
         Assert.Single(Scripts.Executions(_directory));
         var argv = await File.ReadAllLinesAsync(_directory["argv"]);
         Assert.Equal(["4", "--task"], argv[..2]);
         Assert.Equal(task, argv[3]);
         Assert.DoesNotContain("touch", await File.ReadAllTextAsync(_directory["environment"]), StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("ext::sh -c touch% {0}", "main")]
+    [InlineData("--upload-pack=touch${IFS}{0}", "main")]
+    [InlineData("$(touch {0})", "main")]
+    [InlineData("ORIGIN", "--upload-pack=touch {0}")]
+    [InlineData("ORIGIN", "$(touch {0})")]
+    public async Task L5_a_hub_that_sends_a_trap_as_repository_or_branch_gets_a_failure_and_nothing_runs(string repo, string branch)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var trap = _directory["touched"];
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        string Filled(string text) => TestHub.Quote(text.Replace("{0}", trap, StringComparison.Ordinal).Replace("ORIGIN", origin.Path, StringComparison.Ordinal));
+
+        await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-1","generation":1,"description":"x","repo":{{Filled(repo)}},"branch":{{Filled(branch)}} }""");
+
+        Assert.Equal("workspace", (await hub.WaitForAsync("task_failed")).GetProperty("code").GetString());
+        Assert.False(File.Exists(trap));
+        Assert.Empty(Scripts.Executions(_directory));
     }
 
     [Theory(Timeout = 120_000)]
@@ -146,6 +157,45 @@ public sealed class FieldFailureTests : IDisposable
         Scripts.Go(_directory);
         await hub.WaitForAsync(task, "completed");
         Assert.Equal(2, Scripts.Executions(_directory).Length); // One after the other: the first was gone before the second began.
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("truncate -s 0 {0}-wal")]
+    [InlineData("rm {0}-wal")]
+    [InlineData("rm {0} {0}-wal {0}-shm")]
+    [InlineData("printf garbage | dd of={0}-wal bs=1 seek=5000 conv=notrunc status=none")]
+    public async Task L6_a_store_whose_log_was_cut_lost_or_overwritten_is_not_read_as_empty(string harm)
+    {
+        using var hub = await TestHub.StartAsync(_directory, "--retry-delay", "00:00:00");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory)).StartAsync();
+        var task = await hub.AddAsync("Do not forget me", maxRetries: 3);
+        await hub.WaitForAsync(task, "working");
+        await sidecar.WaitForRunAsync("working");
+        var agent = Scripts.Executions(_directory)[0].Split(' ')[0];
+
+        sidecar.Program.Kill();
+        await TestProgram.MustAsync("/bin/sh", "-c", harm.Replace("{0}", Path.Combine(sidecar.State, "state.db"), StringComparison.Ordinal));
+        await sidecar.StartAsync();
+
+        await sidecar.Program.WaitForLineAsync("StoreDamaged]");
+        await Wait.UntilAsync(() => !LiveProcess.Exists(agent), "the forgotten agent to be stopped");
+        Scripts.Go(_directory);
+        await hub.WaitForAsync(task, "completed");
+        Assert.Equal(2, Scripts.Executions(_directory).Length);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L6_a_hub_whose_log_was_cut_says_so()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        await hub.AddAsync("x");
+        hub.Kill();
+        await TestProgram.MustAsync("/bin/sh", "-c", $"truncate -s 0 {hub.Data}/hub.db-wal");
+
+        await hub.StartAsync();
+
+        await hub.Program.WaitForLineAsync("StoreDamaged]");
+        Assert.NotEmpty(Directory.GetFiles(hub.Data, "hub.db.damaged-*"));
     }
 
     [Fact(Timeout = 120_000)]

@@ -13,7 +13,7 @@ public sealed class SecrecyTests : IDisposable
         using var hub = await TestHub.StartAsync(_directory);
         var token = await hub.TokenAsync("iris");
         const string InUrl = "hunter2hunter2";
-        var agent = Scripts.Agent(_directory, $"fleet-sidecar task start\nenv > \"$FLEET_TEST_DIR/environment\"\necho 'leaked {token} here' >&2\nexit 1");
+        var agent = Scripts.Agent(_directory, $"fleet-sidecar task start\nenv > \"$FLEET_TEST_DIR/environment\"\necho 'leaked {token} here' >&2\nfleet-sidecar task fail --reason 'the token is {token}'");
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, token, agent, """{ "log": { "level": "Debug" } }""").StartAsync();
 
         var failing = await hub.AddAsync("Leak");

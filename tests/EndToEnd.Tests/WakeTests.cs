@@ -55,25 +55,6 @@ public sealed class WakeTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_report_that_was_left_by_an_earlier_attempt_is_not_believed()
-    {
-        var (hub, sidecar) = await StartAsync("exit 0", SignalMode);
-        using (hub)
-        using (sidecar)
-        {
-            hub.Kill();
-            await hub.StartAsync();
-            await sidecar.Program.WaitForLinesAsync("LinkUp]", 2);
-            var task = await hub.AddJsonAsync("""{"description":"x","max_retries":0,"assign_to":"iris","depends_on":["task-that-never-was"]}""");
-            await File.WriteAllTextAsync(Path.Combine(sidecar.State, "results", $"{task}.json"), """{"status":"success"}""");
-            var fresh = await hub.AddJsonAsync("""{"description":"x","max_retries":0}""");
-            await File.WriteAllTextAsync(Path.Combine(sidecar.State, "results", $"{fresh}.json.tmp"), "");
-
-            Assert.Contains("wake_unverified", (await hub.WaitForAsync(fresh, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
-        }
-    }
-
-    [Fact(Timeout = 120_000)]
     public async Task A_stale_result_file_is_put_aside_before_the_agent_is_woken()
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
@@ -199,6 +180,72 @@ public sealed class WakeTests : IDisposable
         }
 
         Assert.Equal("attempt 2\nattempt 1\nFirst commit", (await origin.GitAsync("log", "--format=%s", "iris/task-1")).Trim());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_an_agent_says_while_its_sidecar_is_down_is_heard_by_the_next_one()
+    {
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task start\n" + Scripts.WaitForGo + "\nfleet-sidecar task complete --output offline", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.AddAsync("x");
+            await sidecar.WaitForRunAsync("working");
+            await sidecar.Program.SignalAsync("TERM");
+            Assert.Equal(0, await sidecar.Program.EndAsync());
+
+            Scripts.Go(_directory);
+            await Wait.UntilAsync(() => File.Exists(Path.Combine(sidecar.State, "results", $"{task}.json")), "the report in a file");
+            await sidecar.StartAsync();
+
+            Assert.Equal("offline", (await hub.WaitForAsync(task, "completed")).GetProperty("result").GetProperty("output").GetString());
+            Assert.Single(Scripts.Executions(_directory));
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("mkfifo \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"")]
+    [InlineData("mkdir \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"")]
+    [InlineData("ln -s /dev/zero \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"")]
+    [InlineData("ln -s /etc/passwd \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"")]
+    public async Task A_trap_in_place_of_a_result_file_holds_nobody_up(string trap)
+    {
+        var (hub, sidecar) = await StartAsync(trap, "{}");
+        using (hub)
+        using (sidecar)
+        {
+            Assert.StartsWith("agent_error", (await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            await sidecar.WaitForRunAsync("settled");
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_hand_off_goes_to_somebody_else_and_never_back()
+    {
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task handoff --reason 'needs the forge'", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            var task = await hub.AddAsync("x");
+            await Wait.ForAsync(async () => (await hub.GetAsync("/api/alerts")).ToString().Contains($"no_match.{task}", StringComparison.Ordinal) ? new object() : null, "the alert that nobody is left");
+            Assert.Single(Scripts.Executions(_directory));
+
+            using var other = await RawAgent.IdentifyAsync(hub.SocketUrl, "noah", await hub.TokenAsync("noah"));
+            Assert.Equal(task, (await other.ReadAsync("task_assign")).GetProperty("task_id").GetString());
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task An_agent_whose_recorder_was_killed_is_not_believed_and_does_not_live_on()
+    {
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task complete; kill -9 $PPID; sleep 300", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            Assert.StartsWith("agent_vanished", (await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            var pid = Scripts.Executions(_directory)[0].Split(' ')[0];
+            Assert.False(LiveProcess.Exists(pid));
+        }
     }
 
     private async Task<(TestHub Hub, TestSidecar Sidecar)> StartAsync(string body, string settings)

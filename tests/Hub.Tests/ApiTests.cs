@@ -16,10 +16,11 @@ public sealed class ApiTests : IDisposable
     {
         using var hub = await TestHub.StartAsync(_directory);
 
-        var (status, created) = await SendAsync(hub, HttpMethod.Post, "/api/tasks", """
-            {"description":"all of it","priority":"critical","metadata":{"a":1},"needed_capabilities":["x"],"repo":"/r","branch":"b","max_retries":1,"complete_by":99,
+        var first = await hub.AddAsync("first");
+        var (status, created) = await SendAsync(hub, HttpMethod.Post, "/api/tasks", $$"""
+            {"description":"all of it","priority":"critical","metadata":{"a":1 },"needed_capabilities":["x"],"repo":"/r","branch":"b","max_retries":1,"complete_by":99,
              "file_hints":[{"path":"p","reason":"r"}],"success_criteria":["c"],"verification_steps":[{"type":"t","target":"g","description":"d"}],"complexity_tier":"trivial",
-             "skip_verification":true,"verification_timeout_ms":5,"max_verification_retries":2,"depends_on":["task-0"],"assign_to":"iris"}
+             "skip_verification":true,"verification_timeout_ms":5,"max_verification_retries":2,"depends_on":["{{first}}"],"assign_to":"iris"}
             """);
         Assert.Equal(201, status);
         Assert.Equal("queued", created.GetProperty("status").GetString());
@@ -36,7 +37,7 @@ public sealed class ApiTests : IDisposable
         Assert.Equal("queued", task.GetProperty("history")[0].GetProperty("event").GetString());
         Assert.Equal(1, (await hub.GetAsync("/api/tasks?status=queued&priority=urgent")).GetProperty("count").GetInt32());
         Assert.Equal(0, (await hub.GetAsync("/api/tasks?assigned_to=nobody")).GetProperty("count").GetInt32());
-        Assert.Equal(1, (await hub.GetAsync("/api/tasks/stats")).GetProperty("queued").GetInt32());
+        Assert.Equal(2, (await hub.GetAsync("/api/tasks/stats")).GetProperty("queued").GetInt32());
         Assert.Equal("cancelled", (await SendAsync(hub, HttpMethod.Post, $"/api/tasks/{id}/cancel")).Body.GetProperty("status").GetString());
         Assert.Equal(409, (await SendAsync(hub, HttpMethod.Post, $"/api/tasks/{id}/cancel")).Status);
         Assert.Equal("queued", (await SendAsync(hub, HttpMethod.Post, $"/api/tasks/{id}/retry")).Body.GetProperty("status").GetString());
@@ -54,6 +55,9 @@ public sealed class ApiTests : IDisposable
     [InlineData("""{"description":"x","max_retries":-1}""", 422, "max_retries")]
     [InlineData("""{"description":"x","needed_capabilities":[""]}""", 422, "needed_capabilities")]
     [InlineData("""{"description":"x","depends_on":["../x"]}""", 422, "depends_on")]
+    [InlineData("""{"description":"x","depends_on":["task-unknown"]}""", 422, "does not exist")]
+    [InlineData("""{"description":"x","repo":"ext::sh -c id"}""", 422, "repo")]
+    [InlineData("""{"description":"x","repo":"/r","branch":"--upload-pack=id"}""", 422, "branch")]
     [InlineData("""{"description":"x","file_hints":[null]}""", 422, "file_hints")]
     [InlineData("""{"description":"x","repo":""}""", 422, "repo")]
     public async Task Bad_input_gets_an_error_that_names_the_field_and_stores_nothing(string body, int status, string part)
@@ -77,13 +81,26 @@ public sealed class ApiTests : IDisposable
         {
             (HttpMethod.Get, "/api/tasks/task-0", "task_not_found"), (HttpMethod.Post, "/api/tasks/task-0/cancel", "task_not_found"),
             (HttpMethod.Post, "/api/tasks/task-0/retry", "task_not_found"), (HttpMethod.Get, "/api/agents/nobody/state", "agent_not_found"),
-            (HttpMethod.Post, "/api/alerts/nothing/acknowledge", "alert_not_found"),
+            (HttpMethod.Post, "/api/alerts/nothing/acknowledge", "alert_not_found"), (HttpMethod.Get, "/api/nothing", "not_found"),
         })
         {
             var answer = await SendAsync(hub, method, path);
             Assert.Equal(404, answer.Status);
             Assert.Equal(word, answer.Body.GetProperty("error").GetString());
         }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_wrong_method_and_a_huge_body_are_refused_in_the_same_shape_and_without_an_alarm()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+
+        Assert.Equal("method_not_allowed", (await SendAsync(hub, HttpMethod.Delete, "/api/tasks")).Body.GetProperty("error").GetString());
+        var huge = await SendAsync(hub, HttpMethod.Post, "/api/tasks", $$"""{"description":"{{new string('x', 3 * 1024 * 1024)}}"}""");
+
+        Assert.Equal(413, huge.Status);
+        Assert.Equal("body_too_large", huge.Body.GetProperty("error").GetString());
+        Assert.DoesNotContain("<3>", hub.Program.Text, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 60_000)]

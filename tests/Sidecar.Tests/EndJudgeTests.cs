@@ -19,7 +19,7 @@ public sealed class EndJudgeTests
     [InlineData(126, null, FailureClass.Config)]
     [InlineData(127, null, FailureClass.Config)]
     [InlineData(null, null, FailureClass.AgentVanished)]
-    [InlineData(null, "success", null)]
+    [InlineData(null, "success", FailureClass.AgentVanished)]
     public void Exit_code_and_report_decide_together(int? exitCode, string? status, string? failure)
     {
         var report = status is null ? null : new AgentReport(status, null, null);

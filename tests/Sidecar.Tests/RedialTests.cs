@@ -23,6 +23,15 @@ public sealed class RedialTests
     public void What_the_hub_asks_for_is_waited_out_up_to_five_minutes(int asked, int least) =>
         Assert.Equal(TimeSpan.FromSeconds(least), Redial.Delay(0, chance: 0, TimeSpan.FromSeconds(asked)));
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(6, 32)]
+    [InlineData(1000, 1440)]
+    public void Whoever_is_superseded_again_and_again_waits_longer_each_time(int times, int minutes) =>
+        Assert.Equal(TimeSpan.FromMinutes(minutes), Redial.AfterRefusal(TimeSpan.FromMinutes(1), times));
+
     [Fact]
     public void Heartbeats_of_a_fleet_spread_over_a_tenth_of_the_interval_and_one_agent_keeps_its_place()
     {

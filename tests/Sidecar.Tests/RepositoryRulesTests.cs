@@ -11,6 +11,7 @@ public sealed class RepositoryRulesTests
     [InlineData("git@git.example:team/app.git", true)]
     [InlineData("/srv/git/app.git", true)]
     [InlineData("file:///srv/git/app.git", true)]
+    [InlineData("/srv/git/my app.git", true)]
     [InlineData("ext::sh -c id", false)]
     [InlineData("ext::id", false)]
     [InlineData("--upload-pack=id", false)]

@@ -64,7 +64,8 @@ internal static class AlertRules
         }
     }
 
-    private static bool CanDo(AgentView agent, TaskRecord task) => Matching.CanDo(new Candidate(agent.AgentId, [.. agent.Capabilities], 1), task.Spec);
+    private static bool CanDo(AgentView agent, TaskRecord task) => Matching.CanDo(new Candidate(agent.AgentId, [.. agent.Capabilities], 1), task);
 
-    private static string Needs(TaskRecord task) => task.Spec.AssignTo is { } named ? $"the agent {named}" : string.Join(", ", task.Spec.NeededCapabilities ?? []);
+    private static string Needs(TaskRecord task) => (task.Spec.AssignTo is { } named ? $"the agent {named}" : string.Join(", ", task.Spec.NeededCapabilities ?? ["any agent"]))
+        + (task.HandedOffBy.Count > 0 ? $", other than {string.Join(", ", task.HandedOffBy)}, who handed it off" : "");
 }

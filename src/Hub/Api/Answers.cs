@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using FleetSidecar.Ground.Storage;
 
 namespace FleetHub.Api;
 
@@ -26,4 +27,36 @@ internal static class Answers
             return null;
         }
     }
+
+    /// <summary>Gives every refusal of the API the same shape, also where the framework or the store said no.</summary>
+    public static async Task ExplainAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (BadHttpRequestException fault) when (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = fault.StatusCode;
+        }
+        catch (StoreUnavailableException fault) when (!context.Response.HasStarted)
+        {
+            await Error(StatusCodes.Status503ServiceUnavailable, "store_unavailable", $"{fault.Message}; {fault.Hint}").ExecuteAsync(context);
+        }
+
+        if (!context.Response.HasStarted && context.Response is { StatusCode: >= 400, ContentType: null } && !context.WebSockets.IsWebSocketRequest)
+        {
+            await Error(context.Response.StatusCode, Word(context.Response.StatusCode)).ExecuteAsync(context);
+        }
+    }
+
+    private static string Word(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => "bad_request",
+        StatusCodes.Status404NotFound => "not_found",
+        StatusCodes.Status405MethodNotAllowed => "method_not_allowed",
+        StatusCodes.Status413PayloadTooLarge => "body_too_large",
+        StatusCodes.Status426UpgradeRequired => "websocket_only",
+        _ => "refused",
+    };
 }

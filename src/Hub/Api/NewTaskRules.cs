@@ -11,9 +11,8 @@ internal static class NewTaskRules
         string.IsNullOrWhiteSpace(task.Description) ? "description is missing"
         : task.Description.Length > WireLimits.MaxDescription ? $"description is longer than {WireLimits.MaxDescription} characters"
         : task.Priority is { } priority && Priorities.Parse(priority) is null ? "priority must be urgent, high, normal or low"
-        : task.Repo?.Length > WireLimits.MaxRepo ? $"repo is longer than {WireLimits.MaxRepo} characters"
-        : task.Repo is { Length: 0 } ? "repo is empty; leave it out for a task without a repository"
-        : task.Branch?.Length > WireLimits.MaxName ? $"branch is longer than {WireLimits.MaxName} characters"
+        : task.Repo is { } repo && RepositoryAddress.Complaint(repo) is { } wrong ? $"repo {wrong}; leave it out for a task without a repository"
+        : task.Branch is { } branch && RepositoryAddress.BranchComplaint(branch) is { } bad ? $"branch {bad}"
         : task.MaxRetries is < 0 or > 100 ? "max_retries must be 0 to 100"
         : task.AssignTo is { } agent && !TaskIds.IsValid(agent) ? "assign_to is not an agent id"
         : Words("needed_capabilities", task.NeededCapabilities, WireLimits.MaxName)

@@ -22,6 +22,11 @@ internal static partial class HubStore
             return StoreFile.OpenBeside(FilePath(data), ApplicationId);
         }
 
+        if (!File.Exists(FilePath(data)))
+        {
+            throw new SidecarException($"there is no hub in {data}", "start 'fleet-hub serve --data DIR' there once, or name the right directory");
+        }
+
         using var directory = DirectoryLock.Take(data);
         var opened = Open(data);
         return opened.DamagedFile is null ? opened.Store : throw new SidecarException($"the store was damaged and moved to {opened.DamagedFile}", "recover it from a backup, or call again to begin anew");

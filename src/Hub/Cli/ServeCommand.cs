@@ -50,9 +50,9 @@ internal static class ServeCommand
         {
             await app.StartAsync(token);
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or System.Net.Sockets.SocketException or InvalidOperationException)
         {
-            throw new ConfigurationException($"cannot listen on {listen}: {fault.Message}", "choose another port with --listen, or stop what uses this one", fault);
+            throw new ConfigurationException($"cannot listen on {listen}: {fault.Message.TrimEnd('.')}", "choose another port with --listen, or stop what uses this one", fault);
         }
 
         var bound = app.Urls.First();
@@ -87,6 +87,7 @@ internal static class ServeCommand
             HubStore.ReportDamage(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetHub.Store"), damaged);
         }
 
+        app.Use(Answers.ExplainAsync);
         app.UseWebSockets();
         TaskEndpoints.Map(app);
         FleetEndpoints.Map(app);
@@ -112,7 +113,7 @@ internal static class ServeCommand
     private static TimeSpan Read(ParseResult arguments, Option<string> option) => Parse(option.Name, arguments.GetValue(option)!, TimeSpan.FromMilliseconds(100));
 
     private static TimeSpan Parse(string name, string text, TimeSpan least) =>
-        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= least && value <= TimeSpan.FromDays(7)
+        text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= least && value <= TimeSpan.FromDays(7)
             ? value : throw new UsageException($"{name} '{text}' is not a duration from {least} to 7 days", "write it as hh:mm:ss, for example 00:01:00");
 
     private static Option<string> Duration(string name, string description, TimeSpan value) =>

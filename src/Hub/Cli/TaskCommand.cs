@@ -36,7 +36,7 @@ internal static class TaskCommand
         var assignTo = new Option<string>("--assign-to") { Description = "Give it to this agent only", HelpName = "AGENT" };
         var dependsOn = new Option<string[]>("--depends-on") { Description = "A task that must be completed first; may be given more than once", HelpName = "ID" };
         var maxRetries = new Option<int?>("--max-retries") { Description = "Attempts after the first one, 0 to 100 (default 3)", HelpName = "N" };
-        var command = Common("add", "Submit a task. Prints its id.");
+        var command = Common("add", "Submit a task. Prints its id.\n\nExample:\n  fleet-hub task add --description \"add a README\" --repo https://git.example/app.git --needs code");
         foreach (var option in new Option[] { description, repo, branch, priority, needs, assignTo, dependsOn, maxRetries })
         {
             command.Add(option);
@@ -66,7 +66,7 @@ internal static class TaskCommand
     {
         var status = new Option<string>("--status") { Description = $"Only these: {string.Join(", ", TaskStatus.All)}", HelpName = "STATUS" };
         status.AcceptOnlyFromAmong([.. TaskStatus.All]);
-        var command = Common("list", "List tasks, newest change first.");
+        var command = Common("list", "List tasks, newest change first.\n\nExample:\n  fleet-hub task list --status dead_letter --json");
         command.Add(status);
         command.SetAction(async (arguments, token) =>
         {

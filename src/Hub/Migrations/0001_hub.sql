@@ -14,6 +14,7 @@ CREATE TABLE tasks (
   result                TEXT,
   verification_report   TEXT,
   tokens_used           INTEGER,
+  handed_off_by         TEXT NOT NULL DEFAULT '',
   submitted_by          TEXT NOT NULL,
   created_at_unix_ms    INTEGER NOT NULL,
   updated_at_unix_ms    INTEGER NOT NULL,

@@ -47,7 +47,7 @@ internal sealed partial class MessageHandler(AgentRegistry agents, TaskQueue que
                 break;
             case SidecarMessage.TaskHandoff handoff:
                 await TakeAsync(connection, "task_handoff", handoff.TaskId, handoff.Generation, handoff.MessageId, quiet: false,
-                    (task, now) => (TaskRules.Requeue(task, $"handed off by {connection.AgentId}: {handoff.Reason}", now, TimeSpan.Zero), "requeued"));
+                    (task, now) => (TaskRules.HandOff(task, connection.AgentId, handoff.Reason, now), "requeued"));
                 break;
             case SidecarMessage.TaskRejected rejected:
                 connection.Hold(time.GetTimestamp() + (long)(options.RejectionPause.TotalSeconds * time.TimestampFrequency));
@@ -123,7 +123,7 @@ internal sealed partial class MessageHandler(AgentRegistry agents, TaskQueue que
     private HubMessage.Pong Pong() => new() { Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds() };
 
     private static string Describe(SidecarMessage.WakeResult wake) =>
-        $"{wake.Status}, level {wake.Level}, profile {wake.Profile}, attempt {wake.Attempt}, exit code {wake.ExitCode?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none yet"}, {wake.DurationMs} ms {wake.Error}".TrimEnd();
+        $"{wake.Status}, level {wake.Level}, profile {wake.Profile}, attempt {wake.Attempt}, exit code {wake.ExitCode?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none yet"}, {(wake.DurationMs is { } ms ? $"{ms} ms" : "not proved")} {wake.Error}".TrimEnd();
 
     [LoggerMessage(HubEvents.TaskTaken, LogLevel.Information, "{Agent} {What} {Task} generation {Generation}: {Status} ({Times})", EventName = "TaskTaken")]
     private partial void LogTaskTaken(string agent, string what, string task, long generation, string status, string times);

@@ -15,7 +15,7 @@ internal static class Matching
         foreach (var task in tasks)
         {
             var chosen = able
-                .Where(agent => free[agent.AgentId] > 0 && CanDo(agent, task.Spec))
+                .Where(agent => free[agent.AgentId] > 0 && CanDo(agent, task))
                 .OrderByDescending(agent => free[agent.AgentId])
                 .ThenBy(agent => agent.Capabilities.Count) // Leave the many-sided agents for the tasks that need them.
                 .ThenBy(agent => agent.AgentId, StringComparer.Ordinal)
@@ -30,7 +30,8 @@ internal static class Matching
         return pairs;
     }
 
-    public static bool CanDo(Candidate agent, TaskSpec spec) =>
-        (spec.AssignTo is null || spec.AssignTo == agent.AgentId)
-        && (spec.NeededCapabilities ?? []).All(needed => agent.Capabilities.Contains(needed, StringComparer.OrdinalIgnoreCase));
+    public static bool CanDo(Candidate agent, TaskRecord task) =>
+        (task.Spec.AssignTo is null || task.Spec.AssignTo == agent.AgentId)
+        && !task.HandedOffBy.Contains(agent.AgentId)
+        && (task.Spec.NeededCapabilities ?? []).All(needed => agent.Capabilities.Contains(needed, StringComparer.OrdinalIgnoreCase));
 }

@@ -29,6 +29,9 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
         return true;
     });
 
+    /// <summary>The first of some task ids that does not exist, or null.</summary>
+    public string? FirstUnknown(IReadOnlyList<string> ids) => store.Read(db => ids.FirstOrDefault(id => TaskStore.Find(db, id) is null));
+
     public async Task<TaskRecord> AddAsync(TaskSpec spec, int priority, string by)
     {
         var now = Now;

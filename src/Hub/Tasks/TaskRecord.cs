@@ -34,6 +34,9 @@ internal sealed record TaskRecord
 
     public long? TokensUsed { get; init; }
 
+    /// <summary>Agents that handed it off; it is not given back to them.</summary>
+    public IReadOnlyList<string> HandedOffBy { get; init; } = [];
+
     public required string SubmittedBy { get; init; }
 
     public required long CreatedAt { get; init; }

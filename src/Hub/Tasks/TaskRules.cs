@@ -85,7 +85,14 @@ internal static class TaskRules
             "retried", $"{reason}: {error}; next attempt in {pause}");
     }
 
-    /// <summary>Back into the queue without counting as an attempt: nothing was begun, or the agent asked for somebody else.</summary>
+    /// <summary>To somebody else: not an attempt, but never back to the one who handed it off.</summary>
+    public static TaskChange HandOff(TaskRecord task, string agent, string reason, long now)
+    {
+        var change = Requeue(task with { HandedOffBy = [.. task.HandedOffBy.Append(agent).Distinct()] }, $"handed off by {agent}: {reason}", now, TimeSpan.Zero);
+        return change with { Event = "handed_off" };
+    }
+
+    /// <summary>Back into the queue without counting as an attempt: nothing was begun.</summary>
     public static TaskChange Requeue(TaskRecord task, string why, long now, TimeSpan pause) => new(
         task with { Status = TaskStatus.Queued, AssignedTo = null, AcceptBy = null, LeaseUntil = null, NotBefore = now + (long)pause.TotalMilliseconds, UpdatedAt = now },
         "requeued", why);
@@ -103,5 +110,5 @@ internal static class TaskRules
         task with { Status = TaskStatus.Cancelled, AcceptBy = null, LeaseUntil = null, UpdatedAt = now }, "cancelled", $"by {by}");
 
     public static TaskChange? Retry(TaskRecord task, string by, long now) => task.Status is not (TaskStatus.DeadLetter or TaskStatus.Cancelled or TaskStatus.RetryWait) ? null : new TaskChange(
-        task with { Status = TaskStatus.Queued, AssignedTo = null, RetryCount = 0, NotBefore = 0, UpdatedAt = now }, "queued", $"retried by {by}");
+        task with { Status = TaskStatus.Queued, AssignedTo = null, RetryCount = 0, NotBefore = 0, HandedOffBy = [], UpdatedAt = now }, "queued", $"retried by {by}");
 }

@@ -8,7 +8,7 @@ internal static class TaskStore
 {
     private const string Columns = """
         task_id, status, priority, spec, assigned_to, assigned_at_unix_ms, accept_by_unix_ms, lease_until_unix_ms, not_before_unix_ms, generation,
-        retry_count, last_error, result, verification_report, tokens_used, submitted_by, created_at_unix_ms, updated_at_unix_ms
+        retry_count, last_error, result, verification_report, tokens_used, handed_off_by, submitted_by, created_at_unix_ms, updated_at_unix_ms
         """;
 
     public static TaskRecord? Find(Db db, string id) =>
@@ -59,14 +59,14 @@ internal static class TaskStore
 
     public static void Save(Db db, TaskRecord task) => db.Execute(
         $"""
-        INSERT INTO tasks ({Columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+        INSERT INTO tasks ({Columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
         ON CONFLICT (task_id) DO UPDATE SET status = ?2, priority = ?3, assigned_to = ?5, assigned_at_unix_ms = ?6, accept_by_unix_ms = ?7,
           lease_until_unix_ms = ?8, not_before_unix_ms = ?9, generation = ?10, retry_count = ?11, last_error = ?12, result = ?13,
-          verification_report = ?14, tokens_used = ?15, updated_at_unix_ms = ?18
+          verification_report = ?14, tokens_used = ?15, handed_off_by = ?16, updated_at_unix_ms = ?19
         """,
         task.Id, task.Status, task.Priority, JsonSerializer.Serialize(task.Spec, HubJson.Compact.TaskSpec), task.AssignedTo, task.AssignedAt, task.AcceptBy,
         task.LeaseUntil, task.NotBefore, task.Generation, task.RetryCount, task.LastError, task.Result, task.VerificationReport, task.TokensUsed,
-        task.SubmittedBy, task.CreatedAt, task.UpdatedAt);
+        string.Join(',', task.HandedOffBy), task.SubmittedBy, task.CreatedAt, task.UpdatedAt);
 
     public static List<HistoryEntry> History(Db db, string id) => db.Query(
         "SELECT event, at_unix_ms, details FROM history WHERE task_id = ?1 ORDER BY entry DESC LIMIT 200",
@@ -96,9 +96,10 @@ internal static class TaskStore
         Result = row.TextOrNull(12),
         VerificationReport = row.TextOrNull(13),
         TokensUsed = row.NumberOrNull(14),
-        SubmittedBy = row.Text(15),
-        CreatedAt = row.Number(16),
-        UpdatedAt = row.Number(17),
+        HandedOffBy = row.Text(15).Split(',', StringSplitOptions.RemoveEmptyEntries),
+        SubmittedBy = row.Text(16),
+        CreatedAt = row.Number(17),
+        UpdatedAt = row.Number(18),
     };
 }
 

@@ -1,9 +1,10 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 
 namespace FleetSidecar.Ground.CommandLine;
 
 /// <summary>Runs a command line and turns every fault into one line and an exit code.</summary>
-public static class CommandRunner
+public static partial class CommandRunner
 {
     /// <param name="program">The program's name, for complaints.</param>
     /// <param name="root">The commands.</param>
@@ -16,7 +17,7 @@ public static class CommandRunner
         {
             var command = string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Select(parent => parent.Name).Where(name => name != root.Name)
                 .Append(parsed.CommandResult.Command.Name).Where(name => name != root.Name));
-            Terminal.Complain(program, parsed.Errors[0].Message.TrimEnd('.'), $"see '{$"{program} {command}".Trim()} --help'");
+            Terminal.Complain(program, Plainly(parsed), $"see '{$"{program} {command}".Trim()} --help'");
             return ExitCodes.Usage;
         }
 
@@ -44,4 +45,17 @@ public static class CommandRunner
             return codeOf(fault) ?? ExitCodes.Failed;
         }
     }
+
+    // The library speaks of types and puts lists on lines of their own.
+    private static string Plainly(ParseResult parsed)
+    {
+        var message = parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count > 0
+            ? $"'{parsed.UnmatchedTokens[0]}' is not a command"
+            : parsed.Errors[0].Message.TrimEnd('.');
+        message = WholeNumber().Replace(message, "expected a whole number");
+        return string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [GeneratedRegex(@"expected type 'System\.[^']*Int32[^']*'")]
+    private static partial Regex WholeNumber();
 }

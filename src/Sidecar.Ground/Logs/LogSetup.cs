@@ -13,6 +13,7 @@ public static class LogSetup
         logs.SetMinimumLevel(minimum);
         logs.AddFilter("Microsoft", LogLevel.Warning);
         logs.AddFilter("System", LogLevel.Warning);
+        logs.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // A failed start is reported by the program itself, in one line.
         logs.Services.AddSingleton<ConsoleFormatter>(new JournalFormatter(redactor));
         logs.AddConsole(console =>
         {

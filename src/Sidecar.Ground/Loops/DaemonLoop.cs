@@ -29,6 +29,6 @@ public abstract partial class DaemonLoop(Verdict verdict, IHostApplicationLifeti
         }
     }
 
-    [LoggerMessage(GroundEvents.LoopDied, LogLevel.Error, "{Loop} died: {Message}; {Hint}; ending with exit code 70 so that the supervisor starts a fresh process")]
+    [LoggerMessage(GroundEvents.LoopDied, LogLevel.Error, "{Loop} died: {Message}; {Hint}; ending with exit code 70 so that the supervisor starts a fresh process", EventName = "LoopDied")]
     private static partial void LogLoopDied(ILogger log, string loop, string message, string hint, Exception fault);
 }

@@ -18,6 +18,11 @@ public static class StoreFile
     public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
     {
         SqliteEngine.Use();
+        if (Directory.Exists(path))
+        {
+            throw new ConfigurationException($"{path} is a directory", "move it away; a file of that name is made here");
+        }
+
         string? movedTo = null;
         if (IsPresent(path) && Damage(path, applicationId) is { } damage)
         {
@@ -25,7 +30,7 @@ public static class StoreFile
             movedTo = $"{movedTo} ({damage})";
         }
 
-        if (!IsPresent(path))
+        if (!File.Exists(path))
         {
             Create(path, applicationId, migrations);
         }
@@ -54,20 +59,27 @@ public static class StoreFile
         }
     }
 
-    // A log without its file is what is left when somebody removed the file: damage, not a fresh start.
-    private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal");
+    // A log, or our own mark that a file was made here, without the file: somebody removed it. That is damage, not a fresh start.
+    private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal") || File.Exists(Mark(path));
+
+    private static string Mark(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.made");
 
     private static string? Damage(string path, int applicationId)
     {
         if (!File.Exists(path))
         {
-            return "the file is gone but its log is there";
+            return File.Exists(path + "-wal") ? "the file is gone but its log is there" : "the file is gone";
         }
 
         // The engine takes a file of a few bytes for a new database.
         if (!HasHeader(path))
         {
             return $"the file has {new FileInfo(path).Length} bytes and no header";
+        }
+
+        if (WalCheck.Problem(path) is { } broken)
+        {
+            return broken;
         }
 
         try
@@ -83,7 +95,7 @@ public static class StoreFile
             using var check = connection.CreateCommand();
             check.CommandText = "PRAGMA quick_check(1)";
             var answer = check.ExecuteScalar() as string;
-            return answer == "ok" ? null : answer ?? "quick_check gave no answer";
+            return answer == "ok" ? null : answer?.ReplaceLineEndings(" ") ?? "quick_check gave no answer";
         }
         catch (SqliteException fault) when (StoreFaults.IsDamage(fault))
         {
@@ -143,6 +155,7 @@ public static class StoreFile
 
         File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.Move(beside, path);
+        File.WriteAllText(Mark(path), "");
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
     }
 

@@ -48,6 +48,17 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         return Recorder.ReadNote(RecordDirectory(run)) ?? ProcessScan.ByNonce(run.Nonce);
     }
 
+    /// <summary>Ends agents whose runs nobody remembers: the hub will give their tasks out again, and two at once is worse than one begun anew.</summary>
+    public IEnumerable<int> StopUnknown(IEnumerable<Run> open)
+    {
+        var known = open.Select(run => run.Nonce).ToHashSet();
+        foreach (var process in ProcessScan.AllBelow(config.RunsDirectory).Where(process => ProcessScan.NonceOf(process) is { } nonce && !known.Contains(nonce)))
+        {
+            Signals.ToProcess(process.Pid, Signals.Kill);
+            yield return process.Pid;
+        }
+    }
+
     public LaunchOutcome Start(Run run)
     {
         var runDirectory = RunDirectory(run);

@@ -20,6 +20,20 @@ internal static class ProcessScan
     public static bool IsRecorder(ProcessIdentity process) =>
         Carries(process.Pid.ToString(CultureInfo.InvariantCulture), Encoding.UTF8.GetBytes($"{Recorder.Mark}="));
 
+    /// <summary>The nonce that a process carries, or null.</summary>
+    public static string? NonceOf(ProcessIdentity process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process.Pid}/environ").Split('\0')
+                .FirstOrDefault(variable => variable.StartsWith("FLEET_NONCE=", StringComparison.Ordinal))?["FLEET_NONCE=".Length..];
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     private static List<ProcessIdentity> Carrying(string variable)
     {
         var wanted = Encoding.UTF8.GetBytes(variable);

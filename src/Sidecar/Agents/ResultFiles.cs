@@ -1,5 +1,7 @@
 using System.Text.Json;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Logs;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -8,7 +10,7 @@ namespace FleetSidecar.Agents;
 /// <summary>The reports of agents that know no command line: <c>TASK.started</c> and <c>TASK.json</c> in the results directory.</summary>
 /// <remarks>A file name holds the task but not the generation, so whatever lies there when an agent is woken is put aside first:
 /// it was said about an earlier attempt. A report that was read is moved into the run's directory and read from there ever after.</remarks>
-internal sealed class ResultFiles(SidecarConfig config)
+internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
 {
     private const int LargestReport = 1024 * 1024;
 
@@ -53,23 +55,22 @@ internal sealed class ResultFiles(SidecarConfig config)
 
     private string Result(Run run) => Path.Combine(config.ResultsDirectory, $"{run.TaskId}.json");
 
-    private static AgentReport? Parse(string path)
+    private AgentReport? Parse(string path)
     {
+        if (OutsideFile.Read(path, LargestReport, followLink: false) is not { } bytes)
+        {
+            return null;
+        }
+
         try
         {
-            var file = new FileInfo(path);
-            if (file.LinkTarget is not null || file.Length > LargestReport)
-            {
-                return null; // A link could point the daemon at a file that the agent may not read itself.
-            }
-
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(bytes);
             var root = document.RootElement;
             return root.ValueKind == JsonValueKind.Object && Text(root, "status") is { } status
                 ? new AgentReport(status, Shorten(Text(root, "output")), Shorten(Text(root, "reason") ?? Text(root, "error")))
                 : null;
         }
-        catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException)
+        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
         {
             return null;
         }
@@ -79,5 +80,5 @@ internal sealed class ResultFiles(SidecarConfig config)
         ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText()
         : null;
 
-    private static string? Shorten(string? text) => text is null ? null : Printable.Tail(text, WireLimits.MaxResultOutput);
+    private string? Shorten(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
 }

@@ -16,7 +16,7 @@ internal static class LogsCommand
         var run = new Argument<string>("RUN") { Description = "A run id, or a task id for its newest run" };
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on until the run is over" };
         var errors = new Option<bool>("--stderr") { Description = "Print standard error instead of standard output" };
-        var command = new Command("logs", "Print the output of a run's agent.") { run, follow, errors, config, set };
+        var command = new Command("logs", "Print the output of a run's agent.\n\nExample:\n  fleet-sidecar logs task-0123456789abcdef --follow") { run, follow, errors, config, set };
         command.SetAction(async (arguments, token) =>
         {
             var socket = SidecarCommands.Load(arguments).SocketFile;

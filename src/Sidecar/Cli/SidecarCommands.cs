@@ -38,14 +38,14 @@ internal static class SidecarCommands
 
     private static Command Run()
     {
-        var command = new Command("run", "Run the daemon in the foreground, as systemd does. SIGTERM stops it; agents keep working.") { Config, Set };
+        var command = new Command("run", "Run the daemon in the foreground, as systemd does. SIGTERM stops it; agents keep working.\n\nExample:\n  fleet-sidecar run --config /etc/fleet-sidecar/sidecar.json") { Config, Set };
         command.SetAction((arguments, token) => Daemon.RunAsync(Load(arguments), token));
         return command;
     }
 
     private static Command Status()
     {
-        var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers.") { Config, Set, Json };
+        var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers.\n\nExample:\n  fleet-sidecar status --json") { Config, Set, Json };
         command.SetAction(async (arguments, token) =>
         {
             var status = (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
@@ -59,7 +59,7 @@ internal static class SidecarCommands
 
     private static Command Runs()
     {
-        var command = new Command("runs", "List the newest runs of this machine, settled ones too.") { Config, Set, Json };
+        var command = new Command("runs", "List the newest runs of this machine, settled ones too.\n\nExample:\n  fleet-sidecar runs --json") { Config, Set, Json };
         command.SetAction(async (arguments, token) =>
         {
             var runs = (await AskAsync(arguments, new ControlRequest { Verb = "runs" }, token)).Runs!;
@@ -73,7 +73,7 @@ internal static class SidecarCommands
 
     private static Command ConfigCommand()
     {
-        var validate = new Command("validate", "Check the configuration. Exit code 78 and one line where it is wrong.") { Config, Set };
+        var validate = new Command("validate", "Check the configuration. Exit code 78 and one line where it is wrong.\n\nExample:\n  fleet-sidecar config validate --config ./sidecar.json") { Config, Set };
         validate.SetAction(arguments =>
         {
             Load(arguments);

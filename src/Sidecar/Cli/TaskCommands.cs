@@ -70,9 +70,19 @@ internal static class TaskCommands
 
     private static async Task<int> SendAsync(string action, string? text, int? percent, CancellationToken token)
     {
-        var response = await ControlClient.AskAsync(Variable("FLEET_SOCKET"),
-            new ControlRequest { Verb = "task", Action = action, Nonce = Variable("FLEET_NONCE"), Text = text, Percent = percent }, token);
-        return response.Ok ? ExitCodes.Ok : throw new SidecarException(response.Error!, response.Hint!);
+        var request = new ControlRequest { Verb = "task", Action = action, Nonce = Variable("FLEET_NONCE"), Text = text, Percent = percent };
+        try
+        {
+            var response = await ControlClient.AskAsync(Variable("FLEET_SOCKET"), request, token);
+            return response.Ok ? ExitCodes.Ok : throw new SidecarException(response.Error!, response.Hint!);
+        }
+        catch (DaemonUnavailableException)
+        {
+            // The agent outlives its sidecar, and so must what it says: the next sidecar reads it from the file.
+            var left = OfflineReport.Leave(action, text, Variable("FLEET_RESULTS_DIR"), Variable("FLEET_TASK_ID"));
+            Terminal.Complain("fleet-sidecar", "the sidecar is not running", left is null ? "progress is not kept" : $"left the report in {left} for it");
+            return ExitCodes.Ok;
+        }
     }
 
     private static string Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value

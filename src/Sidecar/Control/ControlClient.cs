@@ -32,7 +32,8 @@ internal static class ControlClient
         catch (Exception fault) when (fault is SocketException or IOException or JsonException or OperationCanceledException or ArgumentException
             && !token.IsCancellationRequested)
         {
-            throw new DaemonUnavailableException($"no fleet-sidecar answers on {socketFile}: {fault.Message}",
+            var why = !File.Exists(socketFile) ? "there is no such socket" : fault.Message;
+            throw new DaemonUnavailableException($"no fleet-sidecar answers on {socketFile}: {why}",
                 "is it running ('systemctl status fleet-sidecar'), and may you use its socket?", fault);
         }
     }

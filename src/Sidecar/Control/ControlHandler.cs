@@ -1,4 +1,5 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Logs;
 using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
@@ -8,7 +9,7 @@ namespace FleetSidecar.Control;
 
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
-    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, StoreHealth health, TimeProvider time)
+    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, StoreHealth health, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
@@ -87,7 +88,7 @@ internal sealed class ControlHandler(
             runs.Progressed?.Invoke(new SidecarMessage.TaskProgress
             {
                 TaskId = run.TaskId, Generation = run.Generation, Progress = request.Percent,
-                Message = request.Text is null ? null : Printable.Cut(request.Text, WireLimits.MaxReason - 1),
+                Message = request.Text is null ? null : Printable.Cut(redactor.Clean(request.Text), WireLimits.MaxReason - 1),
             });
         }
 
@@ -96,7 +97,7 @@ internal sealed class ControlHandler(
 
     private static RunFacts Reported(RunFacts facts, AgentReport report) => facts with { Received = true, Report = facts.Report ?? report };
 
-    private static string? Limit(string? text) => text is null ? null : Printable.Tail(text, WireLimits.MaxResultOutput);
+    private string? Limit(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
 
     private static bool SameText(string left, string right) => System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(
         System.Text.Encoding.UTF8.GetBytes(left), System.Text.Encoding.UTF8.GetBytes(right));

@@ -61,7 +61,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
             using var stream = new NetworkStream(client, ownsSocket: true);
             var response = await ReadAsync(stream, limited.Token) is { } request
                 ? await handler.AnswerAsync(request, limited.Token)
-                : ControlResponse.Refuse("the request is not one line of JSON of at most 512 KiB", "use the fleet-sidecar command line");
+                : ControlResponse.Refuse("the request is not one line of JSON of at most 512 KiB that this version understands", "use the fleet-sidecar command line");
             await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(response, ControlJson.Default.ControlResponse), limited.Token);
             stream.WriteByte((byte)'\n');
         }

@@ -18,6 +18,9 @@ internal sealed partial class LinkLoop(
 {
     private volatile LinkView _view = new(LinkState.Down, "not dialled yet", 0, time.GetUtcNow(), 0);
 
+    // Two that share an identity would otherwise take the link from each other for ever at the same pace.
+    private int _superseded;
+
     public LinkView View => _view;
 
     protected override async Task RunAsync(CancellationToken stopping)
@@ -57,8 +60,10 @@ internal sealed partial class LinkLoop(
         {
             case LinkEnd.Refused refused:
                 Show(LinkState.Refused, refused.Reason, 0, failures + 1);
-                LogLinkRefused(Printable.Cut(refused.Reason, 500), config.Hub.RefusedInterval);
-                await Task.Delay(config.Hub.RefusedInterval, time, stopping);
+                _superseded = refused.Superseded ? _superseded + 1 : 0;
+                var pause = Redial.AfterRefusal(config.Hub.RefusedInterval, _superseded);
+                LogLinkRefused(Printable.Cut(refused.Reason, 500), pause);
+                await Task.Delay(pause, time, stopping);
                 break;
             case LinkEnd.Lost lost:
                 var delay = Redial.Delay(failures, Random.Shared.NextDouble(), lost.RetryAfter);
@@ -81,6 +86,6 @@ internal sealed partial class LinkLoop(
     [LoggerMessage(EventIds.LinkDown, LogLevel.Warning, "link is down: {Reason}; dialling again in {Delay}, agents keep working", EventName = "LinkDown")]
     private partial void LogLinkDown(string reason, TimeSpan delay);
 
-    [LoggerMessage(EventIds.LinkRefused, LogLevel.Error, "the hub refuses this sidecar: {Reason}; reading the token file again and retrying every {Delay}", EventName = "LinkRefused")]
+    [LoggerMessage(EventIds.LinkRefused, LogLevel.Error, "cannot be this agent at the hub: {Reason}; reading the token file again and trying in {Delay}", EventName = "LinkRefused")]
     private partial void LogLinkRefused(string reason, TimeSpan delay);
 }

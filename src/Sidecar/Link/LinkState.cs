@@ -30,5 +30,5 @@ internal abstract record LinkEnd
     public sealed record Lost(string Reason, TimeSpan? RetryAfter = null) : LinkEnd;
 
     /// <summary>The hub is there and says no to who we are.</summary>
-    public sealed record Refused(string Reason) : LinkEnd;
+    public sealed record Refused(string Reason, bool Superseded = false) : LinkEnd;
 }

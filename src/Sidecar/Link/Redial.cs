@@ -16,6 +16,10 @@ internal static class Redial
         return floor + (bound * chance);
     }
 
+    /// <summary>The pause after a refusal; doubled, up to a day, each time in a row that a newer connection took the identity.</summary>
+    public static TimeSpan AfterRefusal(TimeSpan interval, int supersededInARow) =>
+        TimeSpan.FromTicks(Math.Min(TimeSpan.FromDays(1).Ticks, interval.Ticks << Math.Clamp(supersededInARow - 1, 0, 12)));
+
     /// <summary>The pause between heartbeats: the interval and up to a tenth more, always the same for one agent and spread over a fleet.</summary>
     public static TimeSpan Spread(TimeSpan interval, string agentId)
     {

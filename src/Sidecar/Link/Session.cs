@@ -54,7 +54,7 @@ internal sealed class Session(
                 }
                 else if (message is HubMessage.Error { Code: "superseded" } error)
                 {
-                    return new LinkEnd.Refused($"another connection with this identity is newer: {error.Hint}");
+                    return new LinkEnd.Refused($"another connection with this identity is newer: {error.Hint}", Superseded: true);
                 }
                 else if (!await _pump.HearAsync(message, token))
                 {

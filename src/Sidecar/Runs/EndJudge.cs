@@ -15,16 +15,15 @@ internal static class EndJudge
     {
         AgentReport.HandOff => null,
         AgentReport.Failed => new Failure(FailureClass.AgentError, report.Reason ?? "the agent said that it failed and gave no reason"),
-        AgentReport.Success => profile.Mode == WakeMode.Run ? JudgeExit(end, evidenceOfEnd: true) : null,
-        null => JudgeExit(end, evidenceOfEnd: false) ?? JudgeSilence(profile),
+        AgentReport.Success => profile.Mode == WakeMode.Run ? JudgeExit(end) : null,
+        null => JudgeExit(end) ?? JudgeSilence(profile),
         _ => new Failure(FailureClass.AgentError, $"the agent reported the status '{Printable.Cut(report.Status, 40)}': {report.Reason}"),
     };
 
-    private static Failure? JudgeExit(ProcessEnd? end, bool evidenceOfEnd) => end switch
+    private static Failure? JudgeExit(ProcessEnd? end) => end switch
     {
         null => null,
         { ExitCode: 0 } => null,
-        { ExitCode: null } when evidenceOfEnd => null, // The agent's own last word is on disk; only its exit code is lost.
         { ExitCode: null } => new Failure(FailureClass.AgentVanished, "the agent's process is gone and nothing recorded how it ended"),
         { ExitCode: CannotExecute or NotFound } => new Failure(FailureClass.Config, $"the wake command could not be executed (exit code {end.ExitCode})") { Retryable = false },
         { Signal: { } signal } => new Failure(FailureClass.AgentError, $"the agent was ended by signal {signal}"),

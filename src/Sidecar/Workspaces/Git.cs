@@ -11,6 +11,8 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 {
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
+    private static readonly string[] Telling = ["fatal:", "error:", "remote:", "! ["];
+
     private readonly Dictionary<string, string> _environment = Environment();
 
     /// <summary>Standard output of a command that has to succeed.</summary>
@@ -23,6 +25,11 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 
     public async Task<ToolOutcome> TryAsync(string directory, CancellationToken token, params string[] arguments)
     {
+        if (!Directory.Exists(directory))
+        {
+            throw new GitException($"the directory {directory} is gone", "somebody removed it while the run was going on; the agent must leave its workspace in place");
+        }
+
         try
         {
             return await tools.RunAsync(
@@ -38,8 +45,10 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     private static GitException Explain(string[] arguments, ToolOutcome outcome)
     {
         var said = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        var line = said.LastOrDefault(text => text.StartsWith("fatal:", StringComparison.Ordinal) || text.StartsWith("error:", StringComparison.Ordinal))
-            ?? said.LastOrDefault() ?? $"exit code {outcome.ExitCode}";
+
+        // What the other side says of a refused push stands in lines of their own; the last line alone says nothing.
+        var telling = said.Where(text => Telling.Any(start => text.StartsWith(start, StringComparison.Ordinal))).Distinct().Take(4).ToList();
+        var line = telling.Count > 0 ? string.Join(" | ", telling) : said.LastOrDefault() ?? $"exit code {outcome.ExitCode}";
         return new GitException($"git {arguments.FirstOrDefault(word => !word.StartsWith('-'))}: {line}",
             outcome.TimedOut ? "raise workspace.gitTimeout or look at the network" : "try the same address with git by hand, as the service user");
     }

@@ -20,7 +20,7 @@ internal sealed class Workspace(SidecarConfig config, Git git, Mirrors mirrors)
         var address = run.Assignment.Repo!;
         if (RepositoryRules.Refuse(address, config.Workspace.AllowedRepositories) is { } refusal)
         {
-            throw new GitException(refusal, "name it in workspace.allowedRepositories if agents may work on it");
+            throw new GitException(refusal.Why, refusal.Hint);
         }
 
         var mirror = await mirrors.RefreshAsync(address, token);

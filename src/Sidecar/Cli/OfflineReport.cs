@@ -1,0 +1,44 @@
+using System.Text.Json;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Cli;
+
+/// <summary>Leaves what an agent says as a file, in the form that agents without a command line use, while no sidecar runs.</summary>
+internal static class OfflineReport
+{
+    /// <summary>The file, or null where there is nothing worth keeping. A report that is there already stands.</summary>
+    public static string? Leave(string action, string? text, string directory, string taskId)
+    {
+        var (file, content) = action switch
+        {
+            "start" => (Path.Combine(directory, $"{taskId}.started"), ""),
+            "complete" => (Result(), Json(AgentReport.Success, "output", text)),
+            "fail" => (Result(), Json(AgentReport.Failed, "reason", text)),
+            "handoff" => (Result(), Json(AgentReport.HandOff, "reason", text)),
+            _ => (null, ""),
+        };
+        if (file is not null && !File.Exists(file))
+        {
+            AtomicFile.Write(file, content);
+        }
+
+        return file;
+
+        string Result() => Path.Combine(directory, $"{taskId}.json");
+    }
+
+    private static string Json(string status, string name, string? text)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("status", status);
+            json.WriteString(name, text);
+            json.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+    }
+}
