@@ -29,9 +29,15 @@ internal static partial class Daemon
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
         MakeDirectories(config);
-        var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
+
+        // The three slow parts of a start know nothing of each other: the connection, the store, and everything else.
+        var redactor = new Redactor();
+        var dialer = new Dialer(config, new TokenFile(config.Hub, redactor), time);
+        dialer.StartEarly();
+        var opening = Task.Run(() => StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time), CancellationToken.None);
+        using var host = Build(config, opening, dialer, redactor, time);
+        var opened = await opening;
         using var store = opened.Store;
-        using var host = Build(config, opened, time);
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
         host.Services.GetRequiredService<Notifier>().Ready($"agent {config.Agent.Id}");
@@ -75,11 +81,10 @@ internal static partial class Daemon
         services.GetRequiredService<ControlServer>().Open();
     }
 
-    private static IHost Build(SidecarConfig config, OpenedStore opened, TimeProvider time)
+    private static IHost Build(SidecarConfig config, Task<OpenedStore> opening, Dialer dialer, Redactor redactor, TimeProvider time)
     {
         // Empty: the default host reads settings we do not have and watches the directory it was started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        var redactor = new Redactor();
         builder.Logging.AddFleetLogs(redactor, config.LogFile.Length == 0 ? null : config.LogFile, Enum.Parse<LogLevel>(config.Log.Level));
         var services = builder.Services;
         services.Configure<HostOptions>(options =>
@@ -88,19 +93,22 @@ internal static partial class Daemon
             options.ServicesStopConcurrently = true;
         });
         services.AddSingleton(config).AddSingleton(config.Hub).AddSingleton(config.Wake).AddSingleton(config.Workspace);
-        services.AddSingleton(time).AddSingleton(redactor).AddSingleton(opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
+        services.AddSingleton(time).AddSingleton(redactor).AddSingleton(dialer);
+        services.AddSingleton(_ => opening.Result.Store).AddSingleton(_ => new StoreHealth(opening.Result.DamagedFile));
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
-        services.AddSingleton<TokenFile>().AddSingleton<Dialer>().AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
+        services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
         services.AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
         services.AddHostedService<Farewell>();
         services.AddHostedService(all => all.GetRequiredService<RunLoop>());
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
         services.AddHostedService(all => all.GetRequiredService<ControlServer>());
-        return builder.Build();
+        var host = builder.Build();
+        host.Services.GetRequiredService<ILoggerFactory>(); // Opens the log file now, beside the store.
+        return host;
     }
 
     [LoggerMessage(EventIds.Starting, LogLevel.Information, "fleet-sidecar {Version} starting for agent {Agent}, state in {Directory}", EventName = "Starting")]

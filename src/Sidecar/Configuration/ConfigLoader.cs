@@ -15,16 +15,13 @@ internal static class ConfigLoader
     /// <exception cref="ConfigurationException">Anything at all is wrong; the message names source and key.</exception>
     public static SidecarConfig Load(string path, IReadOnlyList<string> overrides)
     {
-        var sources = Sources(path, overrides).ToList();
-        var merged = new JsonObject();
+        var sources = Sources(path, overrides).Where(source => source.Keys.Count > 0 || source.Name == path).ToList();
         foreach (var source in sources)
         {
             ConfigShape.RefuseUnknownKeys(source);
-            Read(source);
-            Merge(merged, source.Keys);
         }
 
-        var config = Read(new ConfigSource(path, merged));
+        var config = Read(sources.Count == 1 ? sources[0] : Merge(path, sources));
         if (ConfigRules.FirstProblem(config) is { } problem)
         {
             var origin = sources.LastOrDefault(source => Holds(source.Keys, problem.Key.Split('.', '[')))?.Name ?? path;
@@ -75,6 +72,18 @@ internal static class ConfigLoader
             throw new ConfigurationException($"{source.Name}: '{key}' has a value of the wrong form",
                 "durations are \"hh:mm:ss\", numbers and true/false stand without quotes; see 'fleet-sidecar config schema'", fault);
         }
+    }
+
+    private static ConfigSource Merge(string path, List<ConfigSource> sources)
+    {
+        var merged = new JsonObject();
+        foreach (var source in sources)
+        {
+            Read(source); // A value of the wrong form is complained about under the name of the source it stands in.
+            Merge(merged, source.Keys);
+        }
+
+        return new ConfigSource(path, merged);
     }
 
     private static void Merge(JsonObject into, JsonObject from)

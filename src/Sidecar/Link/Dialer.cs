@@ -16,17 +16,20 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
 {
     private static readonly string[] RefusedCodes = ["invalid_token", "token_agent_mismatch", "superseded", "unauthorized"];
 
+    private Early? _early;
+
+    /// <summary>Begins the first connection while the rest of the daemon is still being put together; nothing is said on it yet.</summary>
+    public void StartEarly() => _early = Connect(CancellationToken.None);
+
     public async Task<DialResult> DialAsync(string statusWord, CancellationToken token)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, config.Hub.ConnectTimeout, Timeout.InfiniteTimeSpan);
-        var socket = new ClientWebSocket();
+        var (socket, connecting) = Interlocked.Exchange(ref _early, null) ?? Connect(limited.Token);
         var kept = false;
         try
         {
-            socket.Options.Proxy = null; // A hub is named by its address; a proxy from the environment would see the token.
-            socket.Options.KeepAliveInterval = TimeSpan.Zero; // Our own heartbeat is the liveness check, and version 1 needs it anyway.
-            socket.Options.CollectHttpResponseDetails = true;
+            await connecting.WaitAsync(limited.Token);
             var result = await IdentifyAsync(socket, statusWord, limited.Token);
             kept = result.Connection is not null;
             return result;
@@ -55,7 +58,6 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
     private async Task<DialResult> IdentifyAsync(ClientWebSocket socket, string statusWord, CancellationToken token)
     {
         var secret = tokens.Read();
-        await socket.ConnectAsync(new Uri(config.Hub.Url), token);
         var connection = new FrameSocket(socket, config.Hub.PongTimeout, time);
         await connection.SendAsync(
             Frame.Write(new SidecarMessage.Identify
@@ -98,6 +100,15 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
         return End(new LinkEnd.Lost($"closed before identified: {reason}", RetryIn(reason)));
     }
 
+    private Early Connect(CancellationToken token)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.Proxy = null; // A hub is named by its address; a proxy from the environment would see the token.
+        socket.Options.KeepAliveInterval = TimeSpan.Zero; // Our own heartbeat is the liveness check, and version 1 needs it anyway.
+        socket.Options.CollectHttpResponseDetails = true;
+        return new Early(socket, Task.Run(() => socket.ConnectAsync(new Uri(config.Hub.Url), token), CancellationToken.None));
+    }
+
     private LinkEnd FromUpgrade(ClientWebSocket socket, WebSocketException fault) => socket.HttpStatusCode switch
     {
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new LinkEnd.Refused($"the hub answered {(int)socket.HttpStatusCode}"),
@@ -123,4 +134,6 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
     }
 
     private static DialResult End(LinkEnd end) => new(null, null, end);
+
+    private sealed record Early(ClientWebSocket Socket, Task Connecting);
 }
