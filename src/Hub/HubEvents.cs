@@ -3,7 +3,6 @@ namespace FleetHub;
 /// <summary>Every event of the hub. Numbers are never used again; docs/operations.md says what to do about each.</summary>
 internal static class HubEvents
 {
-    public const int Starting = 1000;
     public const int StoreDamaged = 1001;
     public const int StoreUnavailable = 1002;
 

@@ -16,11 +16,8 @@ internal static class EventIds
     public const int FrameRefused = 203;
     public const int HubError = 204;
     public const int RateLimited = 205;
-    public const int TokenFileProblem = 206;
     public const int RestartAsked = 207;
     public const int HubMessageIgnored = 208;
-
-    public const int MessageRefused = 300;
 
     public const int RunMoved = 400;
     public const int RunsLoaded = 401;
