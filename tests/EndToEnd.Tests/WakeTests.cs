@@ -219,6 +219,61 @@ public sealed class WakeTests : IDisposable
         }
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("rm -rf {0}")]
+    [InlineData("kill -9 {1}")]
+    public async Task A_berth_that_was_destroyed_while_it_waited_is_replaced(string harm)
+    {
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task complete", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            var waiting = await Wait.ForAsync(() => Task.FromResult(LiveProcess.With($"FLEET_RUN_DIR={sidecar.State}/").FirstOrDefault()), "a recorder to wait");
+            var directory = Directory.GetDirectories(Path.Combine(sidecar.State, "runs")).Single();
+            await TestProgram.MustAsync("/bin/sh", "-c", harm.Replace("{0}", directory, StringComparison.Ordinal).Replace("{1}", waiting, StringComparison.Ordinal));
+
+            await hub.WaitForAsync(await hub.AddAsync("x"), "completed");
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_recorder_that_was_stopped_before_its_order_proves_no_wake()
+    {
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task complete", """{ "deadlines": { "confirm": "00:00:01" } }""");
+        using (hub)
+        using (sidecar)
+        {
+            var waiting = await Wait.ForAsync(() => Task.FromResult(LiveProcess.With($"FLEET_RUN_DIR={sidecar.State}/").FirstOrDefault()), "a recorder to wait");
+            await TestProgram.MustAsync("/bin/kill", "-STOP", waiting);
+
+            Assert.StartsWith("wake_unverified", (await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
+            Assert.Empty(Scripts.Executions(_directory));
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task While_no_run_directory_can_be_made_no_work_is_taken_and_it_goes_on_by_itself_afterwards()
+    {
+        var (hub, sidecar) = await StartAsync("fleet-sidecar task complete", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            var runs = Path.Combine(sidecar.State, "runs");
+            await hub.WaitForAsync(await hub.AddAsync("x"), "completed");
+            sidecar.Program.Kill();
+            await sidecar.StartAsync();
+            Directory.Move(runs, runs + "-away");
+            await File.WriteAllTextAsync(runs, "a file where the directory should be");
+            var task = await hub.AddAsync("x", maxRetries: 3);
+            await Wait.ForAsync(async () => (await sidecar.StatusAsync()).GetProperty("store").TryGetProperty("problem", out _) ? new object() : null, "status to say so");
+
+            File.Delete(runs);
+            Directory.Move(runs + "-away", runs);
+
+            await hub.WaitForAsync(task, "completed", TimeSpan.FromSeconds(60));
+        }
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task A_hand_off_goes_to_somebody_else_and_never_back()
     {

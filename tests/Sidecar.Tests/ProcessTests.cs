@@ -7,8 +7,13 @@ namespace FleetSidecar.Tests;
 public sealed class ProcessTests : IDisposable
 {
     private readonly TempDir _directory = new();
+    private readonly ProcessWatch _watch = new();
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose()
+    {
+        _directory.Dispose();
+        _watch.Dispose();
+    }
 
     [Theory]
     [InlineData("exit 0", 0)]
@@ -136,7 +141,7 @@ public sealed class ProcessTests : IDisposable
     {
         var agent = _directory.WriteScript("agent", "touch ran");
         using var watch = new ProcessWatch();
-        using var berths = new Berths(Config, TimeProvider.System);
+        using var berths = new Berths(Config, _watch, TimeProvider.System);
         int pid;
         using (var berth = berths.Take("run-1", "n", 1, Some.Profile()))
         {
@@ -154,7 +159,7 @@ public sealed class ProcessTests : IDisposable
     public async Task A_berth_that_is_ready_goes_with_its_daemon_and_one_whose_recorder_was_killed_says_so()
     {
         using var watch = new ProcessWatch();
-        using (var berths = new Berths(Config, TimeProvider.System))
+        using (var berths = new Berths(Config, _watch, TimeProvider.System))
         {
             await berths.RefillAsync(Some.Profile(), CancellationToken.None);
             var (id, nonce) = berths.Ready!.Value;
@@ -174,7 +179,7 @@ public sealed class ProcessTests : IDisposable
             await watch.EndOfAsync(waiting);
         }
 
-        new Berths(Config, TimeProvider.System).Sweep(new HashSet<string>());
+        new Berths(Config, _watch, TimeProvider.System).Sweep(new HashSet<string>());
         Assert.Empty(Directory.GetDirectories(Config.RunsDirectory));
     }
 
@@ -184,7 +189,7 @@ public sealed class ProcessTests : IDisposable
 
     private int Record(IReadOnlyList<string> command)
     {
-        using var berths = new Berths(Config, TimeProvider.System);
+        using var berths = new Berths(Config, _watch, TimeProvider.System);
         using var berth = berths.Take("run-1", "n", 1, Some.Profile());
         Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, command)));
         return berth.Pid;

@@ -29,5 +29,5 @@ internal static class Some
         Facts = state == RunState.Failed ? new RunFacts { Failure = new Failure(FailureClass.AgentError, "x") } : new RunFacts(),
     };
 
-    public static RunBook Book(SidecarConfig config) => new(config, (_, _) => null, () => null);
+    public static RunBook Book(SidecarConfig config) => new(config, (_, _) => null, () => null, () => null);
 }

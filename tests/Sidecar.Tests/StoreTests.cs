@@ -100,6 +100,28 @@ public sealed class StoreTests : IDisposable
         Assert.Equal("precious", File.ReadAllText(Assert.Single(Directory.GetFiles(_directory.Path, "x.db.damaged-*-wal"))));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_store_that_was_not_closed_must_still_have_its_log(bool keepShared)
+    {
+        var crashed = Open(); // Never closed: what a kill leaves.
+        crashed.Store.CommitAsync(db => db.Execute("INSERT INTO t VALUES (1)"));
+        var copy = Path.Combine(_directory.Path, "copy");
+        Directory.CreateDirectory(copy);
+        foreach (var file in Directory.GetFiles(_directory.Path, "*x.db*").Concat(Directory.GetFiles(_directory.Path, ".x.db*")).Where(file => !file.EndsWith("-wal", StringComparison.Ordinal) && (keepShared || !file.EndsWith("-shm", StringComparison.Ordinal))))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)), overwrite: true);
+        }
+
+        crashed.Store.Dispose();
+        var opened = StoreFile.Open(Path.Combine(copy, "x.db"), Application, Two, TimeProvider.System);
+        opened.Store.Dispose();
+
+        Assert.Contains("its log is gone", opened.DamagedFile, StringComparison.Ordinal);
+        Assert.Null(Open().DamagedFile);
+    }
+
     [Fact]
     public void A_half_made_file_from_a_crash_while_creating_is_simply_made_again()
     {

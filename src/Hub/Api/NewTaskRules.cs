@@ -13,6 +13,8 @@ internal static class NewTaskRules
         : task.Priority is { } priority && Priorities.Parse(priority) is null ? "priority must be urgent, high, normal or low"
         : task.Repo is { } repo && RepositoryAddress.Complaint(repo) is { } wrong ? $"repo {wrong}; leave it out for a task without a repository"
         : task.Branch is { } branch && RepositoryAddress.BranchComplaint(branch) is { } bad ? $"branch {bad}"
+        : task.Branch is not null && task.Repo is null ? "branch needs repo"
+        : task.Metadata is { ValueKind: not System.Text.Json.JsonValueKind.Object } ? "metadata must be an object"
         : task.MaxRetries is < 0 or > 100 ? "max_retries must be 0 to 100"
         : task.AssignTo is { } agent && !TaskIds.IsValid(agent) ? "assign_to is not an agent id"
         : Words("needed_capabilities", task.NeededCapabilities, WireLimits.MaxName)

@@ -28,8 +28,7 @@ internal static partial class HubStore
         }
 
         using var directory = DirectoryLock.Take(data);
-        var opened = Open(data);
-        return opened.DamagedFile is null ? opened.Store : throw new SidecarException($"the store was damaged and moved to {opened.DamagedFile}", "recover it from a backup, or call again to begin anew");
+        return StoreFile.OpenUndamaged(FilePath(data), ApplicationId, Migrations.From(typeof(HubStore).Assembly), TimeProvider.System);
     }
 
     private static string FilePath(string data) => Path.Combine(data, "hub.db");

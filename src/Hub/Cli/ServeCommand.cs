@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using FleetHub.Agents;
 using FleetHub.Api;
 using FleetHub.Sockets;
@@ -36,9 +37,11 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(string data, string listen, HubOptions options, CancellationToken token)
     {
-        if (!Uri.TryCreate(listen, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttp || address.PathAndQuery != "/")
+        // The server would take a name, or a typing error, for "every interface".
+        if (!Uri.TryCreate(listen, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttp || address.PathAndQuery != "/"
+            || !(address.Host == "localhost" || IPAddress.TryParse(address.Host.Trim('[', ']'), out _)))
         {
-            throw new UsageException($"'{listen}' is not an http address", "for example --listen http://127.0.0.1:7070; put a TLS proxy in front for other machines");
+            throw new UsageException($"'{listen}' is not http:// with an IP address or localhost", "for example --listen http://127.0.0.1:7070; put a TLS proxy in front for other machines");
         }
 
         using var directory = DirectoryLock.Take(data);

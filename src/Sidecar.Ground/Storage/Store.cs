@@ -16,14 +16,20 @@ public sealed class Store : IDisposable
     private const int LargestBatch = 256;
 
     private readonly string _path;
+    private readonly string? _openMark;
+    private bool _disposed;
     private readonly SqliteConnection _connection;
     private readonly Db _db;
     private readonly Lock _turn = new();
     private readonly ConcurrentQueue<Work> _waiting = new();
     private int _committing;
 
-    internal Store(string path, SqliteConnection connection)
+    /// <param name="path">The file.</param>
+    /// <param name="connection">Ours from now on.</param>
+    /// <param name="openMark">A file that says "in use"; it goes first at a clean end, because a crash after that leaves the log as evidence.</param>
+    internal Store(string path, SqliteConnection connection, string? openMark)
     {
+        _openMark = openMark;
         _path = path;
         _connection = connection;
         _db = new Db(connection);
@@ -71,6 +77,12 @@ public sealed class Store : IDisposable
     {
         lock (_turn)
         {
+            if (!_disposed && _openMark is not null)
+            {
+                File.Delete(_openMark);
+            }
+
+            _disposed = true;
             _connection.Dispose();
         }
     }

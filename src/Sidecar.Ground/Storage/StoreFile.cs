@@ -35,7 +35,30 @@ public static class StoreFile
             Create(path, applicationId, migrations);
         }
 
-        return new OpenedStore(new Store(path, Connect(path, migrations)), movedTo);
+        var connection = Connect(path, migrations);
+        try
+        {
+            // From here until a clean end there is a log with something in it. If the next start finds this mark and no such log,
+            // somebody took the log away, and what was committed with it.
+            Run(connection, $"PRAGMA user_version = {migrations.Newest}");
+            File.WriteAllText(OpenMark(path), "");
+            return new OpenedStore(new Store(path, connection, OpenMark(path)), movedTo);
+        }
+        catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
+        {
+            connection.Dispose();
+            throw explained;
+        }
+    }
+
+    /// <summary>Opens a file that nobody serves, for a command. Damage is left for the program that owns the file to move aside and report.</summary>
+    /// <exception cref="StoreDamagedException">The file is damaged; it was not touched.</exception>
+    public static Store OpenUndamaged(string path, int applicationId, Migrations migrations, TimeProvider time)
+    {
+        SqliteEngine.Use();
+        return Damage(path, applicationId) is { } damage
+            ? throw new StoreDamagedException($"{path} is damaged: {damage}", "start the program that owns it: it moves the file aside and reports it")
+            : Open(path, applicationId, migrations, time).Store;
     }
 
     /// <summary>Opens a file that another process owns, for a command that adds a row: nothing is checked, made or moved.</summary>
@@ -51,7 +74,7 @@ public static class StoreFile
             }
 
             Run(connection, "PRAGMA synchronous = FULL");
-            return new Store(path, connection);
+            return new Store(path, connection, null);
         }
         catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
         {
@@ -64,13 +87,15 @@ public static class StoreFile
     {
         SqliteEngine.Use();
         using var connection = OpenConnection(":memory:");
-        using var store = new Store("", connection);
+        using var store = new Store("", connection, null);
         store.CommitAsync(db => db.Execute("CREATE TABLE x (a)") + db.Execute("INSERT INTO x VALUES (?1)", "x"));
         store.Read(db => db.Query("SELECT a FROM x", row => row.Text(0)));
     }
 
     // A log, or our own mark that a file was made here, without the file: somebody removed it. That is damage, not a fresh start.
     private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal") || File.Exists(Mark(path));
+
+    private static string OpenMark(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.open");
 
     private static string Mark(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.made");
 
@@ -85,6 +110,11 @@ public static class StoreFile
         if (!HasHeader(path))
         {
             return $"the file has {new FileInfo(path).Length} bytes and no header";
+        }
+
+        if (File.Exists(OpenMark(path)) && (!File.Exists(path + "-wal") || new FileInfo(path + "-wal").Length == 0))
+        {
+            return "it was not closed and its log is gone";
         }
 
         if (WalCheck.Problem(path) is { } broken)
@@ -138,6 +168,7 @@ public static class StoreFile
             }
         }
 
+        File.Delete(OpenMark(path));
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
         return aside;
     }

@@ -48,11 +48,11 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         return Recorder.ReadNote(RecordDirectory(run)) ?? ProcessScan.ByNonce(run.Nonce);
     }
 
-    /// <summary>Ends agents whose runs nobody remembers: the hub will give their tasks out again, and two at once is worse than one begun anew.</summary>
+    /// <summary>Ends agents whose runs nobody remembers (their recorders end with them): the hub will give their tasks out again, and two at once is worse than one begun anew.</summary>
     public IEnumerable<int> StopUnknown(IEnumerable<Run> open)
     {
         var known = open.Select(run => run.Nonce).ToHashSet();
-        foreach (var process in ProcessScan.AllBelow(config.RunsDirectory).Where(process => ProcessScan.NonceOf(process) is { } nonce && !known.Contains(nonce)))
+        foreach (var process in ProcessScan.AllBelow(config.RunsDirectory).Where(process => !ProcessScan.IsRecorder(process) && ProcessScan.NonceOf(process) is { } nonce && !known.Contains(nonce)))
         {
             Signals.ToProcess(process.Pid, Signals.Kill);
             yield return process.Pid;
@@ -76,6 +76,10 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
             var forGood = fault.Error is NoSuchFile or NotPermitted;
             return new LaunchOutcome.NotStarted(new Failure(forGood ? FailureClass.Config : FailureClass.Unknown, fault.Message) { Retryable = !forGood });
         }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return new LaunchOutcome.NotStarted(new Failure(FailureClass.Workspace, $"the run's directory cannot be written: {fault.Message}"));
+        }
     }
 
     private int Send(Run run, string runDirectory, byte[] order)
@@ -83,15 +87,27 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         var task = JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign);
         while (true)
         {
-            using var berth = berths.Take(run.Id, run.Nonce, run.WakeAttempt, run.Profile);
-            File.WriteAllBytes(Recorder.TaskFile(runDirectory), task);
-            results.PutAsideStale(run, runDirectory);
-            if (berth.TrySend(order))
+            var prepared = berths.Ready?.RunId == run.Id;
+            var berth = berths.Take(run.Id, run.Nonce, run.WakeAttempt, run.Profile);
+            try
             {
-                return berth.Pid;
-            }
+                File.WriteAllBytes(Recorder.TaskFile(runDirectory), task);
+                results.PutAsideStale(run, runDirectory);
+                if (berth.TrySend(order))
+                {
+                    return berth.Pid;
+                }
 
-            // Somebody ended the recorder that waited. It had no order, so nothing runs, and the next berth is a fresh one.
+                // Somebody ended the recorder that waited. It had no order, so nothing runs, and the next berth is a fresh one.
+            }
+            catch (DirectoryNotFoundException) when (prepared)
+            {
+                // Somebody removed the directory that waited.
+            }
+            finally
+            {
+                berths.Return(berth);
+            }
         }
     }
 

@@ -62,14 +62,16 @@ internal sealed class Berth : IDisposable
         try
         {
             _pipe.Write(order);
-            return true;
+            return HasOrder = true;
         }
         catch (IOException)
         {
-            ProcessWatch.Reap(Pid);
             return false;
         }
     }
+
+    /// <summary>True once the order was given.</summary>
+    public bool HasOrder { get; private set; }
 
     /// <summary>Closes the pipe; a recorder without an order then ends by itself.</summary>
     public void Dispose() => _pipe.Dispose();

@@ -9,14 +9,16 @@ namespace FleetSidecar.Agents;
 /// the next process. A recorder that has its order is on its own from then on. Never more than one berth is kept, because each
 /// costs a process.
 /// </remarks>
-internal sealed class Berths(SidecarConfig config, TimeProvider time) : IDisposable
+internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvider time) : IDisposable
 {
     // Not at once: the agent that was just started should have the machine to itself for its first moment.
     private static readonly TimeSpan RefillDelay = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(5);
 
     private readonly Lock _turn = new();
     private Berth? _ready;
     private bool _closed;
+    private int _refilling;
 
     /// <summary>Id and nonce of the berth that is ready, for the run that is going to have it.</summary>
     public (string RunId, string Nonce)? Ready
@@ -30,7 +32,10 @@ internal sealed class Berths(SidecarConfig config, TimeProvider time) : IDisposa
         }
     }
 
-    /// <summary>The berth made for a run, or a new one. The caller owns it.</summary>
+    /// <summary>Why no berth can be made at present, or null. While there is a reason no work should be taken.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>The berth made for a run, or a new one. The caller gives it back.</summary>
     /// <exception cref="SpawnException">No recorder could be started; nothing runs.</exception>
     public Berth Take(string runId, string nonce, int attempt, WakeProfile profile)
     {
@@ -46,16 +51,36 @@ internal sealed class Berths(SidecarConfig config, TimeProvider time) : IDisposa
         return Berth.Make(runId, nonce, attempt, profile, config);
     }
 
-    /// <summary>Sees to it that a berth is ready, a moment from now.</summary>
+    /// <summary>Ends the use of a berth. A recorder that never had an order ends now, and is not left as a zombie.</summary>
+    public void Return(Berth berth)
+    {
+        var identity = berth.HasOrder ? null : ProcessIdentity.Of(berth.Pid) ?? new ProcessIdentity(berth.Pid, 0, ProcessIdentity.CurrentBootId);
+        berth.Dispose();
+        if (identity is not null)
+        {
+            _ = watch.EndOfAsync(identity);
+        }
+    }
+
+    /// <summary>Sees to it that a berth is ready, a moment from now; tries until it can.</summary>
     public async Task RefillAsync(WakeProfile profile, CancellationToken token)
     {
-        await Task.Delay(RefillDelay, time, token);
-        lock (_turn)
+        if (Interlocked.Exchange(ref _refilling, 1) == 1)
         {
-            if (!_closed && _ready is null)
+            return; // One is at it already.
+        }
+
+        try
+        {
+            await Task.Delay(RefillDelay, time, token);
+            while (!TryRefill(profile))
             {
-                _ready = Berth.Make(Berth.NewRunId(), Berth.NewNonce(), attempt: 1, profile, config);
+                await Task.Delay(TryAgain, time, token);
             }
+        }
+        finally
+        {
+            Volatile.Write(ref _refilling, 0);
         }
     }
 
@@ -77,11 +102,33 @@ internal sealed class Berths(SidecarConfig config, TimeProvider time) : IDisposa
         lock (_turn)
         {
             _closed = true;
-            _ready?.Dispose();
             if (_ready is { } unused)
             {
                 _ready = null;
-                Directory.Delete(Path.Combine(config.RunsDirectory, unused.RunId), recursive: true);
+                Return(unused);
+                var directory = Path.Combine(config.RunsDirectory, unused.RunId);
+                if (Directory.Exists(directory))
+                {
+                    Directory.Delete(directory, recursive: true);
+                }
+            }
+        }
+    }
+
+    private bool TryRefill(WakeProfile profile)
+    {
+        lock (_turn)
+        {
+            try
+            {
+                _ready ??= _closed ? null : Berth.Make(Berth.NewRunId(), Berth.NewNonce(), attempt: 1, profile, config);
+                Problem = null;
+                return true;
+            }
+            catch (Exception fault) when (fault is SpawnException or IOException or UnauthorizedAccessException)
+            {
+                Problem = $"no run directory can be made: {fault.Message}";
+                return false;
             }
         }
     }

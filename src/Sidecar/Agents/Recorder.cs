@@ -25,17 +25,17 @@ internal static class Recorder
 
     private const string Script = """
         trap : TERM INT HUP
-        record=$1
+        fleet_record=$1
         IFS= read -r FLEET_WORKSPACE && IFS= read -r FLEET_TASK_ID && IFS= read -r FLEET_GENERATION || exit 0
         set --
-        while IFS= read -r word && [ "$word" != . ]; do set -- "$@" "${word#-}"; done
-        [ "$word" = . ] || exit 0
+        while IFS= read -r fleet_word && [ "$fleet_word" != . ]; do set -- "$@" "${fleet_word#-}"; done
+        [ "$fleet_word" = . ] || exit 0
         export FLEET_WORKSPACE FLEET_TASK_ID FLEET_GENERATION
         unset FLEET_RECORDER_OF
         exec 0</dev/null
-        read -r note </proc/self/stat && printf '%s\n' "$note" >"$record/recorder" && cd "$FLEET_WORKSPACE" || exit 125
+        read -r fleet_note </proc/self/stat && printf '%s\n' "$fleet_note" >"$fleet_record/recorder" && cd "$FLEET_WORKSPACE" || exit 125
         "$@"
-        printf '%s\n' "$?" >"$record/exit"
+        printf '%s\n' "$?" >"$fleet_record/exit"
         """;
 
     /// <summary>What to start as the recorder of a directory.</summary>

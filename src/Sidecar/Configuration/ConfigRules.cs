@@ -13,6 +13,7 @@ internal static class ConfigRules
     // sockaddr_un.sun_path holds 108 bytes with the final NUL; see unix(7).
     private const int LongestSocketPath = 107;
     private const int LongestCommand = 32_768;
+    private static readonly string[] OfTheShell = ["_", "ENV", "IFS", "LINENO", "OLDPWD", "OPTARG", "OPTIND", "PPID", "PS1", "PS2", "PS4", "PWD"];
 
     public static ConfigProblem? FirstProblem(SidecarConfig config) =>
         Problems(config).Concat(ProfileProblems(config.Wake)).FirstOrDefault();
@@ -118,9 +119,15 @@ internal static class ConfigRules
                 yield return new($"{key}.command", $"holds a line break or NUL, or is longer than {LongestCommand} characters", "put long or odd texts into a script of your own");
             }
 
-            if (profile.Environment.Any(variable => variable.Key.Length == 0 || variable.Key.AsSpan().ContainsAny('=', '\0') || variable.Value is null || variable.Value.Contains('\0', StringComparison.Ordinal)))
+            if (profile.Environment.Keys.Concat(profile.PassEnvironment).FirstOrDefault(name => !CanBeGiven(name)) is { } odd)
             {
-                yield return new($"{key}.environment", "holds a name that is empty or has '=' in it, or a value with NUL", "write it as { \"NAME\": \"value\" }");
+                yield return new($"{key}.environment", $"'{Printable.Cut(odd, 40)}' cannot be given to an agent",
+                    "names are letters, digits and '_'; FLEET_…, IFS, OPTIND, PWD, PS1 and the like belong to the sidecar and the shell");
+            }
+
+            if (profile.Environment.Any(variable => variable.Value is null || variable.Value.Contains('\0', StringComparison.Ordinal)))
+            {
+                yield return new($"{key}.environment", "holds a value with NUL, or none", "write it as { \"NAME\": \"value\" }");
             }
 
             if (profile.Retries is < 0 or > 10 || profile.RetryDelay < TimeSpan.Zero || profile.RetryDelay > TimeSpan.FromMinutes(10))
@@ -134,4 +141,9 @@ internal static class ConfigRules
             }
         }
     }
+
+    // The recorder is a shell: what is no name to it is dropped, and what means something to it changes or breaks it.
+    private static bool CanBeGiven(string name) =>
+        name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_')
+        && !name.StartsWith("FLEET_", StringComparison.OrdinalIgnoreCase) && !OfTheShell.Contains(name);
 }

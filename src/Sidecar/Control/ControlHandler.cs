@@ -1,3 +1,4 @@
+using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Link;
@@ -9,7 +10,7 @@ namespace FleetSidecar.Control;
 
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
-    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, StoreHealth health, Redactor redactor, TimeProvider time)
+    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, StoreHealth health, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
@@ -34,7 +35,7 @@ internal sealed class ControlHandler(
             Pid = Environment.ProcessId,
             UptimeSeconds = (long)time.GetElapsedTime(_started).TotalSeconds,
             Hub = new LinkReport(config.Hub.Url, view.State.ToString().ToLowerInvariant(), view.Detail, view.ProtocolVersion, view.Since.ToUnixTimeMilliseconds(), view.Attempts),
-            Store = new StoreReport(config.DatabaseFile, health.DamagedFile, runs.StoreProblem),
+            Store = new StoreReport(config.DatabaseFile, health.DamagedFile, runs.StoreProblem ?? berths.Problem),
             Slots = config.Agent.MaxConcurrentRuns,
             SlotsTaken = open.Count(run => run.TakesSlot),
             OutboxMessages = outbox.Count,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -6,13 +7,13 @@ using FleetSidecar.Runs;
 namespace FleetSidecar.Link;
 
 /// <summary>Puts the heartbeat together from what each owner shows.</summary>
-internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunStore store, TimeProvider time)
+internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunStore store, Berths berths, TimeProvider time)
 {
     public SidecarMessage.Heartbeat Now()
     {
         var open = runs.Snapshot;
         var taken = open.Count(run => run.TakesSlot);
-        var problem = runs.StoreProblem;
+        var problem = runs.StoreProblem ?? berths.Problem;
         return new SidecarMessage.Heartbeat
         {
             Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),

@@ -10,7 +10,7 @@ namespace FleetSidecar.Runs;
 /// The loop feeds inputs into a <see cref="RunDraft"/>, commits the draft, and only then takes it over with <see cref="Take"/>; a
 /// commit that fails leaves the book as it was and the same inputs can be tried again.
 /// </remarks>
-internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled, Func<(string RunId, string Nonce)?> ready)
+internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled, Func<(string RunId, string Nonce)?> ready, Func<string?> noRoom)
 {
     private readonly Dictionary<string, Run> _open = [];
 
@@ -102,7 +102,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
     {
         var generation = assign.Generation ?? 0;
         var decision = AssignRules.Decide(assign, draft.OfTask(assign.TaskId), findSettled(assign.TaskId, generation),
-            draft.Runs.Count(run => run.TakesSlot), config.Agent.MaxConcurrentRuns, ClosedBecause);
+            draft.Runs.Count(run => run.TakesSlot), config.Agent.MaxConcurrentRuns, ClosedBecause ?? noRoom());
         switch (decision)
         {
             case AssignDecision.Start:

@@ -41,7 +41,7 @@ internal sealed partial class RunLoop : DaemonLoop
         : base(verdict, lifetime, log)
     {
         (_store, _work, _outbox, _config, _time, _log) = (store, work, outbox, config, time, log);
-        _book = new RunBook(config, store.FindSettled, () => berths.Ready);
+        _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => berths.Problem is null ? null : "store_unavailable");
     }
 
     /// <summary>Open runs as of the last commit.</summary>
@@ -99,7 +99,7 @@ internal sealed partial class RunLoop : DaemonLoop
     private async Task GetReadyAsync(HashSet<string> openRuns)
     {
         _work.Sweep(openRuns);
-        await _work.RefillAsync(_config.Wake.Profiles[0]);
+        await _work.RefillAsync(_config.Wake.Profiles[0], _stopping);
     }
 
     private async Task ApplyAsync(List<RunInput> batch, CancellationToken stopping)

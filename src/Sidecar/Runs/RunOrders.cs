@@ -42,6 +42,7 @@ internal sealed partial class RunOrders(
                     break;
                 case LaunchOutcome.NotStarted notStarted:
                     LogWakeNotStarted(run.Id, run.WakeAttempt, notStarted.Why.Reason);
+                    _ = RefillAsync(run.Profile, CancellationToken.None); // Finds out whether the next one can be, and says so where not.
                     await learned(now => AfterFailedWake(now, notStarted.Why, end: null));
                     return;
             }
@@ -58,7 +59,7 @@ internal sealed partial class RunOrders(
         }
 
         await learned(now => now with { Process = process });
-        _ = RefillAsync(run.Profile);
+        _ = RefillAsync(run.Profile, CancellationToken.None);
         if (run.Profile.Mode == WakeMode.Signal)
         {
             await watch.EndOfAsync(process).WaitAsync(token);
@@ -67,17 +68,8 @@ internal sealed partial class RunOrders(
         }
     }
 
-    /// <summary>Gets a berth ready for the next wake. A machine that cannot make one now says so when it is needed.</summary>
-    public async Task RefillAsync(WakeProfile profile)
-    {
-        try
-        {
-            await berths.RefillAsync(profile, CancellationToken.None);
-        }
-        catch (Exception fault) when (fault is SpawnException or IOException or UnauthorizedAccessException)
-        {
-        }
-    }
+    /// <summary>Gets a berth ready for the next wake.</summary>
+    public Task RefillAsync(WakeProfile profile, CancellationToken stopping) => berths.RefillAsync(profile, stopping);
 
     /// <summary>Removes what an earlier daemon had made ready and nobody used.</summary>
     public void Sweep(IReadOnlySet<string> openRuns) => berths.Sweep(openRuns);
@@ -111,10 +103,11 @@ internal sealed partial class RunOrders(
         while (!end.IsCompleted)
         {
             var tick = Task.Delay(LookForReports, time, token);
-            await (alive is null ? Task.WhenAny(end, tick) : Task.WhenAny(end, tick, alive));
+            await (alive is null or { IsCompleted: true } ? Task.WhenAny(end, tick) : Task.WhenAny(end, tick, alive));
             token.ThrowIfCancellationRequested();
-            if (alive is { IsCompleted: true } && !end.IsCompleted)
+            if (alive is { IsCompleted: true } && !end.IsCompleted && Recorder.ReadNote(launcher.RecordDirectory(run)) is not null)
             {
+                // The note says that the recorder has taken its order; without it nothing was launched, however long it lives.
                 alive = null;
                 await learned(now => now with { Facts = now.Facts with { StayedAlive = true } });
             }
