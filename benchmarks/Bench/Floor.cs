@@ -9,7 +9,7 @@ internal static partial class Floor
 {
     private const int Rounds = 200;
 
-    public static async Task<IEnumerable<string>> MeasureAsync(TempDir directory, string stamp)
+    public static async Task<IEnumerable<string>> MeasureAsync(TempDir directory, string stamp, TimeSpan pause)
     {
         var (sync, spawn, both) = (new List<double>(), new List<double>(), new List<double>());
         using var watch = new ProcessWatch();
@@ -17,19 +17,19 @@ internal static partial class Floor
         var block = new byte[4096];
         for (var round = 0; round < Rounds; round++)
         {
-            await Task.Delay(WakeLatency.Pause, TimeProvider.System);
+            await Pace.WaitAsync(pause);
             sync.Add(Since(Write(file, block, round)));
-            await Task.Delay(WakeLatency.Pause, TimeProvider.System);
+            await Pace.WaitAsync(pause);
             spawn.Add(await SpawnAsync(directory, stamp, watch, TimeProvider.System.GetTimestamp()));
-            await Task.Delay(WakeLatency.Pause, TimeProvider.System);
+            await Pace.WaitAsync(pause);
             both.Add(await SpawnAsync(directory, stamp, watch, Write(file, block, round)));
         }
 
         return
         [
-            $"floor: fdatasync of 4 KiB | {Figures.Milliseconds(sync)}",
-            $"floor: posix_spawn until the first instruction | {Figures.Milliseconds(spawn)}",
-            $"floor: fdatasync, then posix_spawn until the first instruction | {Figures.Milliseconds(both)}",
+            $"floor: fdatasync of 4 KiB, {Pace.Name(pause)} | {Figures.Milliseconds(sync)}",
+            $"floor: posix_spawn until the first instruction, {Pace.Name(pause)} | {Figures.Milliseconds(spawn)}",
+            $"floor: fdatasync, then posix_spawn until the first instruction, {Pace.Name(pause)} | {Figures.Milliseconds(both)}",
         ];
     }
 

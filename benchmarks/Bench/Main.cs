@@ -13,10 +13,18 @@ void Print(IEnumerable<string> lines)
 }
 
 Console.WriteLine("| what | figure |\n|---|---|");
-Print(await Floor.MeasureAsync(directory, stamp));
+foreach (var pause in new[] { Pace.BackToBack, Pace.Paced })
+{
+    Print(await Floor.MeasureAsync(directory, stamp, pause));
+}
+
 foreach (var pair in args[2..].Select(text => text.Split('=', 2)))
 {
-    Print([await WakeLatency.MeasureAsync(directory, pair[1], stamp, pair[0])]);
+    foreach (var pause in new[] { Pace.BackToBack, Pace.Paced })
+    {
+        Print([await WakeLatency.MeasureAsync(directory, pair[1], stamp, pair[0], pause)]);
+    }
+
     if (idle > TimeSpan.Zero)
     {
         Print(await Footprint.MeasureAsync(directory, pair[1], stamp, pair[0], idle));
@@ -28,5 +36,5 @@ if (idle > TimeSpan.Zero)
     Print(await StoreRate.MeasureAsync(directory));
 }
 
-Print(await Floor.MeasureAsync(directory, stamp));
+Print(await Floor.MeasureAsync(directory, stamp, Pace.BackToBack));
 return 0;

@@ -8,11 +8,7 @@ internal static class WakeLatency
 {
     private const int Warmup = 30, Rounds = 200;
 
-    /// <summary>Between two rounds, the same for the floor: a machine that is kept spinning is faster than one that waits for work.</summary>
-    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
-
-
-    public static async Task<string> MeasureAsync(TempDir directory, string program, string stamp, string name)
+    public static async Task<string> MeasureAsync(TempDir directory, string program, string stamp, string name, TimeSpan pause)
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
         using var sidecar = Start(directory, hub, program, stamp, name);
@@ -30,19 +26,19 @@ internal static class WakeLatency
         var latencies = new List<double>();
         for (var round = 1; round <= Warmup + Rounds; round++)
         {
-            var frame = $$"""{"type":"task_assign","task_id":"task-{{round}}","description":"stamp","generation":1}""";
+            var frame = $$"""{"type":"task_assign","task_id":"task-{{pause.Milliseconds}}-{{round}}","description":"stamp","generation":1}""";
             var before = TimeProvider.System.GetTimestamp();
             await hub.SendAsync(frame);
             await completed.WaitAsync(TimeSpan.FromSeconds(30));
-            var stamped = long.Parse(await File.ReadAllTextAsync(directory[$"stamps/task-{round}"]), CultureInfo.InvariantCulture);
-            await Task.Delay(Pause, TimeProvider.System);
+            var stamped = long.Parse(await File.ReadAllTextAsync(directory[$"stamps/task-{pause.Milliseconds}-{round}"]), CultureInfo.InvariantCulture);
+            await Pace.WaitAsync(pause);
             if (round > Warmup)
             {
                 latencies.Add((stamped - before) / 1e6);
             }
         }
 
-        return $"{name}: hub push until the agent's first instruction | {Figures.Milliseconds(latencies)}";
+        return $"{name}: hub push until the agent's first instruction, {Pace.Name(pause)} | {Figures.Milliseconds(latencies)}";
     }
 
     public static TestProgram Start(TempDir directory, ScriptedHub hub, string program, string stamp, string name)

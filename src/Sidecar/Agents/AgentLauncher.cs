@@ -23,6 +23,7 @@ internal abstract record LaunchOutcome
 internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, Berths berths)
 {
     private const int NoSuchFile = 2, NotPermitted = 13;
+    private const int MostRecorders = 3;
     private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5);
 
     public string RunDirectory(Run run) => Path.Combine(config.RunsDirectory, run.Id);
@@ -85,7 +86,7 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
     private int Send(Run run, string runDirectory, byte[] order)
     {
         var task = JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign);
-        while (true)
+        for (var attempt = 0; attempt < MostRecorders; attempt++)
         {
             var prepared = berths.Ready?.RunId == run.Id;
             var berth = berths.Take(run.Id, run.Nonce, run.WakeAttempt, run.Profile);
@@ -109,6 +110,8 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
                 berths.Return(berth);
             }
         }
+
+        throw new IOException("every recorder was ended before it had its order");
     }
 
     private static string Fill(string part, Run run, string runDirectory, string workspace) => part

@@ -16,6 +16,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
     private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(5);
 
     private readonly Lock _turn = new();
+    private readonly DateTime _started = time.GetUtcNow().UtcDateTime;
     private Berth? _ready;
     private bool _closed;
     private int _refilling;
@@ -87,13 +88,19 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
     /// <summary>Removes berths that no run ever had: left by a daemon that crashed while one was ready.</summary>
     public void Sweep(IReadOnlySet<string> openRuns)
     {
-        foreach (var directory in Directory.EnumerateDirectories(config.RunsDirectory))
+        try
         {
-            var id = Path.GetFileName(directory);
-            if (!openRuns.Contains(id) && id != Ready?.RunId && new FileInfo(Recorder.TaskFile(directory)) is { Exists: true, Length: 0 })
+            foreach (var directory in Directory.EnumerateDirectories(config.RunsDirectory).Where(directory =>
+                !openRuns.Contains(Path.GetFileName(directory))
+                && Directory.GetLastWriteTimeUtc(directory) < _started // What is newer is ours.
+                && new FileInfo(Recorder.TaskFile(directory)) is { Exists: true, Length: 0 }))
             {
                 Directory.Delete(directory, recursive: true);
             }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Empty directories can wait; that none can be made is noticed, and said, when the next one is.
         }
     }
 
