@@ -118,8 +118,31 @@ public sealed class StoreTests : IDisposable
         var opened = StoreFile.Open(Path.Combine(copy, "x.db"), Application, Two, TimeProvider.System);
         opened.Store.Dispose();
 
-        Assert.Contains("its log is gone", opened.DamagedFile, StringComparison.Ordinal);
+        Assert.Contains("its log", opened.DamagedFile, StringComparison.Ordinal);
         Assert.Null(Open().DamagedFile);
+    }
+
+    [Fact]
+    public async Task A_tool_that_looked_into_the_file_after_a_crash_is_no_damage()
+    {
+        var crashed = Open();
+        await crashed.Store.CommitAsync(db => db.Execute("INSERT INTO t VALUES (42)"));
+        var copy = Path.Combine(_directory.Path, "copy");
+        Directory.CreateDirectory(copy);
+        foreach (var file in Directory.GetFiles(_directory.Path))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        }
+
+        crashed.Store.Dispose();
+        await TestProgram.MustAsync("/usr/bin/env", "sqlite3", Path.Combine(copy, "x.db"), "SELECT COUNT(*) FROM t");
+        Assert.False(File.Exists(Path.Combine(copy, "x.db-wal"))); // It closed last and has moved the log into the file.
+
+        var opened = StoreFile.Open(Path.Combine(copy, "x.db"), Application, Two, TimeProvider.System);
+        using var store = opened.Store;
+
+        Assert.Null(opened.DamagedFile);
+        Assert.Equal(42, store.Read(db => db.Number("SELECT x FROM t")));
     }
 
     [Fact]

@@ -9,10 +9,11 @@ namespace FleetSidecar.Ground.Storage;
 /// A new file is made under another name and renamed into place, so an empty or half file at the real name is damage and never
 /// "no data yet". A damaged file is moved aside with a timestamp, log and shared memory with it, and a new one is begun; the
 /// caller reports where the old one is. May get wrong: a write-ahead log that lost its tail looks like an older state (SQLite
-/// drops frames without a valid checksum); the hub's view settles that.
+/// drops frames without a valid checksum) where nothing is left to compare it with; the hub's view settles that.
 /// </remarks>
 public static class StoreFile
 {
+    private const string OpenCount = "SELECT MAX(count) FROM opened";
     private const int HeaderBytes = 100; // https://www.sqlite.org/fileformat.html
 
     public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
@@ -38,10 +39,13 @@ public static class StoreFile
         var connection = Connect(path, migrations);
         try
         {
-            // From here until a clean end there is a log with something in it. If the next start finds this mark and no such log,
-            // somebody took the log away, and what was committed with it.
-            Run(connection, $"PRAGMA user_version = {migrations.Newest}");
-            File.WriteAllText(OpenMark(path), "");
+            // Until a clean end this count stands in the log and in the mark. If the next start finds the mark, no log, and a lower
+            // count in the file, the log was taken away with all that was committed in it. (A tool that opened and closed the
+            // file after a crash has moved the log into it, and the count too.)
+            Run(connection, "CREATE TABLE IF NOT EXISTS opened (count INTEGER NOT NULL)");
+            var count = Scalar(connection, OpenCount) + 1;
+            Run(connection, $"BEGIN IMMEDIATE; DELETE FROM opened; INSERT INTO opened VALUES ({count}); COMMIT");
+            AtomicFile.Write(OpenMark(path), count.ToString(CultureInfo.InvariantCulture));
             return new OpenedStore(new Store(path, connection, OpenMark(path)), movedTo);
         }
         catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
@@ -95,6 +99,13 @@ public static class StoreFile
     // A log, or our own mark that a file was made here, without the file: somebody removed it. That is damage, not a fresh start.
     private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal") || File.Exists(Mark(path));
 
+    private static long CountIn(SqliteConnection connection) =>
+        Scalar(connection, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'opened'") == 0 ? 0 : Scalar(connection, OpenCount);
+
+    private static long MarkedCount(string path) =>
+        OutsideFile.Read(OpenMark(path), limit: 32, followLink: false) is { } text
+        && long.TryParse(System.Text.Encoding.ASCII.GetString(text), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 0;
+
     private static string OpenMark(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.open");
 
     private static string Mark(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.made");
@@ -112,16 +123,13 @@ public static class StoreFile
             return $"the file has {new FileInfo(path).Length} bytes and no header";
         }
 
-        if (File.Exists(OpenMark(path)) && (!File.Exists(path + "-wal") || new FileInfo(path + "-wal").Length == 0))
-        {
-            return "it was not closed and its log is gone";
-        }
-
         if (WalCheck.Problem(path) is { } broken)
         {
             return broken;
         }
 
+        // Looked at first: opening the file makes a log.
+        var lacksLog = !File.Exists(path + "-wal") || new FileInfo(path + "-wal").Length == 0;
         try
         {
             using var connection = OpenConnection(path);
@@ -130,6 +138,11 @@ public static class StoreFile
             {
                 throw new ConfigurationException($"{path} belongs to another program (application id {owner})",
                     "name another state directory, or move that file away by hand");
+            }
+
+            if (lacksLog && CountIn(connection) < MarkedCount(path))
+            {
+                return "it was not closed and its log is gone";
             }
 
             using var check = connection.CreateCommand();
