@@ -41,9 +41,15 @@ internal static class WakeLatency
         return $"{name}: hub push until the agent's first instruction, {Pace.Name(pause)} | {Figures.Milliseconds(latencies)}";
     }
 
-    public static TestProgram Start(TempDir directory, ScriptedHub hub, string program, string stamp, string name)
+    /// <param name="directory">Where everything lies.</param>
+    /// <param name="hub">Whom to dial.</param>
+    /// <param name="program">The sidecar.</param>
+    /// <param name="stamp">The agent.</param>
+    /// <param name="name">The program's name in the table.</param>
+    /// <param name="state">State to start on; a new one where null.</param>
+    public static TestProgram Start(TempDir directory, ScriptedHub hub, string program, string stamp, string name, string? state = null)
     {
-        var state = directory[name.Replace(' ', '-') + "-" + Guid.NewGuid().ToString("N")[..6]];
+        state = directory[name.Replace(' ', '-') + "-" + (state ?? Guid.NewGuid().ToString("N")[..6])];
         Directory.CreateDirectory(directory["stamps"]);
         directory.Write("token", "token-token");
         var config = directory.Write("bench.json", $$"""

@@ -38,6 +38,7 @@ internal static partial class Daemon
         using var host = Build(config, opening, dialer, redactor, time);
         var opened = await opening;
         using var store = opened.Store;
+        dialer.IdentifyEarly(LinkLoop.StatusWord(opened.DamagedFile));
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
         host.Services.GetRequiredService<Notifier>().Ready($"agent {config.Agent.Id}");

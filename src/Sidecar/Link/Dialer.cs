@@ -17,11 +17,18 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
     private static readonly string[] RefusedCodes = ["invalid_token", "token_agent_mismatch", "superseded", "unauthorized"];
 
     private Early? _early;
+    private Task<DialResult>? _first;
 
     /// <summary>Begins the first connection while the rest of the daemon is still being put together; nothing is said on it yet.</summary>
     public void StartEarly() => _early = Connect(CancellationToken.None);
 
-    public async Task<DialResult> DialAsync(string statusWord, CancellationToken token)
+    /// <summary>Identifies on that connection while the daemon gets its runs together; whoever dials first gets the result.</summary>
+    public void IdentifyEarly(string statusWord) => _first = Task.Run(() => DialOnceAsync(statusWord, CancellationToken.None));
+
+    public Task<DialResult> DialAsync(string statusWord, CancellationToken token) =>
+        Interlocked.Exchange(ref _first, null) is { } first ? first.WaitAsync(token) : DialOnceAsync(statusWord, token);
+
+    private async Task<DialResult> DialOnceAsync(string statusWord, CancellationToken token)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, config.Hub.ConnectTimeout, Timeout.InfiniteTimeSpan);

@@ -23,13 +23,16 @@ internal sealed partial class LinkLoop(
 
     public LinkView View => _view;
 
+    /// <summary>What a version 1 hub, which knows no incidents, is told of a damaged store.</summary>
+    public static string StatusWord(string? damagedFile) => damagedFile is null ? "idle" : "store_damaged";
+
     protected override async Task RunAsync(CancellationToken stopping)
     {
         var failures = 0;
         while (true)
         {
             Show(LinkState.Dialing, $"dialling {config.Hub.Url}", 0, failures);
-            var result = await dialer.DialAsync(health.DamagedFile is null ? "idle" : "store_damaged", stopping);
+            var result = await dialer.DialAsync(StatusWord(health.DamagedFile), stopping);
             var end = result.End;
             if (result is { Connection: { } connection, Identified: { } identified })
             {
