@@ -6,7 +6,7 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.Agents;
 
 /// <summary>A place for one wake: its directory, its files, and a recorder that waits for its order.</summary>
-/// <remarks>Making files costs more than anything else in a wake (a third of a millisecond each on an ordinary disk), so a berth is
+/// <remarks>Making files costs more than anything else in a wake, so a berth is
 /// made before it is needed and carries the id and the nonce that its run will have.</remarks>
 internal sealed class Berth : IDisposable
 {
