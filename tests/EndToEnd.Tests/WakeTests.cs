@@ -113,7 +113,7 @@ public sealed class WakeTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_workspace_that_cannot_be_made_fails_the_task_and_the_agent_is_never_woken()
+    public async Task L13_a_workspace_that_cannot_be_made_fails_the_task_and_the_agent_is_never_woken()
     {
         var (hub, sidecar) = await StartAsync("exit 0", """{ "workspace": { "allowedRepositories": ["/allowed/*", "ORIGIN"] } }""");
         using (hub)
@@ -125,6 +125,17 @@ public sealed class WakeTests : IDisposable
             Assert.Contains("workspace", (await hub.WaitForAsync(missing, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
             Assert.Contains("allowedRepositories", (await hub.WaitForAsync(forbidden, "dead_letter")).GetProperty("last_error").GetString(), StringComparison.Ordinal);
             Assert.Empty(Scripts.Executions(_directory));
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L28_an_agent_that_floods_its_standard_error_is_not_held_up()
+    {
+        var (hub, sidecar) = await StartAsync("head -c 20000000 /dev/zero | tr '\\0' x >&2\nfleet-sidecar task complete", "{}");
+        using (hub)
+        using (sidecar)
+        {
+            await hub.WaitForAsync(await hub.AddAsync("x"), "completed");
         }
     }
 

@@ -137,7 +137,7 @@ public sealed class ApiTests : IDisposable
     }
 
     [Fact(Timeout = 60_000)]
-    public async Task An_agent_that_never_accepts_costs_an_attempt_each_time_and_then_the_task_rests()
+    public async Task L8_an_agent_that_never_accepts_costs_an_attempt_each_time_and_then_the_task_rests()
     {
         using var hub = await TestHub.StartAsync(_directory, "--accept-deadline", "00:00:00.3", "--retry-delay", "00:00:00");
         using var agent = await RawAgent.IdentifyAsync(hub.SocketUrl, "iris", await hub.TokenAsync("iris"));
