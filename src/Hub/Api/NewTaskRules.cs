@@ -25,26 +25,6 @@ internal static class NewTaskRules
             ?? (task.VerificationSteps?.Count > WireLimits.MaxListItems
                 || task.VerificationSteps?.Any(step => step is null || Long(step.Type) || Long(step.Target) || Long(step.Description)) == true ? "verification_steps is too long or holds null" : null);
 
-    public static TaskSpec Spec(NewTask task) => new()
-    {
-        Description = task.Description!,
-        Metadata = task.Metadata,
-        NeededCapabilities = task.NeededCapabilities,
-        Repo = task.Repo,
-        Branch = task.Branch,
-        MaxRetries = task.MaxRetries,
-        CompleteBy = task.CompleteBy,
-        FileHints = task.FileHints,
-        SuccessCriteria = task.SuccessCriteria,
-        VerificationSteps = task.VerificationSteps,
-        ComplexityTier = task.ComplexityTier,
-        SkipVerification = task.SkipVerification,
-        VerificationTimeoutMs = task.VerificationTimeoutMs,
-        MaxVerificationRetries = task.MaxVerificationRetries,
-        DependsOn = task.DependsOn,
-        AssignTo = task.AssignTo,
-    };
-
     private static string? Words(string field, IReadOnlyList<string>? words, int longest) =>
         words is null ? null
         : words.Count > WireLimits.MaxListItems ? $"{field} has more than {WireLimits.MaxListItems} entries"

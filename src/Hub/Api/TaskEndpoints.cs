@@ -39,7 +39,7 @@ internal static class TaskEndpoints
             return Answers.Error(StatusCodes.Status422UnprocessableEntity, "validation_failed", $"depends_on names {unknown}, which does not exist");
         }
 
-        var added = await queue.AddAsync(NewTaskRules.Spec(task), Priorities.Parse(task.Priority ?? "normal")!.Value, BearerGate.OwnerOf(context));
+        var added = await queue.AddAsync(task, Priorities.Parse(task.Priority ?? "normal")!.Value, BearerGate.OwnerOf(context));
         return Answers.Ok(new TaskCreated(added.Status, added.Id, added.Priority, added.CreatedAt), HubJson.Compact.TaskCreated, StatusCodes.Status201Created);
     }
 

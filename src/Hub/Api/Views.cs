@@ -4,42 +4,10 @@ using FleetSidecar.Protocol;
 
 namespace FleetHub.Api;
 
-/// <summary>The body of <c>POST /api/tasks</c>.</summary>
-internal sealed record NewTask
+/// <summary>The body of <c>POST /api/tasks</c>: the task itself, and how urgent it is.</summary>
+internal sealed record NewTask : TaskSpec
 {
-    public string? Description { get; init; }
-
     public string? Priority { get; init; }
-
-    public JsonElement? Metadata { get; init; }
-
-    public IReadOnlyList<string>? NeededCapabilities { get; init; }
-
-    public string? Repo { get; init; }
-
-    public string? Branch { get; init; }
-
-    public int? MaxRetries { get; init; }
-
-    public long? CompleteBy { get; init; }
-
-    public IReadOnlyList<FileHint>? FileHints { get; init; }
-
-    public IReadOnlyList<string>? SuccessCriteria { get; init; }
-
-    public IReadOnlyList<VerificationStep>? VerificationSteps { get; init; }
-
-    public string? ComplexityTier { get; init; }
-
-    public bool? SkipVerification { get; init; }
-
-    public long? VerificationTimeoutMs { get; init; }
-
-    public int? MaxVerificationRetries { get; init; }
-
-    public IReadOnlyList<string>? DependsOn { get; init; }
-
-    public string? AssignTo { get; init; }
 }
 
 internal sealed record TaskCreated(string Status, string TaskId, int Priority, long CreatedAt);
@@ -97,7 +65,7 @@ internal sealed record TaskView
     public static TaskView Of(TaskRecord task, HubOptions options, IReadOnlyList<HistoryEntry>? history = null) => new()
     {
         Id = task.Id,
-        Description = task.Spec.Description,
+        Description = task.Spec.Description ?? "",
         Metadata = task.Spec.Metadata,
         Priority = task.Priority,
         Status = task.Status,

@@ -4,9 +4,10 @@ using FleetSidecar.Protocol;
 namespace FleetHub.Tasks;
 
 /// <summary>What was asked for, as submitted. Never changes after that.</summary>
-internal sealed record TaskSpec
+internal record TaskSpec
 {
-    public required string Description { get; init; }
+    /// <summary>Never empty once accepted; <see cref="FleetHub.Api.NewTaskRules"/> sees to it.</summary>
+    public string? Description { get; init; }
 
     public JsonElement? Metadata { get; init; }
 

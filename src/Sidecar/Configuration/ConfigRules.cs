@@ -12,7 +12,9 @@ internal static class ConfigRules
 {
     // sockaddr_un.sun_path holds 108 bytes with the final NUL; see unix(7).
     private const int LongestSocketPath = 107;
-    private const int LongestCommand = 32_768;
+    // Filled in, this still fits into an empty pipe (64 KiB): the order is written by the run loop, and a recorder that somebody
+    // stopped must not hold the loop up.
+    private const int LongestCommand = 4_096;
     private static readonly string[] OfTheShell = ["_", "ENV", "IFS", "LINENO", "OLDPWD", "OPTARG", "OPTIND", "PPID", "PS1", "PS2", "PS4", "PWD"];
 
     public static ConfigProblem? FirstProblem(SidecarConfig config) =>
