@@ -8,7 +8,10 @@ internal static class Footprint
 {
     private const int Starts = 20;
 
-    public static async Task<IEnumerable<string>> MeasureAsync(TempDir directory, string program, string stamp, string name, TimeSpan idle)
+    public static async Task<IEnumerable<string>> MeasureAsync(TempDir directory, string program, string stamp, string name, TimeSpan idle) =>
+        [await StartsAsync(directory, program, stamp, name), $"{name}: idle and connected | {await IdleAsync(directory, program, stamp, name, idle)}"];
+
+    public static async Task<string> StartsAsync(TempDir directory, string program, string stamp, string name)
     {
         var starts = new List<double>();
         await using var hub = await ScriptedHub.StartAsync(version: 2);
@@ -35,7 +38,7 @@ internal static class Footprint
             }
         }
 
-        return [$"{name}: start until identified | {Figures.Milliseconds(starts)}", $"{name}: idle and connected | {await IdleAsync(directory, program, stamp, name, idle)}"];
+        return $"{name}: start until identified | {Figures.Milliseconds(starts)}";
     }
 
     private static async Task<string> IdleAsync(TempDir directory, string program, string stamp, string name, TimeSpan idle)

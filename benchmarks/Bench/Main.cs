@@ -1,8 +1,9 @@
 using FleetSidecar.Bench;
 using FleetSidecar.Testing;
 
-// Bench STAMP IDLE-SECONDS NAME=PROGRAM...   (0 seconds: the wake alone)
+// Bench STAMP IDLE-SECONDS NAME=PROGRAM...   (0 seconds: the wake alone; -1: the start alone)
 var (stamp, idle) = (args[0], TimeSpan.FromSeconds(int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture)));
+var startAlone = idle < TimeSpan.Zero;
 using var directory = new TempDir();
 void Print(IEnumerable<string> lines)
 {
@@ -20,6 +21,12 @@ foreach (var pause in new[] { Pace.BackToBack, Pace.Paced })
 
 foreach (var pair in args[2..].Select(text => text.Split('=', 2)))
 {
+    if (startAlone)
+    {
+        Print([await Footprint.StartsAsync(directory, pair[1], stamp, pair[0])]);
+        continue;
+    }
+
     foreach (var pause in new[] { Pace.BackToBack, Pace.Paced })
     {
         Print([await WakeLatency.MeasureAsync(directory, pair[1], stamp, pair[0], pause)]);

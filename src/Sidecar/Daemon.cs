@@ -30,15 +30,15 @@ internal static partial class Daemon
         using var directory = DirectoryLock.Take(config.StateDirectory);
         MakeDirectories(config);
 
-        // The three slow parts of a start know nothing of each other: the connection, the store, and everything else.
+        // Connection and store know nothing of each other. What the hub must hear first, whether the store was damaged, is known
+        // once both are there; the rest of the daemon is put together while the hub answers.
         var redactor = new Redactor();
         var dialer = new Dialer(config, new TokenFile(config.Hub, redactor), time);
         dialer.StartEarly();
-        var opening = Task.Run(() => StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time), CancellationToken.None);
-        using var host = Build(config, opening, dialer, redactor, time);
-        var opened = await opening;
+        var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
         using var store = opened.Store;
         dialer.IdentifyEarly(LinkLoop.StatusWord(opened.DamagedFile));
+        using var host = Build(config, opened, dialer, redactor, time);
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
         host.Services.GetRequiredService<Notifier>().Ready($"agent {config.Agent.Id}");
@@ -82,7 +82,7 @@ internal static partial class Daemon
         services.GetRequiredService<ControlServer>().Open();
     }
 
-    private static IHost Build(SidecarConfig config, Task<OpenedStore> opening, Dialer dialer, Redactor redactor, TimeProvider time)
+    private static IHost Build(SidecarConfig config, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
     {
         // Empty: the default host reads settings we do not have and watches the directory it was started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
@@ -95,7 +95,7 @@ internal static partial class Daemon
         });
         services.AddSingleton(config).AddSingleton(config.Hub).AddSingleton(config.Wake).AddSingleton(config.Workspace);
         services.AddSingleton(time).AddSingleton(redactor).AddSingleton(dialer);
-        services.AddSingleton(_ => opening.Result.Store).AddSingleton(_ => new StoreHealth(opening.Result.DamagedFile));
+        services.AddSingleton(_ => opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
@@ -107,9 +107,7 @@ internal static partial class Daemon
         services.AddHostedService(all => all.GetRequiredService<RunLoop>());
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
         services.AddHostedService(all => all.GetRequiredService<ControlServer>());
-        var host = builder.Build();
-        host.Services.GetRequiredService<ILoggerFactory>(); // Opens the log file now, beside the store.
-        return host;
+        return builder.Build();
     }
 
     [LoggerMessage(EventIds.Starting, LogLevel.Information, "fleet-sidecar {Version} starting for agent {Agent}, state in {Directory}", EventName = "Starting")]

@@ -1,4 +1,3 @@
-using FleetSidecar.Ground.Storage;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar;
@@ -10,7 +9,6 @@ internal static class Warmup
 {
     public static void Start() => _ = Task.Run(() =>
     {
-        StoreFile.WarmUp();
         Frame.Write(new SidecarMessage.Identify { AgentId = "x", Token = "x", Capabilities = ["x"] });
         Frame.TryRead("""{"type":"identified","agent_id":"x","protocol_version":2}"""u8, out HubMessage? _, out _);
         Frame.Write(new SidecarMessage.Heartbeat { Timestamp = 0, State = "x", Available = true, Slots = 1, Runs = [], Resources = new Resources(), DeadlinesSeconds = new Dictionary<string, long> { ["x"] = 1 } });

@@ -73,6 +73,10 @@ public sealed class CommandLineTests : IDisposable
 
     [Theory(Timeout = 60_000)]
     [InlineData("""{ "agnet": {} }""", "unknown key 'agnet'", "did you mean 'agent'?")]
+    [InlineData("""{ "databaseFile": "x" }""", "unknown key 'databaseFile'", "config schema")]
+    [InlineData("""{ "deadlines": { "all": [] } }""", "unknown key 'deadlines.all'", "config schema")]
+    [InlineData("""{ "deadlines": { "wake": "7" } }""", "'deadlines.wake' has a value of the wrong form", "hh:mm:ss")]
+    [InlineData("""{ "log": { "level": "Debug", "level": "Error" } }""", "a key stands there twice", "keep one of the two")]
     [InlineData("""{ "agent": { "idd": "x" } }""", "unknown key 'agent.idd'", "did you mean 'id'?")]
     [InlineData("""{ "wake": { "profiles": [ { "nam": "x" } ] } }""", "unknown key 'wake.profiles[0].nam'", "did you mean 'name'?")]
     [InlineData("""{ "hub": { "heartbeatInterval": 5 } }""", "'hub.heartbeatInterval' has a value of the wrong form", "hh:mm:ss")]

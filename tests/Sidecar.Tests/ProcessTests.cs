@@ -1,3 +1,4 @@
+using FleetSidecar.Configuration;
 using FleetSidecar.Agents;
 using FleetSidecar.Ground.Processes;
 

@@ -21,9 +21,15 @@ public static partial class CommandRunner
             return ExitCodes.Usage;
         }
 
+        return await GuardAsync(program, () => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }), codeOf);
+    }
+
+    /// <summary>Runs one command whose arguments are known already.</summary>
+    public static async Task<int> GuardAsync(string program, Func<Task<int>> command, Func<Exception, int?> codeOf)
+    {
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await command();
         }
         catch (OperationCanceledException)
         {

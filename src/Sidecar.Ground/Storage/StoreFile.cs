@@ -86,16 +86,6 @@ public static class StoreFile
         }
     }
 
-    /// <summary>Loads the engine and runs one statement of each kind in memory, so that the first real ones find everything compiled.</summary>
-    public static void WarmUp()
-    {
-        SqliteEngine.Use();
-        using var connection = OpenConnection(":memory:");
-        using var store = new Store("", connection, null);
-        store.CommitAsync(db => db.Execute("CREATE TABLE x (a)") + db.Execute("INSERT INTO x VALUES (?1)", "x"));
-        store.Read(db => db.Query("SELECT a FROM x", row => row.Text(0)));
-    }
-
     // A log, or our own mark that a file was made here, without the file: somebody removed it. That is damage, not a fresh start.
     private static bool IsPresent(string path) => File.Exists(path) || File.Exists(path + "-wal") || File.Exists(Mark(path));
 

@@ -1,3 +1,4 @@
+using FleetSidecar.Configuration;
 using System.CommandLine;
 using FleetSidecar.Agents;
 using FleetSidecar.Control;

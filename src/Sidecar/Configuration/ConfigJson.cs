@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -11,6 +12,25 @@ namespace FleetSidecar.Configuration;
     AllowTrailingCommas = true,
     IgnoreReadOnlyProperties = true,
     RespectNullableAnnotations = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+#if NET10_0_OR_GREATER // The AOT proxy, built for .NET 9 and for measuring only, lacks it.
+    AllowDuplicateProperties = false,
+#endif
+    MaxDepth = ConfigSource.MaxDepth,
+    Converters = [typeof(DurationConverter)],
     WriteIndented = true)]
 [JsonSerializable(typeof(SidecarConfig))]
 internal sealed partial class ConfigJson : JsonSerializerContext;
+
+/// <summary>Durations as <c>hh:mm:ss</c>. The framework's own converter reads a bare number as days, which nobody means.</summary>
+internal sealed class DurationConverter : JsonConverter<TimeSpan>
+{
+    public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String && reader.GetString() is { } text && text.Contains(':', StringComparison.Ordinal)
+        && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new JsonException();
+
+    public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.ToString("c", CultureInfo.InvariantCulture));
+}

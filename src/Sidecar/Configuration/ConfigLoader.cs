@@ -13,7 +13,23 @@ internal static class ConfigLoader
     private const string Prefix = "FLEET_SIDECAR__";
 
     /// <exception cref="ConfigurationException">Anything at all is wrong; the message names source and key.</exception>
-    public static SidecarConfig Load(string path, IReadOnlyList<string> overrides)
+    public static SidecarConfig Load(string path, IReadOnlyList<string> overrides) =>
+        overrides.Count == 0 && ReadAlone(path) is { } config && ConfigRules.FirstProblem(config) is null ? config : LoadAll(path, overrides);
+
+    // A daemon has one good file, as a rule, and reads it while its agents wait for it. Anything else, a fault most of all, takes the thorough way.
+    private static SidecarConfig? ReadAlone(string path)
+    {
+        try
+        {
+            return MoreFiles(path).Length > 0 || Variables().Any() ? null : JsonSerializer.Deserialize(File.ReadAllBytes(path), ConfigJson.Default.SidecarConfig);
+        }
+        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static SidecarConfig LoadAll(string path, IReadOnlyList<string> overrides)
     {
         var sources = Sources(path, overrides).Where(source => source.Keys.Count > 0 || source.Name == path).ToList();
         foreach (var source in sources)
@@ -34,22 +50,32 @@ internal static class ConfigLoader
     private static IEnumerable<ConfigSource> Sources(string path, IReadOnlyList<string> overrides)
     {
         yield return ConfigSource.FromFile(path);
-        var more = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "conf.d");
-        if (Directory.Exists(more))
+        foreach (var file in MoreFiles(path).Order(StringComparer.Ordinal))
         {
-            foreach (var file in Directory.GetFiles(more, "*.json").Order(StringComparer.Ordinal))
-            {
-                yield return ConfigSource.FromFile(file);
-            }
+            yield return ConfigSource.FromFile(file);
         }
 
-        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .Select(variable => (Name: (string)variable.Key, Value: (string)variable.Value!))
-            .Where(variable => variable.Name.StartsWith(Prefix, StringComparison.Ordinal))
+        yield return ConfigSource.FromPairs("environment", Variables()
             .OrderBy(variable => variable.Name, StringComparer.Ordinal)
-            .Select(variable => (variable.Name[Prefix.Length..].Split("__"), variable.Value));
-        yield return ConfigSource.FromPairs("environment", variables);
+            .Select(variable => (variable.Name[Prefix.Length..].Split("__"), variable.Value)));
         yield return ConfigSource.FromPairs("command line", overrides.Select(Split));
+    }
+
+    private static string[] MoreFiles(string path)
+    {
+        var more = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "conf.d");
+        return Directory.Exists(more) ? Directory.GetFiles(more, "*.json") : [];
+    }
+
+    private static IEnumerable<(string Name, string Value)> Variables()
+    {
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            if (variable.Key is string name && name.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                yield return (name, (string)variable.Value!);
+            }
+        }
     }
 
     private static (string[] Path, string Value) Split(string setting)

@@ -1,6 +1,7 @@
 using System.Text;
 using FleetSidecar.Agents;
 using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
 
 namespace FleetSidecar.Configuration;
 

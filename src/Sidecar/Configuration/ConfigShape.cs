@@ -70,9 +70,6 @@ internal static class ConfigShape
                 }
 
                 break;
-            case (_, JsonValue value) when shape.Type == typeof(TimeSpan) && value.TryGetValue(out string? text) && !text.Contains(':', StringComparison.Ordinal):
-                // The framework reads a bare number as days, which nobody means.
-                throw new ConfigurationException($"{source}: '{path}' has a value of the wrong form", "write durations as \"hh:mm:ss\", for example \"00:00:05\"");
             case (JsonTypeInfoKind.Enumerable, JsonArray items):
                 for (var index = 0; index < items.Count; index++)
                 {

@@ -7,13 +7,18 @@ namespace FleetSidecar.Configuration;
 /// <summary>One place that settings come from (a file, the environment, the command line), already a tree of keys.</summary>
 internal sealed record ConfigSource(string Name, JsonObject Keys)
 {
-    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = 16 };
+    /// <summary>No setting lies deeper than a third of this.</summary>
+    public const int MaxDepth = 16;
+
+    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = MaxDepth };
 
     public static ConfigSource FromFile(string path)
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllText(path), documentOptions: Lenient) is JsonObject keys
+            var root = JsonNode.Parse(File.ReadAllText(path), documentOptions: Lenient);
+            Open(root);
+            return root is JsonObject keys
                 ? new ConfigSource(path, keys)
                 : throw new ConfigurationException($"{path}: the file is not a JSON object", "start from the shipped sidecar.json");
         }
@@ -28,6 +33,15 @@ internal sealed record ConfigSource(string Name, JsonObject Keys)
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new ConfigurationException($"cannot read {path}: {fault.Message}", "name an existing file with --config, readable for this user", fault);
+        }
+    }
+
+    // The framework looks at an object's keys when they are first asked for, and only then finds one that stands there twice.
+    private static void Open(JsonNode? node)
+    {
+        foreach (var below in node switch { JsonObject keys => keys.Select(pair => pair.Value), JsonArray items => items, _ => [] })
+        {
+            Open(below);
         }
     }
 

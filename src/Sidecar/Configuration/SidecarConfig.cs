@@ -24,18 +24,6 @@ internal sealed class SidecarConfig
     public DeadlineOptions Deadlines { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
-
-    public string DatabaseFile => Path.Combine(StateDirectory, "state.db");
-
-    public string RunsDirectory => Path.Combine(StateDirectory, "runs");
-
-    public string ResultsDirectory => Agent.ResultsDirectory ?? Path.Combine(StateDirectory, "results");
-
-    /// <summary>The runtime directory of the unit where there is one: it is on tmpfs and goes with the daemon.</summary>
-    public string SocketFile => Control.Socket
-        ?? Path.Combine(Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is { Length: > 0 } runtime ? runtime : StateDirectory, "control.sock");
-
-    public string LogFile => Log.File ?? Path.Combine(StateDirectory, "logs", "sidecar.log");
 }
 
 /// <summary>Section <c>agent</c>: who this sidecar works for.</summary>

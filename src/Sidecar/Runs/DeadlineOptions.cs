@@ -23,10 +23,17 @@ internal sealed class DeadlineOptions
 
     /// <summary>Between TERM and KILL; default 5 s.</summary>
     public TimeSpan KillGrace { get; set; } = TimeSpan.FromSeconds(5);
+}
 
-    public IEnumerable<(string Name, TimeSpan Value)> All =>
-    [
-        ("prepare", Prepare), ("wake", Wake), ("confirm", Confirm), ("wallClock", WallClock), ("verify", Verify),
-        ("submit", Submit), ("killGrace", KillGrace),
-    ];
+/// <summary>The deadlines as a list. Not a member of the options: a key of its name in the file is an unknown key.</summary>
+internal static class DeadlineList
+{
+    extension(DeadlineOptions limits)
+    {
+        public IEnumerable<(string Name, TimeSpan Value)> All =>
+        [
+            ("prepare", limits.Prepare), ("wake", limits.Wake), ("confirm", limits.Confirm), ("wallClock", limits.WallClock), ("verify", limits.Verify),
+            ("submit", limits.Submit), ("killGrace", limits.KillGrace),
+        ];
+    }
 }
