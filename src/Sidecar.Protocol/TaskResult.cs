@@ -30,6 +30,18 @@ public sealed record TaskResult
     /// <summary>The profile that woke the agent.</summary>
     public string? Profile { get; init; }
 
+    /// <summary>The agent program's own id of the session, where its adapter reads one.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>Who served the model, as the agent's program says.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>The model that did the work, as the agent's program says.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>US dollars, where the agent's program says so itself; never a guess.</summary>
+    public decimal? CostUsd { get; init; }
+
     /// <summary>The run's id on its machine, for <c>fleet-sidecar logs</c>.</summary>
     public string? RunId { get; init; }
 }

@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -24,7 +25,7 @@ public sealed class EndJudgeTests
     {
         var report = status is null ? null : new AgentReport(status, null, null);
 
-        Assert.Equal(failure, EndJudge.Judge(Some.Profile(), new ProcessEnd(exitCode, 1), report)?.Code);
+        Assert.Equal(failure, EndJudge.Judge(Some.Profile(), new ProcessEnd(exitCode, 1), report, turn: null)?.Code);
     }
 
     [Fact]
@@ -33,9 +34,31 @@ public sealed class EndJudgeTests
         var profile = Some.Profile();
         profile.Completion = CompletionEvidence.ExitCode;
 
-        Assert.Null(EndJudge.Judge(profile, new ProcessEnd(0, 1), null));
-        Assert.NotNull(EndJudge.Judge(profile, new ProcessEnd(2, 1), null));
-        Assert.NotNull(EndJudge.Judge(profile, new ProcessEnd(0, 1), new AgentReport("failed", null, "x")));
+        Assert.Null(EndJudge.Judge(profile, new ProcessEnd(0, 1), null, null));
+        Assert.NotNull(EndJudge.Judge(profile, new ProcessEnd(2, 1), null, null));
+        Assert.NotNull(EndJudge.Judge(profile, new ProcessEnd(0, 1), new AgentReport("failed", null, "x"), null));
+    }
+
+    [Theory]
+    [InlineData(true, "auth", null, null)]
+    [InlineData(true, "auth", "success", null)]
+    [InlineData(false, "auth", "success", "auth")]
+    [InlineData(false, "auth", null, "auth")]
+    [InlineData(true, "auth", "failed", FailureClass.AgentError)]
+    public void A_program_with_a_record_of_its_own_ends_well_only_by_that_record(bool ok, string code, string? status, string? failure)
+    {
+        var report = status is null ? null : new AgentReport(status, null, null);
+        var turn = ok ? new AgentTurn { Ok = true } : AgentTurn.Bad(code, "x");
+
+        Assert.Equal(failure, EndJudge.Judge(Some.Profile(), new ProcessEnd(0, 1), report, turn)?.Code);
+    }
+
+    [Fact]
+    public void L30_An_agent_killed_for_its_memory_is_that_whatever_its_output_says()
+    {
+        var end = new ProcessEnd(137, 1) { OutOfMemory = true, LastOutput = "401 token expired" };
+
+        Assert.Equal(FailureClass.OutOfMemory, EndJudge.Judge(Some.Profile(), end, report: null, turn: null)?.Code);
     }
 
     [Theory]

@@ -147,7 +147,7 @@ public sealed class ProcessTests : IDisposable
         using (var berth = berths.Take("run-1", "n", 1, Some.Profile()))
         {
             pid = berth.Pid;
-            Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, [agent])[..^2]));
+            Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, "/dev/null", [agent])[..^2]));
         }
 
         await watch.EndOfAsync(ProcessIdentity.Of(pid) ?? new ProcessIdentity(pid, 0, ""));
@@ -170,7 +170,7 @@ public sealed class ProcessTests : IDisposable
             await watch.EndOfAsync(waiting);
             using (var berth = berths.Take(id, nonce, 1, Some.Profile()))
             {
-                Assert.False(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, ["/bin/true"])));
+                Assert.False(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, "/dev/null", ["/bin/true"])));
             }
 
             await berths.RefillAsync(Some.Profile(), CancellationToken.None);
@@ -192,7 +192,7 @@ public sealed class ProcessTests : IDisposable
     {
         using var berths = new Berths(Config, _watch, TimeProvider.System);
         using var berth = berths.Take("run-1", "n", 1, Some.Profile());
-        Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, command)));
+        Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, "/dev/null", command)));
         return berth.Pid;
     }
 

@@ -1,3 +1,4 @@
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Configuration;
 
 namespace FleetSidecar.Agents;
@@ -19,7 +20,7 @@ internal static class AgentEnvironment
             }
         }
 
-        foreach (var (name, value) in profile.Environment)
+        foreach (var (name, value) in AgentAdapters.Of(profile).Environment(profile).Concat(profile.Environment))
         {
             variables[name] = value;
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
@@ -24,6 +25,7 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
 {
     private const int NoSuchFile = 2, NotPermitted = 13;
     private const int MostRecorders = 3;
+    private const string NoInput = "/dev/null";
     private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5);
 
     public string RunDirectory(Run run) => Path.Combine(config.RunsDirectory, run.Id);
@@ -63,11 +65,12 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
     public LaunchOutcome Start(Run run)
     {
         var runDirectory = RunDirectory(run);
-        var workspace = run.Facts.Workspace ?? runDirectory;
-        var order = Recorder.Order(run, workspace, run.Profile.Command.Select(part => Fill(part, run, runDirectory, workspace)));
+        var subject = Subject(run, runDirectory);
+        var call = AgentAdapters.Of(run.Profile).Call(run.Profile, subject);
+        var order = Recorder.Order(run, subject.Workspace, call.PromptOnInput ? subject.PromptFile : NoInput, call.Command);
         try
         {
-            var pid = Send(run, runDirectory, order);
+            var pid = Send(run, runDirectory, order, call.Prompt is { } prompt ? (subject.PromptFile, prompt) : null);
 
             // A zombie of ours keeps its pid until it is reaped, so the identity can still be read after the quickest of agents.
             return new LaunchOutcome.Started(ProcessIdentity.Of(pid) ?? Recorder.ReadNote(RecordDirectory(run)) ?? new ProcessIdentity(pid, 0, ProcessIdentity.CurrentBootId));
@@ -83,7 +86,7 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         }
     }
 
-    private int Send(Run run, string runDirectory, byte[] order)
+    private int Send(Run run, string runDirectory, byte[] order, (string File, string Text)? prompt)
     {
         var task = JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign);
         for (var attempt = 0; attempt < MostRecorders; attempt++)
@@ -93,6 +96,11 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
             try
             {
                 File.WriteAllBytes(Recorder.TaskFile(runDirectory), task);
+                if (prompt is { } written)
+                {
+                    File.WriteAllText(written.File, written.Text);
+                }
+
                 results.PutAsideStale(run, runDirectory);
                 if (berth.TrySend(order))
                 {
@@ -114,10 +122,16 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         throw new IOException("every recorder was ended before it had its order");
     }
 
-    private static string Fill(string part, Run run, string runDirectory, string workspace) => part
-        .Replace("{taskFile}", Recorder.TaskFile(runDirectory), StringComparison.Ordinal)
-        .Replace("{taskId}", run.TaskId, StringComparison.Ordinal)
-        .Replace("{workspace}", workspace, StringComparison.Ordinal)
-        .Replace("{runDir}", runDirectory, StringComparison.Ordinal)
-        .Replace("{nonce}", run.Nonce, StringComparison.Ordinal);
+    private WakeSubject Subject(Run run, string runDirectory) => new()
+    {
+        Assignment = run.Assignment,
+        TaskId = run.TaskId,
+        Generation = run.Generation,
+        RunId = run.Id,
+        Nonce = run.Nonce,
+        Attempt = run.WakeAttempt,
+        RunDirectory = runDirectory,
+        Workspace = run.Facts.Workspace ?? runDirectory,
+        TimeLimit = config.Deadlines.WallClock,
+    };
 }

@@ -26,14 +26,13 @@ internal static class Recorder
     private const string Script = """
         trap : TERM INT HUP
         fleet_record=$1
-        IFS= read -r FLEET_WORKSPACE && IFS= read -r FLEET_TASK_ID && IFS= read -r FLEET_GENERATION || exit 0
+        IFS= read -r FLEET_WORKSPACE && IFS= read -r fleet_input && IFS= read -r FLEET_TASK_ID && IFS= read -r FLEET_GENERATION || exit 0
         set --
         while IFS= read -r fleet_word && [ "$fleet_word" != . ]; do set -- "$@" "${fleet_word#-}"; done
         [ "$fleet_word" = . ] || exit 0
         export FLEET_WORKSPACE FLEET_TASK_ID FLEET_GENERATION
         unset FLEET_RECORDER_OF
-        exec 0</dev/null
-        read -r fleet_note </proc/self/stat && printf '%s\n' "$fleet_note" >"$fleet_record/recorder" && cd "$FLEET_WORKSPACE" || exit 125
+        read -r fleet_note </proc/self/stat && printf '%s\n' "$fleet_note" >"$fleet_record/recorder" && cd "$FLEET_WORKSPACE" && [ -r "$fleet_input" ] && exec 0<"$fleet_input" || exit 125
         "$@"
         printf '%s\n' "$?" >"$fleet_record/exit"
         """;
@@ -54,9 +53,9 @@ internal static class Recorder
 
     /// <summary>The order as bytes. Half an order starts nothing: the last word says that it is whole. Kept short, because the shell reads it byte by byte.</summary>
     /// <exception cref="ArgumentException">A word holds a line break or NUL; the configuration rules keep them out.</exception>
-    public static byte[] Order(Run run, string workspace, IEnumerable<string> command)
+    public static byte[] Order(Run run, string workspace, string input, IEnumerable<string> command)
     {
-        List<string> words = [workspace, run.TaskId, run.Generation.ToString(CultureInfo.InvariantCulture), .. command.Select(word => "-" + word), "."];
+        List<string> words = [workspace, input, run.TaskId, run.Generation.ToString(CultureInfo.InvariantCulture), .. command.Select(word => "-" + word), "."];
         return words.Exists(word => word.AsSpan().ContainsAny('\n', '\0'))
             ? throw new ArgumentException("A word of the order holds a line break or NUL.", nameof(command))
             : Encoding.UTF8.GetBytes(string.Join('\n', words) + "\n");

@@ -1,5 +1,6 @@
 using System.Text;
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -107,9 +108,13 @@ internal static class ConfigRules
                 yield return new($"{key}.name", $"'{profile.Name}' is taken by another profile", "choose another name");
             }
 
-            if (profile.Adapter != "command")
+            if (AgentAdapters.Find(profile.Adapter) is not { } adapter)
             {
-                yield return new($"{key}.adapter", $"'{Printable.Cut(profile.Adapter, 40)}' is not known", "this version knows: command");
+                yield return new($"{key}.adapter", $"'{Printable.Cut(profile.Adapter, 40)}' is not known", $"this version knows: {string.Join(", ", AgentAdapters.Names)}");
+            }
+            else if (adapter.Check(profile) is { } problem)
+            {
+                yield return new($"{key}.{problem.Key}", problem.Complaint, problem.Hint);
             }
 
             if (profile.Command.Count == 0 || !Path.IsPathFullyQualified(profile.Command[0]))

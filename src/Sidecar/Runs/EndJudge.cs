@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
@@ -11,10 +12,21 @@ internal static class EndJudge
     public const int RecorderFailed = 125;
 
     /// <summary>The failure that the end amounts to, or null for a good end.</summary>
-    public static Failure? Judge(WakeProfile profile, ProcessEnd? end, AgentReport? report) => report?.Status switch
+    /// <param name="profile">How the agent was woken.</param>
+    /// <param name="end">How its process ended; null while it goes on, or where it works elsewhere.</param>
+    /// <param name="report">What the agent said of its own work.</param>
+    /// <param name="turn">What its program recorded of the turn; null where the adapter reads no record.</param>
+    public static Failure? Judge(WakeProfile profile, ProcessEnd? end, AgentReport? report, AgentTurn? turn) => (report?.Status, turn) switch
     {
-        AgentReport.HandOff => null,
-        AgentReport.Failed => new Failure(FailureClass.AgentError, report.Reason ?? "the agent said that it failed and gave no reason"),
+        (AgentReport.HandOff, _) => null,
+        (AgentReport.Failed, _) => new Failure(FailureClass.AgentError, report!.Reason ?? "the agent said that it failed and gave no reason"),
+        (_, { Ok: false }) => new Failure(turn.FailureCode ?? FailureClass.Unknown, turn.Reason ?? "the agent's program recorded no good end") { Retryable = turn.FailureCode != FailureClass.Config },
+        (null, { Ok: true }) => null,
+        _ => JudgeReport(profile, end, report),
+    };
+
+    private static Failure? JudgeReport(WakeProfile profile, ProcessEnd? end, AgentReport? report) => report?.Status switch
+    {
         AgentReport.Success => profile.Mode == WakeMode.Run ? JudgeExit(end) : null,
         null => JudgeExit(end) ?? JudgeSilence(profile),
         _ => new Failure(FailureClass.AgentError, $"the agent reported the status '{Printable.Cut(report.Status, 40)}': {report.Reason}"),
@@ -26,6 +38,7 @@ internal static class EndJudge
         { ExitCode: 0 } => null,
         { ExitCode: null } => new Failure(FailureClass.AgentVanished, "the agent's process is gone and nothing recorded how it ended"),
         { ExitCode: CannotExecute or NotFound } => new Failure(FailureClass.Config, $"the wake command could not be executed (exit code {end.ExitCode})") { Retryable = false },
+        { OutOfMemory: true } => new Failure(FailureClass.OutOfMemory, "the kernel killed the agent for its use of memory"),
         { Signal: { } signal } => new Failure(FailureClass.AgentError, $"the agent was ended by signal {signal}"),
         _ => new Failure(FailureClass.AgentError, $"the agent ended with exit code {end.ExitCode}"),
     };

@@ -45,14 +45,12 @@ internal sealed record Run
     /// <summary>Takes a slot: not decided yet, or decided with a process still going.</summary>
     public bool TakesSlot => !State.IsFinal() || ProcessMayLive;
 
-    public string WakeLevel => Facts.Received || Facts.Report is not null ? WakeLevels.Received
-        : Process is not null || Facts.WakeReturned ? WakeLevels.Launched : WakeLevels.None;
-}
-
-/// <summary>How far a wake was proved, weakest first.</summary>
-internal static class WakeLevels
-{
-    public const string None = "none";
-    public const string Launched = "launched";
-    public const string Received = "received";
+    public string WakeLevel => Facts switch
+    {
+        { Activity: >= 2 } => WakeLevels.Progressing,
+        { Activity: 1 } => WakeLevels.Active,
+        { Received: true } or { Report: not null } => WakeLevels.Received,
+        { WakeReturned: true } => WakeLevels.Launched,
+        _ => Process is not null ? WakeLevels.Launched : WakeLevels.None,
+    };
 }

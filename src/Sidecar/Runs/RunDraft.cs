@@ -144,7 +144,7 @@ internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDic
     {
         var ended = run.Profile.Mode == WakeMode.Run ? run.Facts.End is not null : run.Facts.Report is not null;
         return ended && !run.IsEnding && run.State is (RunState.Confirming or RunState.Working)
-            && EndJudge.Judge(run.Profile, run.Facts.End, run.Facts.Report) is { } failure
+            && EndJudge.Judge(run.Profile, run.Facts.End, run.Facts.Report, run.Facts.Turn) is { } failure
                 ? run with { Facts = run.Facts with { Failure = failure } }
                 : run;
     }

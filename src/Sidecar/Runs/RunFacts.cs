@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
@@ -26,6 +27,9 @@ internal sealed record RunFacts
     /// <summary>The agent echoed the nonce, or left its receipt.</summary>
     public bool Received { get; init; }
 
+    /// <summary>Signs of work that were seen since the wake: none, one, or more (2). Counted no further.</summary>
+    public int Activity { get; init; }
+
     /// <summary>How long it took from the wake command to the proof.</summary>
     public long? WakeDurationMs { get; init; }
 
@@ -35,10 +39,16 @@ internal sealed record RunFacts
     /// <summary>The pause after that attempt is over.</summary>
     public bool WakeAgainDue { get; init; }
 
+    /// <summary>What <see cref="Ground.Processes.OomKills"/> said when the agent was woken.</summary>
+    public long? OomKillsBefore { get; init; }
+
     /// <summary>How the process ended; null while it may live or before it was started.</summary>
     public ProcessEnd? End { get; init; }
 
     public AgentReport? Report { get; init; }
+
+    /// <summary>How the turn ended by the agent program's own record, where its adapter reads one.</summary>
+    public AgentTurn? Turn { get; init; }
 
     public Failure? Failure { get; init; }
 
@@ -64,6 +74,9 @@ internal sealed record ProcessEnd(int? ExitCode, long AtUnixMs)
 {
     /// <summary>The last lines of its output, redacted.</summary>
     public string? LastOutput { get; init; }
+
+    /// <summary>The kernel killed for lack of memory while it ran, and it ended by signal 9.</summary>
+    public bool OutOfMemory { get; init; }
 
     /// <summary>The signal, where the shell's convention (128 + n) says that one ended the process.</summary>
     [JsonIgnore]

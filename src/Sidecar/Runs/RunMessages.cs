@@ -67,7 +67,7 @@ internal static class RunMessages
         Result = new TaskResult
         {
             Status = AgentReport.Success,
-            Output = run.Facts.Report?.Output,
+            Output = run.Facts.Report?.Output ?? run.Facts.Turn?.Output,
             Branch = run.Facts.Commit is null ? null : run.Facts.Branch,
             Commit = run.Facts.Commit,
             BaseCommit = run.Facts.BaseCommit,
@@ -75,8 +75,13 @@ internal static class RunMessages
             ExitCode = run.Facts.End?.ExitCode,
             WakeLevel = run.WakeLevel,
             Profile = run.Profile.Name,
+            SessionId = run.Facts.Turn?.SessionId,
+            Provider = run.Facts.Turn?.Provider,
+            Model = run.Facts.Turn?.Model,
+            CostUsd = run.Facts.Turn?.CostUsd,
             RunId = run.Id,
         },
+        TokensUsed = run.Facts.Turn?.Tokens?.Total,
         VerificationReport = run.Facts.Verification,
         MessageId = Id(run, "final"),
     };

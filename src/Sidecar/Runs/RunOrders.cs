@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
@@ -14,6 +15,7 @@ namespace FleetSidecar.Runs;
 internal sealed partial class RunOrders(
     SidecarConfig config, AgentLauncher launcher, Berths berths, ResultFiles results, Workspace workspace, ProcessWatch watch, Redactor redactor, TimeProvider time, ILogger<RunOrders> log)
 {
+    private const int ErrorsRead = 64 * 1024;
     private static readonly TimeSpan LookForReports = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Does one order; <paramref name="learned"/> hands over each thing found out. <paramref name="again"/>: an earlier process may have begun it.</summary>
@@ -58,7 +60,8 @@ internal sealed partial class RunOrders(
             return;
         }
 
-        await learned(now => now with { Process = process });
+        var kills = run.Profile.Mode == WakeMode.Run ? OomKills.Count() : null;
+        await learned(now => now with { Process = process, Facts = now.Facts with { OomKillsBefore = now.Facts.OomKillsBefore ?? kills } });
         _ = RefillAsync(run.Profile, CancellationToken.None);
         if (run.Profile.Mode == WakeMode.Signal)
         {
@@ -151,8 +154,20 @@ internal sealed partial class RunOrders(
     {
         var report = results.Read(run, launcher.RunDirectory(run), final: true);
         var end = await EndOfAsync(run);
-        await learned(now => now with { Facts = now.Facts with { End = now.Facts.End ?? end, Report = now.Facts.Report ?? report } });
+        var turn = TurnOf(run, end);
+        await learned(now => now with { Facts = now.Facts with { End = now.Facts.End ?? end, Report = now.Facts.Report ?? report, Turn = now.Facts.Turn ?? turn } });
     }
+
+    private AgentTurn? TurnOf(Run run, ProcessEnd end)
+    {
+        var directory = launcher.RecordDirectory(run);
+        var output = new TurnOutput(end, end.OutOfMemory, TextLines.Read(Recorder.Output(directory)), TextTail.Read(Recorder.Errors(directory), ErrorsRead));
+        return AgentAdapters.Of(run.Profile).ReadTurn(run.Profile, output) is { } turn
+            ? turn with { Reason = Clean(turn.Reason), Output = Clean(turn.Output) }
+            : null;
+    }
+
+    private string? Clean(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
 
     private async Task<ProcessEnd> EndOfAsync(Run run)
     {
@@ -172,7 +187,12 @@ internal sealed partial class RunOrders(
         var directory = launcher.RecordDirectory(run);
         var errors = TextTail.Read(Recorder.Errors(directory), 1000);
         var output = TextTail.Read(Recorder.Output(directory), 900);
-        return Recorder.ReadEnd(directory, time.GetUtcNow()) with { LastOutput = redactor.Clean($"{output}\n{errors}".Trim()) };
+        var end = Recorder.ReadEnd(directory, time.GetUtcNow());
+        return end with
+        {
+            LastOutput = redactor.Clean($"{output}\n{errors}".Trim()),
+            OutOfMemory = end.Signal == Signals.Kill && OomKills.Count() is { } kills && kills > (run.Facts.OomKillsBefore ?? kills),
+        };
     }
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
