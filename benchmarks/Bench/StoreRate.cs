@@ -27,7 +27,7 @@ internal static class StoreRate
                 for (var number = 0; TimeProvider.System.GetElapsedTime(started) < Span; number++)
                 {
                     var draft = Accept($"task-{caller}-{number}");
-                    await runs.SaveAsync(draft.Changed, draft.Added, draft.Removed);
+                    await runs.SaveAsync(draft);
                     Interlocked.Increment(ref count);
                 }
             })));
@@ -42,7 +42,7 @@ internal static class StoreRate
         var config = new SidecarConfig { Wake = new WakeOptions { Profiles = [new WakeProfile { Name = "main", Command = ["/bin/true"] }] } };
         var book = new RunBook(config, (_, _) => null, () => null, () => null);
         var draft = book.Begin(1);
-        book.Apply(draft, new RunInput.Assigned(new HubMessage.TaskAssign { TaskId = task, Generation = 1, Description = "x" }));
+        book.Apply(draft, new RunInput.Assigned(new HubMessage.TaskAssign { TaskId = task, Generation = 1, Description = "x" }, draft.Now));
         return draft;
     }
 }

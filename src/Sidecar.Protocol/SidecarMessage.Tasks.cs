@@ -83,6 +83,12 @@ public abstract partial record SidecarMessage
         /// <summary>The last lines of the agent's output, redacted, at most <see cref="WireLimits.MaxReason"/> characters.</summary>
         public string? LastOutput { get; init; }
 
+        /// <summary>The agent's processes when they had to be stopped: pid, name, state and processor time of each, one line.</summary>
+        public string? ProcessState { get; init; }
+
+        /// <summary>Wake profiles whose providers failed before, each as <c>profile: class</c>, in order.</summary>
+        public IReadOnlyList<string>? ProfilesTried { get; init; }
+
         /// <summary>Version 2: echoed by <c>task_ack</c>. A repeated message carries the same id.</summary>
         public string? MessageId { get; init; }
     }
@@ -120,6 +126,12 @@ public abstract partial record SidecarMessage
         /// <summary>Why it failed, at most <see cref="WireLimits.MaxReason"/> characters.</summary>
         public string? Error { get; init; }
 
+        /// <summary>The last lines of its output where it failed, redacted, at most <see cref="WireLimits.MaxReason"/> characters.</summary>
+        public string? LastOutput { get; init; }
+
+        /// <summary>Names the wake; a signal that is given again because it could not be proved has the same one.</summary>
+        public string? WakeId { get; init; }
+
         /// <summary>Version 2: echoed by <c>task_ack</c>. A repeated message carries the same id.</summary>
         public string? MessageId { get; init; }
     }
@@ -134,7 +146,7 @@ public abstract partial record SidecarMessage
         public required long Generation { get; init; }
 
         /// <summary><c>busy</c>, <c>draining</c>, <c>paused</c>, <c>stopping</c>, <c>stale_generation</c>, <c>store_unavailable</c>,
-        /// <c>agent_still_alive</c> or <c>invalid</c>.</summary>
+        /// <c>agent_still_alive</c>, <c>accept_expired</c>, <c>unavailable</c>, <c>safe_mode</c> or <c>invalid</c>.</summary>
         public required string Reason { get; init; }
 
         /// <summary>One line for people.</summary>

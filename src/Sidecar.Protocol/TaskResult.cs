@@ -30,6 +30,9 @@ public sealed record TaskResult
     /// <summary>The profile that woke the agent.</summary>
     public string? Profile { get; init; }
 
+    /// <summary>Profiles whose providers failed before that one, each as <c>profile: class</c>, in order.</summary>
+    public IReadOnlyList<string>? ProfilesTried { get; init; }
+
     /// <summary>The agent program's own id of the session, where its adapter reads one.</summary>
     public string? SessionId { get; init; }
 

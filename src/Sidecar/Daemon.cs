@@ -1,6 +1,7 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Loops;
@@ -11,6 +12,7 @@ using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
+using FleetSidecar.SelfTest;
 using FleetSidecar.Workspaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -27,6 +29,7 @@ internal static partial class Daemon
     public static async Task<int> RunAsync(SidecarConfig config, CancellationToken stopping)
     {
         var time = TimeProvider.System;
+        using var second = new SecondSignal();
         using var directory = DirectoryLock.Take(config.StateDirectory);
         MakeDirectories(config);
 
@@ -73,6 +76,9 @@ internal static partial class Daemon
             });
         }
 
+        services.GetRequiredService<SafeMode>().Begin();
+        services.GetRequiredService<SelfTestLoop>().Begin();
+        services.GetRequiredService<HeartbeatSource>().SelfTest = services.GetRequiredService<SelfTestLoop>().Report;
         services.GetRequiredService<RunLoop>().Load();
         foreach (var pid in services.GetRequiredService<AgentLauncher>().StopUnknown(services.GetRequiredService<RunLoop>().Snapshot))
         {
@@ -100,13 +106,22 @@ internal static partial class Daemon
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
+        services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
+        services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
         services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
-        services.AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
+        services.AddSingleton<OperatorVerbs>().AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
+        services.AddSingleton<TokenFile>().AddSingleton<SelfTestLoop>();
+        services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
+            .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>();
         services.AddHostedService<Farewell>();
         services.AddHostedService(all => all.GetRequiredService<RunLoop>());
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
         services.AddHostedService(all => all.GetRequiredService<ControlServer>());
+        services.AddHostedService(all => all.GetRequiredService<SelfTestLoop>());
+        services.AddHostedService(all => new Watchdog(
+            [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>()],
+            all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }
 

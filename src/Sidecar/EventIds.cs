@@ -9,6 +9,7 @@ internal static class EventIds
     public const int StoreUnavailable = 103;
     public const int StoreRecovered = 104;
     public const int OrphanStopped = 105;
+    public const int LoopOverdue = 106;
 
     public const int LinkUp = 200;
     public const int LinkDown = 201;
@@ -23,6 +24,10 @@ internal static class EventIds
     public const int RunsLoaded = 401;
     public const int AssignmentRejected = 402;
     public const int RunFailed = 403;
+    public const int RunReconciled = 404;
+    public const int FailedOver = 405;
+    public const int BreakerMoved = 406;
+    public const int IntakeChanged = 407;
 
     public const int AgentStarted = 500;
     public const int AgentAdopted = 501;
@@ -30,6 +35,12 @@ internal static class EventIds
     public const int AgentStopping = 503;
     public const int OrderFailed = 504;
     public const int OrderBroke = 505;
+
+    public const int SelfTestFailed = 600;
+    public const int SelfTestPassed = 601;
+    public const int SafeMode = 602;
+    public const int SafeModeLeft = 603;
+    public const int StartsNotKept = 604;
 
     public const int ControlReady = 700;
     public const int ControlRequestFailed = 701;

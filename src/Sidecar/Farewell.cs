@@ -1,21 +1,24 @@
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Systemd;
 using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Runs;
+using FleetSidecar.SelfTest;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar;
 
 /// <summary>The orderly end: accept nothing more, let the hub hear what it has not heard, leave the agents working.</summary>
-internal sealed partial class Farewell(RunLoop runs, OutboxQueue outbox, LinkLoop link, Notifier notifier, TimeProvider time, ILogger<Farewell> log) : IHostedLifecycleService
+internal sealed partial class Farewell(RunLoop runs, OutboxQueue outbox, LinkLoop link, Availability availability, SafeMode safeMode, Notifier notifier, TimeProvider time, ILogger<Farewell> log) : IHostedLifecycleService
 {
     private static readonly TimeSpan FlushBudget = TimeSpan.FromSeconds(5);
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         notifier.Stopping();
-        runs.Close("stopping");
+        availability.Say(AvailabilitySource.Stopping, new Closure("stopping", "this sidecar is stopping"));
+        safeMode.Approve();
         LogStopping(runs.Snapshot.Length, outbox.Count);
         var deadline = Task.Delay(FlushBudget, time, cancellationToken);
         while (link.View.State == LinkState.Up && HasUnheardOutcome && !deadline.IsCompleted)

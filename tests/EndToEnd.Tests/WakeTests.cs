@@ -69,12 +69,19 @@ public sealed class WakeTests : IDisposable
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/nonexistent/agent", "127")]
-    [InlineData("/etc", "126")]
-    public async Task A_wake_command_that_cannot_be_executed_is_a_matter_of_configuration_and_not_tried_again(string command, string code)
+    [InlineData(false, "127")]
+    [InlineData(true, "126")]
+    public async Task A_wake_command_that_cannot_be_executed_is_a_matter_of_configuration_and_not_tried_again(bool exists, string code)
     {
         using var hub = await TestHub.StartAsync(_directory);
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), command).StartAsync();
+        var agent = Scripts.Agent(_directory, "exit 0");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent).StartAsync();
+        await sidecar.WaitForAvailableAsync();
+        File.Delete(agent); // After the self-test, which would have kept the task away.
+        if (exists)
+        {
+            Directory.CreateDirectory(agent);
+        }
 
         var task = await hub.WaitForAsync(await hub.AddAsync("x"), "dead_letter");
 

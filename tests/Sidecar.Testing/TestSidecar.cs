@@ -33,6 +33,7 @@ public sealed class TestSidecar : IDisposable
               "stateDirectory": "{{directory[$"{name}-state"]}}",
               "control": { "socket": "{{directory[$"{name}.sock"]}}" },
               "deadlines": { "killGrace": "00:00:01" },
+              "safeMode": { "starts": 0 },
               "wake": { "profiles": [ { "name": "main", "command": ["{{agentScript}}"], "aliveFor": "00:00:01", "retryDelay": "00:00:00.2" } ] }
             }
             """)!.AsObject();
@@ -58,6 +59,10 @@ public sealed class TestSidecar : IDisposable
     public async Task<JsonElement> RunsAsync() => JsonDocument.Parse(await CliAsync("runs", "--json")).RootElement;
 
     public async Task<string> CliAsync(string verb, params string[] arguments) => await TestProgram.MustAsync(TestProgram.Sidecar, [verb, .. arguments, "--config", ConfigFile]);
+
+    /// <summary>The first self-test has passed, so the hub may send work.</summary>
+    public async Task WaitForAvailableAsync() => await Wait.ForAsync(async () =>
+        (await StatusAsync()).GetProperty("available").GetBoolean() ? new object() : null, "the sidecar to be available");
 
     public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
         (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);

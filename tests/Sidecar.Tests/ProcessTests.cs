@@ -163,7 +163,7 @@ public sealed class ProcessTests : IDisposable
         using (var berths = new Berths(Config, _watch, TimeProvider.System))
         {
             await berths.RefillAsync(Some.Profile(), CancellationToken.None);
-            var (id, nonce) = berths.Ready!.Value;
+            var (id, nonce, _) = berths.Ready!.Value;
             var waiting = Assert.Single(ProcessScan.AllByNonce(nonce));
             Assert.True(ProcessScan.IsRecorder(waiting));
             Signals.ToProcess(waiting.Pid, Signals.Kill);

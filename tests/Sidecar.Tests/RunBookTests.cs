@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -15,7 +16,7 @@ public sealed class RunBookTests
     {
         var book = Some.Book(Some.Config());
 
-        var draft = Apply(book, new RunInput.Assigned(Some.Assign()));
+        var draft = Apply(book, Some.Assigned(Some.Assign()));
 
         Assert.Equal(RunState.Waking, Assert.Single(draft.Changed).State);
         Assert.Equal("task_accepted", Assert.Single(draft.Added).Kind);
@@ -25,9 +26,9 @@ public sealed class RunBookTests
     public void The_same_assignment_again_starts_nothing_and_says_once_more_that_it_is_here()
     {
         var book = Some.Book(Some.Config());
-        Apply(book, new RunInput.Assigned(Some.Assign()));
+        Apply(book, Some.Assigned(Some.Assign()));
 
-        var draft = Apply(book, new RunInput.Assigned(Some.Assign()));
+        var draft = Apply(book, Some.Assigned(Some.Assign()));
 
         Assert.Empty(draft.Changed);
         Assert.Equal("task_accepted", Assert.Single(draft.Added).Kind);
@@ -38,9 +39,9 @@ public sealed class RunBookTests
     public void A_higher_generation_is_adopted_by_the_run_in_progress_and_what_was_unheard_is_said_anew()
     {
         var book = Some.Book(Some.Config());
-        Apply(book, new RunInput.Assigned(Some.Assign(generation: 1)));
+        Apply(book, Some.Assigned(Some.Assign(generation: 1)));
 
-        var draft = Apply(book, new RunInput.Assigned(Some.Assign(generation: 3)));
+        var draft = Apply(book, Some.Assigned(Some.Assign(generation: 3)));
 
         Assert.Equal(3, Assert.Single(book.Open).Generation);
         Assert.Contains("\"generation\":3", Assert.Single(draft.Added).Payload, StringComparison.Ordinal);
@@ -56,7 +57,7 @@ public sealed class RunBookTests
         var book = Some.Book(Some.Config());
         book.Load([Some.Run(state)], [new("run-task-1-1.1.final", "run-task-1-1", "task-1", "task_complete", "{}", 1)]);
 
-        var draft = Apply(book, new RunInput.Assigned(Some.Assign(generation: 2)));
+        var draft = Apply(book, Some.Assigned(Some.Assign(generation: 2)));
 
         Assert.Equal(adopted ? 1 : 2, book.Open.Count);
         Assert.Equal(adopted, draft.Added.Any(message => message.Kind == "task_complete"));
@@ -70,7 +71,7 @@ public sealed class RunBookTests
         var book = Some.Book(Some.Config());
         book.Load([Some.Run(RunState.Working)], []);
 
-        var draft = Apply(book, new RunInput.Assigned(Some.Assign(generation: generation)));
+        var draft = Apply(book, Some.Assigned(Some.Assign(generation: generation)));
 
         Assert.Equal(reason, draft.Rejections.FirstOrDefault()?.Reason);
     }
@@ -80,8 +81,8 @@ public sealed class RunBookTests
     {
         var book = new RunBook(Some.Config(), (_, _) => Some.Run(RunState.Settled, generation: 2), () => null, () => null);
 
-        Assert.Equal("stale_generation", Apply(book, new RunInput.Assigned(Some.Assign(generation: 2))).Rejections.Single().Reason);
-        Assert.Empty(Apply(book, new RunInput.Assigned(Some.Assign(generation: 3))).Rejections);
+        Assert.Equal("stale_generation", Apply(book, Some.Assigned(Some.Assign(generation: 2))).Rejections.Single().Reason);
+        Assert.Empty(Apply(book, Some.Assigned(Some.Assign(generation: 3))).Rejections);
     }
 
     [Fact]
@@ -90,12 +91,11 @@ public sealed class RunBookTests
         var book = Some.Book(Some.Config(slots: 2));
         foreach (var task in new[] { "a", "b", "c" })
         {
-            var draft = Apply(book, new RunInput.Assigned(Some.Assign(task)));
+            var draft = Apply(book, Some.Assigned(Some.Assign(task)));
             Assert.Equal(task == "c" ? "busy" : null, draft.Rejections.FirstOrDefault()?.Reason);
         }
 
-        book.ClosedBecause = "stopping";
-        Assert.Equal("stopping", Apply(Some.Book(Some.Config()), b => b.ClosedBecause = "stopping", new RunInput.Assigned(Some.Assign("d"))).Rejections.Single().Reason);
+        Assert.Equal("stopping", Apply(Some.Book(Some.Config(), new Closure("stopping", "x")), Some.Assigned(Some.Assign("d"))).Rejections.Single().Reason);
         Assert.Equal(2, book.Open.Count);
     }
 
@@ -120,7 +120,7 @@ public sealed class RunBookTests
     public void A_cancelled_launch_is_resolved_before_anybody_is_told()
     {
         var book = Some.Book(Some.Config());
-        Apply(book, new RunInput.Assigned(Some.Assign()));
+        Apply(book, Some.Assigned(Some.Assign()));
 
         Apply(book, new RunInput.Cancelled("task-1", null, "enough"));
         var run = Assert.Single(book.Open);
@@ -138,8 +138,8 @@ public sealed class RunBookTests
     public void An_acknowledgement_covers_the_earlier_messages_of_the_same_run_and_no_other()
     {
         var book = Some.Book(Some.Config(slots: 2));
-        Apply(book, new RunInput.Assigned(Some.Assign("a")));
-        Apply(book, new RunInput.Assigned(Some.Assign("b")));
+        Apply(book, Some.Assigned(Some.Assign("a")));
+        Apply(book, Some.Assigned(Some.Assign("b")));
         var run = book.Open.Single(open => open.TaskId == "a");
         Apply(book, new RunInput.Learned(run.Id, RunPolicy.OrderFor(run), now => now with { Process = Process }));
         Apply(book, Ended(book.Open.Single(open => open.TaskId == "a"), new ProcessEnd(1, 9)));
@@ -165,7 +165,7 @@ public sealed class RunBookTests
     public void A_refused_acceptance_takes_the_run_away_and_a_refused_outcome_settles_it()
     {
         var book = Some.Book(Some.Config());
-        Apply(book, new RunInput.Assigned(Some.Assign()));
+        Apply(book, Some.Assigned(Some.Assign()));
         var run = book.Open.Single();
         Apply(book, new RunInput.Learned(run.Id, RunPolicy.OrderFor(run), now => now with { Process = Process }));
 
@@ -201,7 +201,7 @@ public sealed class RunBookTests
         var order = RunPolicy.OrderFor(run);
         return random.Next(12) switch
         {
-            0 or 1 => new RunInput.Assigned(Some.Assign(task, random.Next(5), random.Next(2) == 0 ? null : "/x")),
+            0 or 1 => Some.Assigned(Some.Assign(task, random.Next(5), random.Next(2) == 0 ? null : "/x")),
             2 => new RunInput.Cancelled(task, random.Next(2) == 0 ? null : random.Next(5), "x"),
             3 => new RunInput.TakenAway(task, "x"),
             4 => new RunInput.Continued(task, random.Next(6)),
@@ -229,11 +229,8 @@ public sealed class RunBookTests
     private static RunInput.Learned Ended(Run run, ProcessEnd end) =>
         new(run.Id, RunPolicy.OrderFor(run), now => now with { Facts = now.Facts with { End = end } });
 
-    private static RunDraft Apply(RunBook book, RunInput input) => Apply(book, _ => { }, input);
-
-    private static RunDraft Apply(RunBook book, Action<RunBook> change, RunInput input)
+    private static RunDraft Apply(RunBook book, RunInput input)
     {
-        change(book);
         var draft = book.Begin(1000);
         book.Apply(draft, input);
         book.Take(draft);

@@ -1,5 +1,6 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -21,6 +22,8 @@ internal static class Some
     public static HubMessage.TaskAssign Assign(string task = "task-1", long generation = 1, string? repo = null) =>
         new() { TaskId = task, Generation = generation, Description = "x", Repo = repo };
 
+    public static RunInput.Assigned Assigned(HubMessage.TaskAssign assign) => new(assign, ReceivedAtUnixMs: 1);
+
     public static Run Run(RunState state = RunState.Working, string task = "task-1", long generation = 1, WakeMode mode = WakeMode.Run) => new()
     {
         Id = $"run-{task}-{generation}", TaskId = task, Generation = generation, State = state, Nonce = $"nonce-{task}-{generation}", Profile = Profile(mode),
@@ -29,5 +32,5 @@ internal static class Some
         Facts = state == RunState.Failed ? new RunFacts { Failure = new Failure(FailureClass.AgentError, "x") } : new RunFacts(),
     };
 
-    public static RunBook Book(SidecarConfig config) => new(config, (_, _) => null, () => null, () => null);
+    public static RunBook Book(SidecarConfig config, Closure? closed = null) => new(config, (_, _) => null, () => null, () => closed);
 }

@@ -9,6 +9,9 @@ namespace FleetSidecar.Ground.Loops;
 /// the verdict is what the program returns instead.</remarks>
 public abstract partial class DaemonLoop(Verdict verdict, IHostApplicationLifetime lifetime, ILogger log) : BackgroundService
 {
+    /// <summary>Set by a loop that a watchdog watches; see <see cref="Loops.Pulse"/>.</summary>
+    public Pulse Pulse => field ??= new Pulse(GetType().Name);
+
     protected abstract Task RunAsync(CancellationToken stopping);
 
     [SuppressMessage("Design", "CA1031", Justification = "The one general catch: a loop that dies must end the daemon, whatever killed it.")]

@@ -25,6 +25,9 @@ public sealed class Notifier
 
     public void Status(string status) => Send($"STATUS={status}");
 
+    /// <summary>Feeds the watchdog.</summary>
+    public void Alive() => Send("WATCHDOG=1");
+
     public void Stopping() => Send("STOPPING=1");
 
     private void Send(string text)

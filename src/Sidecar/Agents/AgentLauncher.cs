@@ -91,7 +91,7 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         var task = JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign);
         for (var attempt = 0; attempt < MostRecorders; attempt++)
         {
-            var prepared = berths.Ready?.RunId == run.Id;
+            var prepared = berths.Ready is { } ready && ready.RunId == run.Id;
             var berth = berths.Take(run.Id, run.Nonce, run.WakeAttempt, run.Profile);
             try
             {

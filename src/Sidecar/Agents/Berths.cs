@@ -1,4 +1,5 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Agents;
@@ -22,19 +23,22 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
     private int _refilling;
 
     /// <summary>Id and nonce of the berth that is ready, for the run that is going to have it.</summary>
-    public (string RunId, string Nonce)? Ready
+    public (string RunId, string Nonce, string Profile)? Ready
     {
         get
         {
             lock (_turn)
             {
-                return _ready is null ? null : (_ready.RunId, _ready.Nonce);
+                return _ready is null ? null : (_ready.RunId, _ready.Nonce, _ready.Profile);
             }
         }
     }
 
     /// <summary>Why no berth can be made at present, or null. While there is a reason no work should be taken.</summary>
     public string? Problem { get; private set; }
+
+    /// <summary>The same, as the reason that goes to the hub.</summary>
+    public Closure? Closure => Problem is { } problem ? new Closure("store_unavailable", problem) : null;
 
     /// <summary>The berth made for a run, or a new one. The caller gives it back.</summary>
     /// <exception cref="SpawnException">No recorder could be started; nothing runs.</exception>
@@ -109,15 +113,29 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
         lock (_turn)
         {
             _closed = true;
-            if (_ready is { } unused)
+            Drop();
+        }
+    }
+
+    // A berth is made with its profile's environment, and the profile that is wanted changes when a provider fails.
+    private void DropOther(WakeProfile profile)
+    {
+        if (_ready is not null && _ready.Profile != profile.Name)
+        {
+            Drop();
+        }
+    }
+
+    private void Drop()
+    {
+        if (_ready is { } unused)
+        {
+            _ready = null;
+            Return(unused);
+            var directory = Path.Combine(config.RunsDirectory, unused.RunId);
+            if (Directory.Exists(directory))
             {
-                _ready = null;
-                Return(unused);
-                var directory = Path.Combine(config.RunsDirectory, unused.RunId);
-                if (Directory.Exists(directory))
-                {
-                    Directory.Delete(directory, recursive: true);
-                }
+                Directory.Delete(directory, recursive: true);
             }
         }
     }
@@ -128,6 +146,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
         {
             try
             {
+                DropOther(profile);
                 _ready ??= _closed ? null : Berth.Make(Berth.NewRunId(), Berth.NewNonce(), attempt: 1, profile, config);
                 Problem = null;
                 return true;

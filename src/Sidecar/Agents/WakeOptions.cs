@@ -5,7 +5,7 @@ namespace FleetSidecar.Agents;
 /// <summary>Section <c>wake</c>: how the agent is woken.</summary>
 internal sealed class WakeOptions
 {
-    /// <summary>The ways to wake the agent; the first is used. At least one.</summary>
+    /// <summary>The ways to wake the agent, best first: when a provider fails (<c>auth</c>, <c>rate_limited</c>, <c>provider_down</c>) the next one is used. At least one.</summary>
     public List<WakeProfile> Profiles { get; set; } = [];
 }
 
@@ -35,6 +35,9 @@ internal sealed class WakeProfile
 
     /// <summary>Run mode: how long the process must live to count as launched, 0 to 5 min; default 5 s.</summary>
     public TimeSpan AliveFor { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How far a wake must be proved: <c>launched</c>, <c>received</c>, <c>active</c> or <c>progressing</c>, at most what the adapter can prove. Default: run mode <c>launched</c> (and alive for <c>aliveFor</c>), signal mode <c>received</c>.</summary>
+    public string? Proof { get; set; }
 
     /// <summary>Variables given to the agent besides the fixed ones.</summary>
     public Dictionary<string, string> Environment { get; set; } = [];

@@ -1,5 +1,6 @@
 using System.Text;
 using FleetSidecar.Control;
+using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Cli;
 
@@ -28,6 +29,18 @@ internal static class Output
             text.AppendLine($"          DAMAGED file was moved aside at this start: {damaged}");
         }
 
+        text.AppendLine($"work      {(status.Available ? "taken" : "NOT TAKEN")}{(status.Intake.Mode == "open" ? "" : $", {status.Intake.Mode}{Until(status.Intake.UntilUnixMs)}")}");
+        if (status.UnavailableReason is { } reason)
+        {
+            text.AppendLine($"          {reason}");
+        }
+
+        text.AppendLine($"self-test {(status.SelfTest is not { } test ? "not run yet" : $"{(test.Passed ? "ok" : $"FAILED ({string.Join(", ", test.Failed)})")}, {Age(test.AgeSeconds)} ago")}");
+        foreach (var breaker in status.Breakers ?? [])
+        {
+            text.AppendLine($"breaker   {breaker.Profile}  {breaker.Failures} failures, the last one {breaker.LastCode}{(breaker.OpenUntilUnixMs is { } open ? $"; open until {DateTimeOffset.FromUnixTimeMilliseconds(open):u}" : "")}");
+        }
+
         text.AppendLine($"runs      {status.SlotsTaken} of {status.Slots} slots taken, {status.OutboxMessages} messages unacknowledged by the hub");
         text.Append(Runs(status.Runs, now));
         foreach (var incident in status.Incidents)
@@ -37,6 +50,25 @@ internal static class Output
 
         return text.ToString();
     }
+
+    public static string Doctor(DoctorReport report)
+    {
+        var text = new StringBuilder();
+        foreach (var done in report.Fixed)
+        {
+            text.AppendLine($"fixed     {done}");
+        }
+
+        foreach (var check in report.Checks)
+        {
+            text.AppendLine($"{(check.Status == CheckResult.Failed ? "FAILED" : check.Status),-9} {check.Name,-10} {check.Detail}");
+            text.Append(check.Hint is { } hint ? $"{"",-20} {hint}\n" : "");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Until(long? unixMs) => unixMs is { } at ? $" until {DateTimeOffset.FromUnixTimeMilliseconds(at):u}" : "";
 
     public static string Runs(IReadOnlyList<RunView> runs, DateTimeOffset now)
     {

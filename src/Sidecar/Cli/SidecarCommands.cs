@@ -6,6 +6,7 @@ using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Cli;
 
@@ -29,6 +30,10 @@ internal static class SidecarCommands
         root.Add(Status());
         root.Add(Runs());
         root.Add(LogsCommand.Create(Config, Set));
+        root.Add(DoctorCommand.Create(Config, Set, Json));
+        root.Add(IntakeCommands.Pause(Config, Set));
+        root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));
+        root.Add(IntakeCommands.Resume(Config, Set));
         root.Add(TaskCommands.Create());
         root.Add(ConfigCommand());
         return root;
@@ -39,7 +44,17 @@ internal static class SidecarCommands
     private static Command Run()
     {
         var command = new Command("run", "Run the daemon in the foreground, as systemd does. SIGTERM stops it; agents keep working.\n\nExample:\n  fleet-sidecar run --config /etc/fleet-sidecar/sidecar.json") { Config, Set };
-        command.SetAction((arguments, token) => Daemon.RunAsync(Load(arguments), token));
+        var points = new Option<bool>("--crash-points") { Description = "For tests: read FLEET_CRASH_POINT", Hidden = true };
+        command.Add(points);
+        command.SetAction((arguments, token) =>
+        {
+            if (arguments.GetValue(points))
+            {
+                CrashPoints.Arm();
+            }
+
+            return Daemon.RunAsync(Load(arguments), token);
+        });
         return command;
     }
 
@@ -97,7 +112,7 @@ internal static class SidecarCommands
         return new Command("config", "Check, show or describe the configuration.") { validate, show, schema };
     }
 
-    private static async Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token)
+    public static async Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token)
     {
         var response = await ControlClient.AskAsync(Load(arguments).SocketFile, request, token);
         return response.Ok ? response : throw new SidecarException(response.Error!, response.Hint!);

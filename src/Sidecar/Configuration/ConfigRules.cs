@@ -64,6 +64,21 @@ internal static class ConfigRules
             yield return new("log.level", "must be Debug, Information, Warning or Error", "leave it out");
         }
 
+        if (config.SafeMode.Starts is < 0 or > 100)
+        {
+            yield return new("safeMode.starts", "must be 0 to 100", "leave it out, or 0 for no safe mode");
+        }
+
+        if (config.SelfTest.DiskFloorBytes < 0 || config.SelfTest.DiskFloorInodes < 0)
+        {
+            yield return new("selfTest.diskFloorBytes", "and diskFloorInodes must not be negative", "leave them out");
+        }
+
+        if (config.SelfTest.Credentials.Any(credential => !Path.IsPathFullyQualified(credential.File) || credential.ExpiresAt.Length == 0))
+        {
+            yield return new("selfTest.credentials", "needs an absolute file and expiresAt in each entry", "for example { \"file\": \"/home/iris/.claude/.credentials.json\", \"expiresAt\": \"claudeAiOauth.expiresAt\" }");
+        }
+
         foreach (var (name, value, least, most) in Durations(config))
         {
             if (value < least || value > most)
@@ -82,9 +97,14 @@ internal static class ConfigRules
         yield return ("hub.refusedInterval", config.Hub.RefusedInterval, instant, TimeSpan.FromHours(1));
         yield return ("hub.stableAfter", config.Hub.StableAfter, TimeSpan.Zero, TimeSpan.FromHours(1));
         yield return ("workspace.gitTimeout", config.Workspace.GitTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        yield return ("selfTest.interval", config.SelfTest.Interval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        yield return ("selfTest.clockSkew", config.SelfTest.ClockSkew, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        yield return ("safeMode.within", config.SafeMode.Within, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        yield return ("safeMode.healthyAfter", config.SafeMode.HealthyAfter, instant, TimeSpan.FromHours(1));
+        yield return ("safeMode.leaveAfter", config.SafeMode.LeaveAfter, instant, TimeSpan.FromDays(1));
         foreach (var (name, value) in config.Deadlines.All)
         {
-            yield return ($"deadlines.{name}", value, instant, TimeSpan.FromDays(7));
+            yield return ($"deadlines.{name}", value, name is "firstActivity" or "idle" ? TimeSpan.Zero : instant, TimeSpan.FromDays(7));
         }
     }
 
@@ -115,6 +135,15 @@ internal static class ConfigRules
             else if (adapter.Check(profile) is { } problem)
             {
                 yield return new($"{key}.{problem.Key}", problem.Complaint, problem.Hint);
+            }
+
+            if (profile.Proof is { } proof && !WakeLevels.Provable.Contains(proof))
+            {
+                yield return new($"{key}.proof", $"'{Printable.Cut(proof, 40)}' is not a wake level", $"use one of {string.Join(", ", WakeLevels.Provable)}, or leave it out");
+            }
+            else if (profile.Proof is { } wanted && AgentAdapters.Find(profile.Adapter)?.HighestLevel(profile) is { } highest && !WakeLevels.Reaches(highest, wanted))
+            {
+                yield return new($"{key}.proof", $"'{wanted}' is more than {profile.Adapter} can prove in this mode ({highest})", "ask for less, or leave it out");
             }
 
             if (profile.Command.Count == 0 || !Path.IsPathFullyQualified(profile.Command[0]))

@@ -1,6 +1,7 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Link;
 using FleetSidecar.Runs;
+using FleetSidecar.SelfTest;
 using FleetSidecar.Workspaces;
 
 namespace FleetSidecar.Configuration;
@@ -22,6 +23,10 @@ internal sealed class SidecarConfig
     public WorkspaceOptions Workspace { get; set; } = new();
 
     public DeadlineOptions Deadlines { get; set; } = new();
+
+    public SelfTestOptions SelfTest { get; set; } = new();
+
+    public SafeModeOptions SafeMode { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 }

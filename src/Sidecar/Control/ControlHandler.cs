@@ -1,16 +1,20 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
+using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Control;
 
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
-    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, StoreHealth health, Redactor redactor, TimeProvider time)
+    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, StoreHealth health,
+    OperatorVerbs verbs, Availability availability, SelfTestLoop selfTest, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
@@ -21,6 +25,7 @@ internal sealed class ControlHandler(
         "runs" => new ControlResponse { Ok = true, Runs = [.. store.LoadRecent(Recent).Select(View)] },
         "run" => FindRun(request.Run ?? ""),
         "task" => await HearAgentAsync(request, token),
+        "pause" or "drain" or "resume" or "doctor" => await verbs.AnswerAsync(request, token),
         _ => ControlResponse.Refuse($"unknown verb '{Printable.Cut(request.Verb, 40)}'", "use the same version of fleet-sidecar for daemon and command line"),
     };
 
@@ -36,6 +41,11 @@ internal sealed class ControlHandler(
             UptimeSeconds = (long)time.GetElapsedTime(_started).TotalSeconds,
             Hub = new LinkReport(config.Hub.Url, view.State.ToString().ToLowerInvariant(), view.Detail, view.ProtocolVersion, view.Since.ToUnixTimeMilliseconds(), view.Attempts),
             Store = new StoreReport(config.DatabaseFile, health.DamagedFile, runs.StoreProblem ?? berths.Problem),
+            Available = (availability.Closed ?? berths.Closure) is null,
+            UnavailableReason = (availability.Closed ?? berths.Closure)?.Detail,
+            Intake = new IntakeReport(IntakeRules.Word(runs.Intake.Mode), runs.Intake.Reason, runs.Intake.SinceUnixMs == 0 ? null : runs.Intake.SinceUnixMs, runs.Intake.UntilUnixMs),
+            SelfTest = selfTest.Report() is { } test ? new SelfTestView(test.Passed, test.AgeSeconds, test.Failed ?? []) : null,
+            Breakers = runs.Breakers.IsEmpty ? null : [.. runs.Breakers.Select(Show)],
             Slots = config.Agent.MaxConcurrentRuns,
             SlotsTaken = open.Count(run => run.TakesSlot),
             OutboxMessages = outbox.Count,
@@ -44,6 +54,9 @@ internal sealed class ControlHandler(
             Incidents = store.LoadIncidents(),
         };
     }
+
+    private static BreakerView Show(Breaker breaker) =>
+        new(breaker.Profile, breaker.Failures, breaker.OpenedAtUnixMs + (long)BreakerRules.OpenFor.TotalMilliseconds, breaker.LastCode);
 
     private ControlResponse FindRun(string id)
     {
@@ -63,9 +76,11 @@ internal sealed class ControlHandler(
                 "the task was cancelled, superseded or is over; stop working on it");
         }
 
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         Func<RunFacts, RunFacts>? apply = request.Action switch
         {
-            "start" or "progress" => facts => facts with { Received = true },
+            "start" => facts => facts with { Received = true, SpokeAtUnixMs = now },
+            "progress" => facts => facts with { Received = true, SpokeAtUnixMs = now, Activity = Math.Max(1, facts.Activity) },
             "complete" => facts => Reported(facts, new AgentReport(AgentReport.Success, Limit(request.Text), null)),
             "fail" => facts => Reported(facts, new AgentReport(AgentReport.Failed, null, Limit(request.Text))),
             "handoff" => facts => Reported(facts, new AgentReport(AgentReport.HandOff, null, Limit(request.Text))),

@@ -1,13 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using FleetSidecar.Protocol;
+using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Control;
 
 /// <summary>One question to the daemon: a line of JSON over the unix socket, answered by one line.</summary>
 internal sealed record ControlRequest
 {
-    /// <summary><c>status</c>, <c>runs</c>, <c>run</c> or <c>task</c>.</summary>
+    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c> or <c>doctor</c>.</summary>
     public required string Verb { get; init; }
 
     /// <summary>A run or task id, for <c>run</c>.</summary>
@@ -19,9 +20,16 @@ internal sealed record ControlRequest
     /// <summary><c>start</c>, <c>progress</c>, <c>complete</c>, <c>fail</c> or <c>handoff</c>.</summary>
     public string? Action { get; init; }
 
+    /// <summary>What the agent says, or why the operator pauses or drains.</summary>
     public string? Text { get; init; }
 
     public int? Percent { get; init; }
+
+    /// <summary>For <c>pause</c> and <c>drain</c>: how long, in seconds; without end where absent.</summary>
+    public long? Seconds { get; init; }
+
+    /// <summary>For <c>doctor</c>: mend what can be mended without asking.</summary>
+    public bool Fix { get; init; }
 }
 
 internal sealed record ControlResponse
@@ -35,6 +43,8 @@ internal sealed record ControlResponse
     public StatusView? Status { get; init; }
 
     public IReadOnlyList<RunView>? Runs { get; init; }
+
+    public DoctorReport? Doctor { get; init; }
 
     public static ControlResponse Refuse(string error, string hint) => new() { Ok = false, Error = error, Hint = hint };
 }
@@ -54,6 +64,20 @@ internal sealed record StatusView
 
     public required StoreReport Store { get; init; }
 
+    /// <summary>Whether the hub may send work now.</summary>
+    public required bool Available { get; init; }
+
+    /// <summary>Why not, one line.</summary>
+    public string? UnavailableReason { get; init; }
+
+    public required IntakeReport Intake { get; init; }
+
+    /// <summary>The last self-test, where one has run.</summary>
+    public SelfTestView? SelfTest { get; init; }
+
+    /// <summary>Profiles whose providers fail.</summary>
+    public IReadOnlyList<BreakerView>? Breakers { get; init; }
+
     public required int Slots { get; init; }
 
     public required int SlotsTaken { get; init; }
@@ -67,6 +91,16 @@ internal sealed record StatusView
 
     public required IReadOnlyList<Incident> Incidents { get; init; }
 }
+
+/// <summary>What is let in: <c>open</c>, <c>paused</c> or <c>draining</c>.</summary>
+internal sealed record IntakeReport(string Mode, string? Reason, long? SinceUnixMs, long? UntilUnixMs);
+
+internal sealed record SelfTestView(bool Passed, long AgeSeconds, IReadOnlyList<string> Failed);
+
+internal sealed record BreakerView(string Profile, int Failures, long? OpenUntilUnixMs, string LastCode);
+
+/// <summary>What <c>fleet-sidecar doctor</c> shows: every check, and what was mended.</summary>
+internal sealed record DoctorReport(bool Passed, IReadOnlyList<CheckResult> Checks, IReadOnlyList<string> Fixed);
 
 internal sealed record LinkReport(string Url, string State, string Detail, int ProtocolVersion, long SinceUnixMs, int Attempts);
 
@@ -115,6 +149,7 @@ internal sealed record RunView
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(ControlResponse))]
 [JsonSerializable(typeof(StatusView))]
+[JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(IReadOnlyList<RunView>))]
 internal sealed partial class ControlJson : JsonSerializerContext
 {

@@ -16,7 +16,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
 {
     private const int LargestRequest = 512 * 1024;
     private const int MostAtOnce = 32;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), ShowUp = TimeSpan.FromSeconds(20);
 
     private Socket? _listener;
 
@@ -40,8 +40,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
             while (true)
             {
                 await slots.WaitAsync(stopping);
-                var client = await _listener!.AcceptAsync(stopping);
-                _ = ServeAsync(client, slots, stopping);
+                _ = ServeAsync(await AcceptAsync(stopping), slots, stopping);
             }
         }
         finally
@@ -49,6 +48,19 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
             _listener!.Dispose();
             File.Delete(config.SocketFile);
         }
+    }
+
+    private async Task<Socket> AcceptAsync(CancellationToken stopping)
+    {
+        var next = _listener!.AcceptAsync(stopping).AsTask();
+        while (await Task.WhenAny(next, Task.Delay(ShowUp, time, stopping)) != next)
+        {
+            stopping.ThrowIfCancellationRequested();
+            Pulse.Beat();
+        }
+
+        Pulse.Beat();
+        return await next;
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "One caller's broken request must not take the socket away from the others.")]

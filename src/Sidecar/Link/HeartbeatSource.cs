@@ -1,25 +1,33 @@
 using System.Globalization;
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Link;
 
 /// <summary>Puts the heartbeat together from what each owner shows.</summary>
-internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunStore store, Berths berths, TimeProvider time)
+internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunStore store, Berths berths, Availability availability, TimeProvider time)
 {
+    /// <summary>Gives the last self-test; set by the start, because the self-test looks at the link.</summary>
+    public Func<SelfTestReport?> SelfTest { get; set; } = () => null;
+
+    /// <summary>Ends when the next heartbeat would say something else about taking work.</summary>
+    public Task Changed => availability.Changed;
+
     public SidecarMessage.Heartbeat Now()
     {
         var open = runs.Snapshot;
         var taken = open.Count(run => run.TakesSlot);
-        var problem = runs.StoreProblem ?? berths.Problem;
+        var closed = availability.Closed ?? berths.Closure;
         return new SidecarMessage.Heartbeat
         {
             Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
-            State = taken > 0 ? "working" : "idle",
-            Available = problem is null,
-            UnavailableReason = problem is null ? null : Printable.Cut(problem, 500),
+            State = closed?.Word is "draining" or "paused" or "stopping" ? closed.Word : taken > 0 ? "working" : "idle",
+            Available = closed is null,
+            UnavailableReason = closed is null ? null : Printable.Cut(closed.Detail, 500),
+            SelfTest = SelfTest(),
             Slots = config.Agent.MaxConcurrentRuns,
             Runs = [.. open.Take(WireLimits.MaxListItems).Select(run => new RunReport
             {

@@ -1,3 +1,5 @@
+using FleetSidecar.Drain;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using Microsoft.Extensions.Hosting;
@@ -6,9 +8,9 @@ using Microsoft.Extensions.Logging;
 namespace FleetSidecar.Link;
 
 /// <summary>Hands what the hub says to whoever it is for. Whatever is not understood is logged once a kind and ignored; the link stays up.</summary>
-internal sealed partial class HubInbox(RunLoop runs, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HubInbox> log)
+internal sealed partial class HubInbox(RunLoop runs, IntakeControl intake, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HubInbox> log)
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1), LongestDrain = TimeSpan.FromDays(30);
     private readonly Dictionary<string, long> _lastLogged = [];
 
     /// <summary>Frames refused since the start, for status.</summary>
@@ -19,7 +21,8 @@ internal sealed partial class HubInbox(RunLoop runs, IHostApplicationLifetime li
         switch (message)
         {
             case HubMessage.TaskAssign assign:
-                await runs.PostAsync(new RunInput.Assigned(assign), token);
+                CrashPoints.At("received");
+                await runs.PostAsync(new RunInput.Assigned(assign, time.GetUtcNow().ToUnixTimeMilliseconds()), token);
                 break;
             case HubMessage.TaskCancelled cancelled:
                 await runs.PostAsync(new RunInput.Cancelled(cancelled.TaskId, cancelled.Generation, cancelled.Reason ?? "cancelled by the hub"), token);
@@ -46,11 +49,20 @@ internal sealed partial class HubInbox(RunLoop runs, IHostApplicationLifetime li
             case HubMessage.RateLimited limited:
                 LogRateLimited(limited.Tier, limited.RetryAfterMs);
                 break;
-            case HubMessage.Drain or HubMessage.Resume or HubMessage.LogRequest:
+            case HubMessage.Drain drain:
+                // Not waited for: what the store cannot take now must not hold the link up.
+                _ = intake.DrainAsync(Limit(drain.DeadlineSeconds), Printable.Cut(drain.Reason ?? "the hub drains this machine", 500), token);
+                break;
+            case HubMessage.Resume:
+                _ = intake.ResumeAsync(token);
+                break;
+            case HubMessage.LogRequest:
                 LogIgnored(message.GetType().Name);
                 break;
         }
     }
+
+    private static TimeSpan? Limit(long? seconds) => seconds is { } given ? TimeSpan.FromSeconds(Math.Clamp(given, 0, (long)LongestDrain.TotalSeconds)) : null;
 
     public void Refuse(Refusal refusal)
     {

@@ -16,6 +16,9 @@ internal sealed partial class LinkLoop(
     StoreHealth health, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<LinkLoop> log)
     : DaemonLoop(verdict, lifetime, log)
 {
+    private const long LatestClock = 253_402_300_799_000; // The last second of the year 9999, in milliseconds.
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(30);
+
     private volatile LinkView _view = new(LinkState.Down, "not dialled yet", 0, time.GetUtcNow(), 0);
 
     // Two that share an identity would otherwise take the link from each other for ever at the same pace.
@@ -32,6 +35,7 @@ internal sealed partial class LinkLoop(
         while (true)
         {
             Show(LinkState.Dialing, $"dialling {config.Hub.Url}", 0, failures);
+            Pulse.Beat(config.Hub.ConnectTimeout + Slack);
             var result = await dialer.DialAsync(StatusWord(health.DamagedFile), stopping);
             var end = result.End;
             if (result is { Connection: { } connection, Identified: { } identified })
@@ -51,9 +55,9 @@ internal sealed partial class LinkLoop(
         using (connection)
         {
             var version = Math.Min(identified.ProtocolVersion ?? ProtocolVersions.V1, config.Hub.ProtocolVersion);
-            Show(LinkState.Up, $"identified as {config.Agent.Id}", version, 0);
+            Show(LinkState.Up, $"identified as {config.Agent.Id}", version, 0, identified.Timestamp is { } hub ? time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(hub, 0, LatestClock)) : null);
             LogLinkUp(config.Hub.Url, config.Agent.Id, version);
-            return await new Session(connection, version, config, runs, outbox, heartbeats, inbox, time).RunAsync(stopping);
+            return await new Session(connection, version, config, runs, outbox, heartbeats, inbox, Pulse, time).RunAsync(stopping);
         }
     }
 
@@ -66,20 +70,22 @@ internal sealed partial class LinkLoop(
                 _superseded = refused.Superseded ? _superseded + 1 : 0;
                 var pause = Redial.AfterRefusal(config.Hub.RefusedInterval, _superseded);
                 LogLinkRefused(Printable.Cut(refused.Reason, 500), pause);
+                Pulse.Beat(pause + Slack);
                 await Task.Delay(pause, time, stopping);
                 break;
             case LinkEnd.Lost lost:
                 var delay = Redial.Delay(failures, Random.Shared.NextDouble(), lost.RetryAfter);
                 Show(LinkState.Down, lost.Reason, 0, failures + 1);
                 LogLinkDown(Printable.Cut(lost.Reason, 500), delay);
+                Pulse.Beat(delay + Slack);
                 await Task.Delay(delay, time, stopping);
                 break;
         }
     }
 
-    private void Show(LinkState state, string detail, int version, int attempts)
+    private void Show(LinkState state, string detail, int version, int attempts, TimeSpan? clockSkew = null)
     {
-        _view = new LinkView(state, detail, version, time.GetUtcNow(), attempts);
+        _view = new LinkView(state, detail, version, time.GetUtcNow(), attempts, clockSkew ?? _view.ClockSkew);
         notifier.Status($"hub {state}: {detail}");
     }
 

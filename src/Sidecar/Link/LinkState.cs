@@ -17,7 +17,7 @@ internal enum LinkState
 }
 
 /// <summary>What status and log show of the link. Immutable.</summary>
-internal sealed record LinkView(LinkState State, string Detail, int ProtocolVersion, DateTimeOffset Since, int Attempts);
+internal sealed record LinkView(LinkState State, string Detail, int ProtocolVersion, DateTimeOffset Since, int Attempts, TimeSpan? ClockSkew = null);
 
 /// <summary>How a connection, or the attempt at one, ended: a closed family.</summary>
 internal abstract record LinkEnd

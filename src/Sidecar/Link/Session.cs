@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using FleetSidecar.Configuration;
 using FleetSidecar.Outbox;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -9,11 +10,14 @@ namespace FleetSidecar.Link;
 
 /// <summary>One identified connection: resume, then receive, heartbeat and pump side by side until one of them ends.</summary>
 internal sealed class Session(
-    FrameSocket connection, int version, SidecarConfig config, RunLoop runs, OutboxQueue outbox, HeartbeatSource heartbeats, HubInbox inbox, TimeProvider time)
+    FrameSocket connection, int version, SidecarConfig config, RunLoop runs, OutboxQueue outbox, HeartbeatSource heartbeats, HubInbox inbox, Pulse pulse, TimeProvider time)
 {
     // AgentCom drops an agent that was silent for 60 s and asks for a ping every 30 s.
     private static readonly TimeSpan V1Interval = TimeSpan.FromSeconds(25);
 
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(30), Calm = TimeSpan.FromSeconds(1);
+
+    private TimeSpan _calm;
     private readonly OutboxPump _pump = new(connection, version, outbox, runs, time);
     private TaskCompletionSource _pong = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -120,13 +124,15 @@ internal sealed class Session(
             interval = version == ProtocolVersions.V1 && interval > V1Interval ? V1Interval : interval;
             while (true)
             {
+                pulse.Beat(interval + config.Hub.PongTimeout + Slack);
+                var changed = heartbeats.Changed;
                 _pong = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 SidecarMessage beat = version == ProtocolVersions.V1
                     ? new SidecarMessage.Ping { Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds() }
                     : heartbeats.Now();
                 await connection.SendAsync(Frame.Write(beat), token);
                 await _pong.Task.WaitAsync(config.Hub.PongTimeout, time, token);
-                await Task.Delay(interval, time, token);
+                await WaitAsync(changed, interval, token);
             }
         }
         catch (TimeoutException)
@@ -137,6 +143,24 @@ internal sealed class Session(
         {
             return Loss(fault);
         }
+    }
+
+    // What the hub may send us has changed: it hears that now, not in half a minute, but never more than once a second.
+    private async Task WaitAsync(Task changed, TimeSpan interval, CancellationToken token)
+    {
+        var pause = Task.Delay(interval, time, token);
+        if (version >= ProtocolVersions.V2 && await Task.WhenAny(pause, changed) == changed)
+        {
+            await Task.WhenAny(pause, Task.Delay(_calm, time, token));
+            _calm = Calm;
+        }
+        else
+        {
+            await pause;
+            _calm = TimeSpan.Zero;
+        }
+
+        token.ThrowIfCancellationRequested();
     }
 
     private static bool IsLoss(Exception fault, CancellationToken token) =>

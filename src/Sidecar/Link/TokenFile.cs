@@ -11,7 +11,8 @@ internal sealed class TokenFile(HubOptions options, Redactor redactor)
 {
     private const int LargestFile = 4096;
 
-    private string FilePath => Path.IsPathFullyQualified(options.TokenFile)
+    /// <summary>Where it is.</summary>
+    public string FilePath => Path.IsPathFullyQualified(options.TokenFile)
         ? options.TokenFile
         : Path.Combine(Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") ?? Directory.GetCurrentDirectory(), options.TokenFile);
 

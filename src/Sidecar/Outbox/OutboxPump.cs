@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.WebSockets;
 using System.Text;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -35,6 +36,7 @@ internal sealed class OutboxPump(FrameSocket connection, int version, OutboxQueu
                 if (_sent.TryAdd(Key(message), time.GetTimestamp()))
                 {
                     await (version == ProtocolVersions.V1 ? SendV1Async(message, token) : connection.SendAsync(Encoding.UTF8.GetBytes(message.Payload), token));
+                    CrashPoints.At(message.Kind == "task_accepted" ? "accepted" : message.IsFinal ? "reported" : "");
                 }
             }
 

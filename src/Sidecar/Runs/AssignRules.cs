@@ -1,3 +1,4 @@
+using FleetSidecar.Drain;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
@@ -26,7 +27,7 @@ internal abstract record AssignDecision
 internal static class AssignRules
 {
     public static AssignDecision Decide(
-        HubMessage.TaskAssign assign, Run? open, Run? settled, int slotsTaken, int slots, string? closedBecause)
+        HubMessage.TaskAssign assign, Run? open, Run? settled, int slotsTaken, int slots, Closure? closed)
     {
         var generation = assign.Generation ?? 0;
         if (open is not null && generation < open.Generation)
@@ -45,9 +46,9 @@ internal static class AssignRules
             return new AssignDecision.Reject("stale_generation", $"generation {settled.Generation} is already settled");
         }
 
-        if (closedBecause is not null)
+        if (closed is not null)
         {
-            return new AssignDecision.Reject(closedBecause, $"this sidecar is {closedBecause}");
+            return new AssignDecision.Reject(closed.Word, closed.Detail);
         }
 
         if (open is { ProcessMayLive: true })

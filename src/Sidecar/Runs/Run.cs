@@ -45,12 +45,15 @@ internal sealed record Run
     /// <summary>Takes a slot: not decided yet, or decided with a process still going.</summary>
     public bool TakesSlot => !State.IsFinal() || ProcessMayLive;
 
-    public string WakeLevel => Facts switch
+    /// <summary>How far the wake is proved. A signal that nobody is known to have heard is launched and no more, whatever else is going on there.</summary>
+    public string WakeLevel => this switch
     {
-        { Activity: >= 2 } => WakeLevels.Progressing,
-        { Activity: 1 } => WakeLevels.Active,
-        { Received: true } or { Report: not null } => WakeLevels.Received,
-        { WakeReturned: true } => WakeLevels.Launched,
-        _ => Process is not null ? WakeLevels.Launched : WakeLevels.None,
+        { Process: null, Facts.WakeReturned: false } => WakeLevels.None,
+        { Profile.Mode: WakeMode.Signal, IsHeard: false } => WakeLevels.Launched,
+        { Facts.Activity: >= 2 } => WakeLevels.Progressing,
+        { Facts.Activity: 1 } => WakeLevels.Active,
+        _ => IsHeard ? WakeLevels.Received : WakeLevels.Launched,
     };
+
+    private bool IsHeard => Facts.Received || Facts.Report is not null;
 }

@@ -1,5 +1,7 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 
@@ -10,20 +12,30 @@ namespace FleetSidecar.Runs;
 /// The loop feeds inputs into a <see cref="RunDraft"/>, commits the draft, and only then takes it over with <see cref="Take"/>; a
 /// commit that fails leaves the book as it was and the same inputs can be tried again.
 /// </remarks>
-internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled, Func<(string RunId, string Nonce)?> ready, Func<string?> noRoom)
+internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled, Func<(string RunId, string Nonce, string Profile)?> ready, Func<Closure?> closed)
 {
     private readonly Dictionary<string, Run> _open = [];
 
     // In the order of the messages: an acknowledgement covers what stands before it. A plain dictionary fills gaps and loses that.
     private readonly OrderedDictionary<string, OutboxMessage> _outbox = [];
+    private readonly Dictionary<string, Breaker> _breakers = [];
 
     public IReadOnlyCollection<Run> Open => _open.Values;
 
-    /// <summary>Why nothing is accepted at present, as a word for the wire, or null.</summary>
-    public string? ClosedBecause { get; set; }
+    /// <summary>What is let in.</summary>
+    public IntakeState Intake { get; private set; } = IntakeState.Open;
 
-    public void Load(IEnumerable<Run> runs, IEnumerable<OutboxMessage> outbox)
+    /// <summary>What is known against profiles.</summary>
+    public IReadOnlyCollection<Breaker> Breakers => _breakers.Values;
+
+    public void Load(IEnumerable<Run> runs, IEnumerable<OutboxMessage> outbox, IntakeState? intake = null, IEnumerable<Breaker>? breakers = null)
     {
+        Intake = intake ?? IntakeState.Open;
+        foreach (var breaker in breakers ?? [])
+        {
+            _breakers[breaker.Profile] = breaker;
+        }
+
         foreach (var run in runs)
         {
             _open[run.Id] = run;
@@ -35,19 +47,21 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         }
     }
 
-    public RunDraft Begin(long now) => new(_open, _outbox, now);
+    public RunDraft Begin(long now) => new(_open, _outbox, _breakers, config.Wake.Profiles, now);
 
     public void Apply(RunDraft draft, RunInput input)
     {
         switch (input)
         {
             case RunInput.Assigned assigned:
-                Assign(draft, assigned.Assignment);
+                Assign(draft, assigned);
                 break;
-            case RunInput.Continued continued when draft.OfTask(continued.TaskId) is { } run && continued.Generation > run.Generation:
+            case RunInput.Continued continued when draft.OfTask(continued.TaskId) is { } run && continued.Generation > run.Generation
+                    && BootRules.Decide(BootRules.RowOf(run), WitnessOf(run), HubFact.Higher) is not (BootAction.Refuse or BootAction.Abandon):
                 Adopt(draft, run, continued.Generation);
                 break;
-            case RunInput.TakenAway gone when draft.OfTask(gone.TaskId) is { } run && !run.State.IsFinal():
+            case RunInput.TakenAway gone when draft.OfTask(gone.TaskId) is { } run
+                    && BootRules.Decide(BootRules.RowOf(run), WitnessOf(run), HubFact.Over) == BootAction.Abandon:
                 draft.Advance(run with { Facts = run.Facts with { SupersededBy = gone.Why } });
                 break;
             case RunInput.Cancelled cancelled when draft.OfTask(cancelled.TaskId) is { } run && !run.State.IsFinal()
@@ -64,7 +78,13 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
                 draft.Advance(learned.Apply(run));
                 break;
             case RunInput.DeadlinePassed passed when draft.Find(passed.RunId) is { } run && run.State == passed.State && !run.IsEnding:
-                draft.Advance(run with { Facts = run.Facts with { Failure = Missed(run, passed.Name) } });
+                draft.Advance(run with { Facts = Missed(run, passed.Name) });
+                break;
+            case RunInput.IntakeDecided decided:
+                draft.Intake = decided.Intake;
+                break;
+            case RunInput.IntakeDue:
+                EndIntake(draft);
                 break;
             case RunInput.AgentSpoke spoke when draft.Find(spoke.RunId) is { } run && !run.State.IsFinal():
                 draft.Advance(run with { Facts = spoke.Apply(run.Facts) });
@@ -96,17 +116,31 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         {
             _outbox.Remove(messageId);
         }
+
+        Intake = draft.Intake ?? Intake;
+        foreach (var (profile, breaker) in draft.Breakers.Changed)
+        {
+            if (breaker is null)
+            {
+                _breakers.Remove(profile);
+            }
+            else
+            {
+                _breakers[profile] = breaker;
+            }
+        }
     }
 
-    private void Assign(RunDraft draft, HubMessage.TaskAssign assign)
+    private void Assign(RunDraft draft, RunInput.Assigned assigned)
     {
+        var assign = assigned.Assignment;
         var generation = assign.Generation ?? 0;
         var decision = AssignRules.Decide(assign, draft.OfTask(assign.TaskId), findSettled(assign.TaskId, generation),
-            draft.Runs.Count(run => run.TakesSlot), config.Agent.MaxConcurrentRuns, ClosedBecause ?? noRoom());
+            draft.Runs.Count(run => run.TakesSlot), config.Agent.MaxConcurrentRuns, Closed(draft, assigned));
         switch (decision)
         {
             case AssignDecision.Start:
-                draft.Advance(NewRun(draft, assign, generation));
+                draft.Advance(draft.Breakers.Use(NewRun(draft, assign, generation)));
                 break;
             case AssignDecision.Adopt adopt:
                 Adopt(draft, adopt.Run, generation);
@@ -122,6 +156,13 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
                 break;
         }
     }
+
+    private static ProcessFact WitnessOf(Run run) => run switch
+    {
+        { ProcessMayLive: true } => ProcessFact.Alive,
+        { Profile.Mode: WakeMode.Signal, Facts.WakeReturned: true } => ProcessFact.Elsewhere,
+        _ => run.Facts.End is null ? ProcessFact.None : ProcessFact.Ended,
+    };
 
     // What was said under the old generation would be refused, so all of it is said again under the new one.
     private static void Adopt(RunDraft draft, Run run, long generation)
@@ -149,27 +190,71 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         draft.Acknowledge(refused.MessageId);
     }
 
-    private static Failure Missed(Run run, string deadline) => run.State == RunState.Confirming
-        ? new Failure(FailureClass.WakeUnverified, "the agent was woken but nothing proves that it has the task") { Deadline = deadline }
-        : new Failure(FailureClass.Timeout, $"the deadline '{deadline}' passed while {run.State.Word()}") { Deadline = deadline };
-
-    // The berth that is ready gives the run its name, unless a run that has not been launched yet already has that name.
-    private Run NewRun(RunDraft draft, HubMessage.TaskAssign assign, long generation) => ready() is { } berth && draft.Find(berth.RunId) is null
-        ? NewRun(berth.RunId, berth.Nonce, assign, generation, draft.Now)
-        : NewRun(Berth.NewRunId(), Berth.NewNonce(), assign, generation, draft.Now);
-
-    private Run NewRun(string id, string nonce, HubMessage.TaskAssign assign, long generation, long now) => new()
+    // Judged with the commit, not when it came: while the disk could not be written, the operator may have closed the door.
+    private Closure? Closed(RunDraft draft, RunInput.Assigned assigned)
     {
-        Id = id,
-        TaskId = assign.TaskId,
-        Generation = generation,
-        State = RunState.Assigned,
-        Nonce = nonce,
-        Profile = FirstProfile(config.Wake),
-        Assignment = assign,
-        CreatedAtUnixMs = now,
-        StateSinceUnixMs = now,
+        var waited = draft.Now - assigned.ReceivedAtUnixMs;
+        return IntakeRules.Closed(draft.Intake ?? Intake, draft.Now)
+            ?? closed()
+            ?? (waited > config.Deadlines.Accept.TotalMilliseconds ? new Closure("accept_expired", $"the assignment could not be stored for {waited / 1000} s; the deadline 'accept' passed") : null)
+            ?? NoProfile(draft);
+    }
+
+    /// <summary>Every profile's provider is known to fail, or null.</summary>
+    public Closure? NoProfile(RunDraft draft) => draft.Breakers.First("") is not null ? null
+        : new Closure("unavailable", $"every wake profile's provider fails: {string.Join(", ", _breakers.Values.Select(breaker => $"{breaker.Profile} ({breaker.LastCode})"))}");
+
+    /// <summary>The time of the intake state is over and something is still to be done about it.</summary>
+    public bool IntakeIsDue(long now) => IntakeRules.PauseIsOver(Intake, now)
+        || (IntakeRules.DrainIsDue(Intake, now) && _open.Values.Any(run => !run.State.IsFinal() && !run.IsEnding));
+
+    private void EndIntake(RunDraft draft)
+    {
+        var intake = draft.Intake ?? Intake;
+        if (IntakeRules.PauseIsOver(intake, draft.Now))
+        {
+            draft.Intake = IntakeState.Open with { SinceUnixMs = draft.Now };
+        }
+        else if (IntakeRules.DrainIsDue(intake, draft.Now))
+        {
+            foreach (var run in draft.Runs.Where(run => !run.State.IsFinal() && !run.IsEnding).ToList())
+            {
+                draft.Advance(run with { Facts = run.Facts with { Failure = new Failure(FailureClass.Timeout, "this machine is being drained and the drain's deadline came; the workspace is kept") { Deadline = "drain" } } });
+            }
+        }
+    }
+
+    // A signal may have been lost on its way, so it is given once more, under the same wake id. A process that runs is not lost.
+    private static RunFacts Missed(Run run, string deadline) => run switch
+    {
+        { State: RunState.Confirming, Profile.Mode: WakeMode.Signal, Facts.WakeRepeated: false } => run.Facts with { WakeRepeated = true, WakeAgainDue = true },
+        { State: RunState.Confirming } => run.Facts with
+        {
+            Failure = new Failure(FailureClass.WakeUnverified, $"the agent was woken but proved only '{run.WakeLevel}' in time") { Deadline = deadline },
+        },
+        _ => run.Facts with { Failure = new Failure(FailureClass.Timeout, $"the deadline '{deadline}' passed while {run.State.Word()}") { Deadline = deadline } },
     };
 
-    private static WakeProfile FirstProfile(WakeOptions wake) => wake.Profiles[0];
+    // The berth that is ready gives the run its name, unless it was made for another profile or a run that has not been launched yet
+    // already has that name.
+    private Run NewRun(RunDraft draft, HubMessage.TaskAssign assign, long generation)
+    {
+        var berth = ready();
+        var profile = draft.Breakers.First(berth?.RunId ?? "")!; // Closed, where there is none.
+        var (id, nonce) = berth is { } made && made.Profile == profile.Name && draft.Find(made.RunId) is null
+            ? (made.RunId, made.Nonce)
+            : (Berth.NewRunId(), Berth.NewNonce());
+        return new Run
+        {
+            Id = id,
+            TaskId = assign.TaskId,
+            Generation = generation,
+            State = RunState.Assigned,
+            Nonce = nonce,
+            Profile = profile,
+            Assignment = assign,
+            CreatedAtUnixMs = draft.Now,
+            StateSinceUnixMs = draft.Now,
+        };
+    }
 }

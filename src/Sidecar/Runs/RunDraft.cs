@@ -1,15 +1,20 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Failover;
+using FleetSidecar.Drain;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
 
 /// <summary>A batch on its way to disk: changed runs, new messages, messages that may go. Reads through to the book.</summary>
-internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDictionary<string, OutboxMessage> outbox, long now)
+internal sealed class RunDraft(
+    IReadOnlyDictionary<string, Run> open, OrderedDictionary<string, OutboxMessage> outbox, IReadOnlyDictionary<string, Breaker> breakers,
+    IReadOnlyList<WakeProfile> profiles, long now)
 {
     private readonly Dictionary<string, Run> _changed = [];
     private readonly List<OutboxMessage> _added = [];
     private readonly HashSet<string> _removed = [];
+    private readonly DraftBreakers _breakers = new(breakers, profiles, now);
 
     public long Now => now;
 
@@ -22,7 +27,12 @@ internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDic
     /// <summary>Answers that are sent once and not stored: nothing was begun, so nothing can be lost.</summary>
     public List<SidecarMessage.TaskRejected> Rejections { get; } = [];
 
-    public bool IsEmpty => _changed.Count == 0 && _added.Count == 0 && _removed.Count == 0;
+    /// <summary>What is let in from now on, where that was decided.</summary>
+    public IntakeState? Intake { get; set; }
+
+    public DraftBreakers Breakers => _breakers;
+
+    public bool IsEmpty => _changed.Count == 0 && _added.Count == 0 && _removed.Count == 0 && Intake is null && _breakers.Changed.Count == 0;
 
     public IEnumerable<Run> Runs => open.Values.Where(run => !_changed.ContainsKey(run.Id)).Concat(_changed.Values);
 
@@ -49,6 +59,11 @@ internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDic
             var move = RunRules.Next(run.State, signal);
             run = Judged(Enter(run, signal, move.Next));
             Say(run, move.Rows);
+        }
+
+        if (run.State.IsFinal())
+        {
+            _breakers.Release(run);
         }
 
         if (run.State is RunState.Cancelled or RunState.Superseded)
@@ -123,9 +138,17 @@ internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDic
 
     private Run Enter(Run run, RunSignal signal, RunState next)
     {
-        run = run with { State = next, StateSinceUnixMs = signal == RunSignal.WakeAgain ? run.StateSinceUnixMs : now };
+        // A wake that is tried again after a pause is still the same wake, with the same deadline.
+        run = run with { State = next, StateSinceUnixMs = run.State == RunState.Waking && signal == RunSignal.WakeAgain ? run.StateSinceUnixMs : now };
         return signal switch
         {
+            RunSignal.FailOver => _breakers.Use(run with
+            {
+                WakeAttempt = run.WakeAttempt + 1,
+                Process = null,
+                Profile = profiles.First(profile => profile.Name == run.Facts.NextProfile),
+                Facts = run.Facts.ForNextProfile(),
+            }),
             RunSignal.Wake or RunSignal.Prepared or RunSignal.WakeAgain => run with
             {
                 WakeAttempt = run.WakeAttempt + 1,
@@ -140,12 +163,16 @@ internal sealed class RunDraft(IReadOnlyDictionary<string, Run> open, OrderedDic
         };
     }
 
-    private static Run Judged(Run run)
+    private Run Judged(Run run)
     {
-        var ended = run.Profile.Mode == WakeMode.Run ? run.Facts.End is not null : run.Facts.Report is not null;
-        return ended && !run.IsEnding && run.State is (RunState.Confirming or RunState.Working)
-            && EndJudge.Judge(run.Profile, run.Facts.End, run.Facts.Report, run.Facts.Turn) is { } failure
-                ? run with { Facts = run.Facts with { Failure = failure } }
-                : run;
+        var ended = run.Profile.Mode == WakeMode.Run ? run.Facts.End is not null : run.Facts.Report is not null || run.Facts.Turn is not null;
+        if (!ended || run.IsEnding || run.Facts.NextProfile is not null || run.State is not (RunState.Confirming or RunState.Working))
+        {
+            return run;
+        }
+
+        return EndJudge.Judge(run.Profile, run.Facts.End, run.Facts.Report, run.Facts.Turn) is { } failure
+            ? _breakers.After(run, failure)
+            : _breakers.Clear(run);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using FleetSidecar.Agents.Adapters;
+using FleetSidecar.Agents.Failover;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
@@ -27,6 +28,18 @@ internal sealed record RunFacts
     /// <summary>The agent echoed the nonce, or left its receipt.</summary>
     public bool Received { get; init; }
 
+    /// <summary>A signal could not be proved and was given once more, under the same wake id.</summary>
+    public bool WakeRepeated { get; init; }
+
+    /// <summary>Profiles whose providers failed in this run, in order.</summary>
+    public IReadOnlyList<ProfileTry> Tried { get; init; } = [];
+
+    /// <summary>The profile that is next after a provider failed; the move to it is due.</summary>
+    public string? NextProfile { get; init; }
+
+    /// <summary>The session that a probe found at work, in signal mode.</summary>
+    public string? SessionId { get; init; }
+
     /// <summary>Signs of work that were seen since the wake: none, one, or more (2). Counted no further.</summary>
     public int Activity { get; init; }
 
@@ -47,10 +60,16 @@ internal sealed record RunFacts
 
     public AgentReport? Report { get; init; }
 
+    /// <summary>When the agent last said something, unix milliseconds.</summary>
+    public long? SpokeAtUnixMs { get; init; }
+
     /// <summary>How the turn ended by the agent program's own record, where its adapter reads one.</summary>
     public AgentTurn? Turn { get; init; }
 
     public Failure? Failure { get; init; }
+
+    /// <summary>The agent's processes as they were when it had to be stopped: pid, name, state, processor time.</summary>
+    public string? ProcessState { get; init; }
 
     public string? CancelReason { get; init; }
 
@@ -67,6 +86,13 @@ internal sealed record RunFacts
 
     /// <summary>What the hub said when it refused the final message.</summary>
     public string? HubRefusal { get; init; }
+
+    /// <summary>The same run before anything is known of the next profile's wake: the workspace and what was tried stay.</summary>
+    public RunFacts ForNextProfile() => this with
+    {
+        NextProfile = null, End = null, Turn = null, Report = null, Activity = 0, Received = false, StayedAlive = false, WakeReturned = false,
+        WakeProblem = null, WakeAgainDue = false, WakeRepeated = false, OomKillsBefore = null,
+    };
 }
 
 /// <summary>How a process ended. No code: nothing recorded it.</summary>

@@ -1,3 +1,4 @@
+using FleetSidecar.Drain;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
@@ -10,7 +11,7 @@ internal abstract record RunInput
     }
 
     /// <summary>The hub assigned a task.</summary>
-    public sealed record Assigned(HubMessage.TaskAssign Assignment) : RunInput;
+    public sealed record Assigned(HubMessage.TaskAssign Assignment, long ReceivedAtUnixMs) : RunInput;
 
     /// <summary>The hub's generation of a task that we hold; a higher one is adopted.</summary>
     public sealed record Continued(string TaskId, long Generation) : RunInput;
@@ -32,6 +33,15 @@ internal abstract record RunInput
 
     /// <summary>The deadline of a state passed. Dropped where the run has left that state.</summary>
     public sealed record DeadlinePassed(string RunId, RunState State, string Name) : RunInput;
+
+    /// <summary>The operator or the hub decided what is let in; the answer comes once it is on disk.</summary>
+    public sealed record IntakeDecided(IntakeState Intake, TaskCompletionSource? Stored) : RunInput;
+
+    /// <summary>The time of an intake state is over: a pause ends, a drain stops what still runs.</summary>
+    public sealed record IntakeDue : RunInput;
+
+    /// <summary>Asks the loop to show that it lives.</summary>
+    public sealed record Beat : RunInput;
 
     /// <summary>The agent spoke; the answer is whether it was believed and stored.</summary>
     public sealed record AgentSpoke(string RunId, Func<RunFacts, RunFacts> Apply, TaskCompletionSource<bool>? Stored) : RunInput;

@@ -2,11 +2,15 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
+using FleetSidecar.SelfTest;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -19,11 +23,11 @@ internal sealed partial class RunLoop : DaemonLoop
 {
     // When full, whoever writes waits: the socket is then not read, which is what should happen to a hub that is too fast.
     private const int Room = 1024;
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1), BeatEvery = TimeSpan.FromSeconds(10);
 
     private readonly Channel<RunInput> _inputs = Channel.CreateBounded<RunInput>(new BoundedChannelOptions(Room) { SingleReader = true });
     private readonly Dictionary<string, (RunOrder Order, CancellationTokenSource Stop)> _orders = [];
-    private readonly Dictionary<string, (RunState State, ITimer Timer)> _deadlines = [];
+    private readonly RunDeadlines _deadlines;
     private readonly RunStore _store;
     private readonly RunOrders _work;
     private readonly OutboxQueue _outbox;
@@ -31,17 +35,20 @@ internal sealed partial class RunLoop : DaemonLoop
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly RunBook _book;
-    private readonly HashSet<string> _recovered = [];
+    private readonly Availability _availability;
+    private readonly Berths _berths;
+    private ITimer? _recheck;
     private CancellationToken _stopping;
     private ImmutableArray<Run> _snapshot = [];
 
     public RunLoop(
-        RunStore store, RunOrders work, Berths berths, OutboxQueue outbox, SidecarConfig config, TimeProvider time, Verdict verdict,
-        IHostApplicationLifetime lifetime, ILogger<RunLoop> log)
+        RunStore store, RunOrders work, Berths berths, OutboxQueue outbox, Availability availability, DiskFloor floor, SidecarConfig config, TimeProvider time,
+        Verdict verdict, IHostApplicationLifetime lifetime, ILogger<RunLoop> log)
         : base(verdict, lifetime, log)
     {
-        (_store, _work, _outbox, _config, _time, _log) = (store, work, outbox, config, time, log);
-        _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => berths.Problem is null ? null : "store_unavailable");
+        (_store, _work, _berths, _outbox, _availability, _config, _time, _log) = (store, work, berths, outbox, availability, config, time, log);
+        _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => berths.Closure ?? availability.Refuses ?? floor.Closed());
+        _deadlines = new RunDeadlines(config.Deadlines, time, input => _ = PostAsync(input, _stopping).AsTask());
     }
 
     /// <summary>Open runs as of the last commit.</summary>
@@ -58,19 +65,33 @@ internal sealed partial class RunLoop : DaemonLoop
 
     public ValueTask PostAsync(RunInput input, CancellationToken token) => _inputs.Writer.WriteAsync(input, token);
 
-    /// <summary>Nothing new is accepted from now on; the reason goes to the hub.</summary>
-    public void Close(string because) => _book.ClosedBecause = because;
+    /// <summary>What the operator, or the hub, lets in; as of the last commit.</summary>
+    public IntakeState Intake => _book.Intake;
 
-    /// <summary>Reads what the last process left; part of the start, before anything can be posted.</summary>
+    /// <summary>What is known against wake profiles, as of the last commit.</summary>
+    public ImmutableArray<Breaker> Breakers { get; private set; } = [];
+
+    /// <summary>Reads what the last process left and reconciles it with what lives; part of the start, before anything can be posted.</summary>
     public void Load()
     {
-        var runs = _store.LoadOpen();
+        var runs = _store.LoadOpen().ConvertAll(Reconcile);
         var outbox = _store.LoadOutbox();
-        _book.Load(runs, outbox);
+        _book.Load(runs, outbox, _store.LoadIntake(), _store.LoadBreakers());
         _outbox.Update(outbox, []);
-        _recovered.UnionWith(runs.Select(run => run.Id));
         _snapshot = [.. _book.Open];
+        Breakers = [.. _book.Breakers];
+        SayIntake();
         LogRunsLoaded(runs.Count, outbox.Count);
+    }
+
+    // The hub has not been heard yet; its answers to our state reports go through the same table.
+    private Run Reconcile(Run run)
+    {
+        var row = BootRules.RowOf(run);
+        var (process, found) = _work.Witness(run);
+        var action = BootRules.Decide(row, process, HubFact.Unheard);
+        LogRunReconciled(run.Id, run.TaskId, run.State.Word(), process, action);
+        return row == RowFact.Intent && action is BootAction.Adopt or BootAction.Finalise ? run with { Process = run.Process ?? found } : run;
     }
 
     protected override async Task RunAsync(CancellationToken stopping)
@@ -83,8 +104,11 @@ internal sealed partial class RunLoop : DaemonLoop
 
         _ = Task.Run(() => GetReadyAsync(_book.Open.Select(run => run.Id).ToHashSet()), CancellationToken.None);
         var batch = new List<RunInput>();
+        Recheck();
+        using var beat = _time.CreateTimer(_ => _inputs.Writer.TryWrite(new RunInput.Beat()), null, BeatEvery, BeatEvery); // When full, the loop is busy enough.
         while (await _inputs.Reader.WaitToReadAsync(stopping))
         {
+            Pulse.Beat();
             while (batch.Count < Room && _inputs.Reader.TryRead(out var input))
             {
                 batch.Add(input);
@@ -108,6 +132,12 @@ internal sealed partial class RunLoop : DaemonLoop
         var before = _snapshot;
         _book.Take(draft);
         _snapshot = [.. _book.Open];
+        Breakers = [.. _book.Breakers];
+        if (draft.Changed.Any(run => before.All(known => known.Id != run.Id)))
+        {
+            CrashPoints.At("persisted");
+        }
+
         foreach (var run in draft.Changed)
         {
             Follow(run);
@@ -123,6 +153,33 @@ internal sealed partial class RunLoop : DaemonLoop
         {
             LogAssignmentRejected(rejected.TaskId, rejected.Generation, rejected.Reason, rejected.Detail);
             Rejected?.Invoke(rejected);
+        }
+
+        Tell(draft, batch, before);
+    }
+
+    private void Tell(RunDraft draft, List<RunInput> batch, ImmutableArray<Run> before)
+    {
+        ReportDoors(draft);
+        if (draft.Intake is not null || draft.Breakers.Changed.Count > 0 || batch.OfType<RunInput.IntakeDue>().Any())
+        {
+            SayIntake();
+            Recheck();
+        }
+
+        foreach (var decided in batch.OfType<RunInput.IntakeDecided>())
+        {
+            decided.Stored?.TrySetResult();
+        }
+
+        foreach (var run in draft.Changed.Where(run => run.State == RunState.Working && before.All(known => known.Id != run.Id || known.State != RunState.Working)))
+        {
+            CrashPoints.At("confirmed");
+        }
+
+        if (draft.Changed.Any(run => run.State == RunState.Settled))
+        {
+            CrashPoints.At("acknowledged");
         }
 
         foreach (var spoke in batch.OfType<RunInput.AgentSpoke>())
@@ -145,13 +202,14 @@ internal sealed partial class RunLoop : DaemonLoop
 
                 if (!draft.IsEmpty)
                 {
-                    await _store.SaveAsync(draft.Changed, draft.Added, draft.Removed);
+                    await _store.SaveAsync(draft);
                 }
 
                 if (StoreProblem is not null)
                 {
                     LogStoreRecovered();
                     StoreProblem = null;
+                    _availability.Say(AvailabilitySource.Store, null);
                 }
 
                 return draft;
@@ -164,6 +222,8 @@ internal sealed partial class RunLoop : DaemonLoop
                 }
 
                 StoreProblem = $"{fault.Message}; {fault.Hint}";
+                _availability.Say(AvailabilitySource.Store, new Closure("store_unavailable", StoreProblem));
+                Pulse.Beat();
                 await Task.Delay(StoreRetry, _time, stopping);
             }
         }
@@ -183,23 +243,21 @@ internal sealed partial class RunLoop : DaemonLoop
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
             _orders[run.Id] = (wanted, stop);
-            var again = _recovered.Remove(run.Id);
-
             // A wake begins right here, before anything is logged or sent: it is what everybody waits for, it takes well under a
             // millisecond, and a hand-over to another thread would cost as much again. Everything else goes elsewhere at once.
-            _ = wanted.Kind == OrderKind.Wake && !again ? DoAsync(run, wanted, again, stop) : Task.Run(() => DoAsync(run, wanted, again, stop), CancellationToken.None);
+            _ = wanted.Kind == OrderKind.Wake ? DoAsync(run, wanted, stop) : Task.Run(() => DoAsync(run, wanted, stop), CancellationToken.None);
         }
 
-        SetDeadline(run);
+        _deadlines.Follow(run);
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "An order that breaks must fail its run by name, not end the daemon and every other run with it.")]
-    private async Task DoAsync(Run run, RunOrder order, bool again, CancellationTokenSource stop)
+    private async Task DoAsync(Run run, RunOrder order, CancellationTokenSource stop)
     {
         var token = stop.Token;
         try
         {
-            await _work.RunAsync(run, order, again, apply => PostAsync(new RunInput.Learned(run.Id, order, apply), token), token);
+            await _work.RunAsync(new OrderScene(run, order, () => _snapshot.FirstOrDefault(open => open.Id == run.Id) ?? run, input => PostAsync(input, token), token));
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
@@ -218,63 +276,24 @@ internal sealed partial class RunLoop : DaemonLoop
         Facts = run.Facts with { Failure = run.Facts.Failure ?? failure, WakeProblem = run.State == RunState.Waking ? failure : run.Facts.WakeProblem },
     };
 
-    private void SetDeadline(Run run)
+    private void SayIntake()
     {
-        var deadline = RunPolicy.DeadlineOf(run, _config.Deadlines);
-        if (_deadlines.TryGetValue(run.Id, out var set))
-        {
-            if (set.State == run.State && deadline is not null)
-            {
-                return;
-            }
-
-            set.Timer.Dispose();
-            _deadlines.Remove(run.Id);
-        }
-
-        if (deadline is { } due)
-        {
-            // After a restart the time that has passed counts; a clock that was set back or forward cannot make it more than the limit or less than none.
-            var passed = TimeSpan.FromMilliseconds(Math.Max(0, _time.GetUtcNow().ToUnixTimeMilliseconds() - run.StateSinceUnixMs));
-            var left = passed < due.Limit ? due.Limit - passed : TimeSpan.Zero;
-            var input = new RunInput.DeadlinePassed(run.Id, run.State, due.Name);
-            _deadlines[run.Id] = (run.State, _time.CreateTimer(_ => _ = PostAsync(input, _stopping).AsTask(), null, left, Timeout.InfiniteTimeSpan));
-        }
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        _availability.Say(AvailabilitySource.Intake, IntakeRules.Closed(_book.Intake, now));
+        _availability.Say(AvailabilitySource.Breakers, _book.NoProfile(_book.Begin(now)));
     }
 
-    private void Report(ImmutableArray<Run> before, Run run)
+    // The one thing that changes with time alone: a pause that ends, a drain that is due, a breaker that may be tried.
+    private void Recheck()
     {
-        var was = before.FirstOrDefault(known => known.Id == run.Id);
-        if (was?.State == run.State)
-        {
-            return;
-        }
-
-        LogRunMoved(run.Id, run.TaskId, run.Generation, was?.State.Word() ?? "new", run.State.Word());
-        if (run.Facts.Failure is { } failure && run.State == RunState.Failed)
-        {
-            LogRunFailed(run.Id, run.TaskId, failure.Code, failure.Reason);
-        }
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var due = _book.Breakers.Where(breaker => breaker.OpenedAtUnixMs is not null && breaker.ProbeRunId is null)
+            .Select(breaker => breaker.OpenedAtUnixMs!.Value + (long)BreakerRules.OpenFor.TotalMilliseconds)
+            .Where(at => at > now)
+            .Append(_book.IntakeIsDue(now) ? now : _book.Intake.UntilUnixMs is { } until && until > now ? until : long.MaxValue)
+            .Min();
+        _recheck?.Dispose();
+        _recheck = due == long.MaxValue ? null
+            : _time.CreateTimer(_ => _ = PostAsync(new RunInput.IntakeDue(), _stopping).AsTask(), null, TimeSpan.FromMilliseconds(Math.Clamp(due - now, 0, (long)TimeSpan.FromDays(1).TotalMilliseconds)), Timeout.InfiniteTimeSpan);
     }
-
-    [LoggerMessage(EventIds.RunsLoaded, LogLevel.Information, "found {Runs} open runs and {Messages} unacknowledged messages", EventName = "RunsLoaded")]
-    private partial void LogRunsLoaded(int runs, int messages);
-
-    [LoggerMessage(EventIds.RunMoved, LogLevel.Information, "{Run} {Task} generation {Generation}: {From} -> {To}", EventName = "RunMoved")]
-    private partial void LogRunMoved(string run, string task, long generation, string from, string to);
-
-    [LoggerMessage(EventIds.RunFailed, LogLevel.Warning, "{Run} {Task} failed, class {Code}: {Reason}; the hub decides about another attempt", EventName = "RunFailed")]
-    private partial void LogRunFailed(string run, string task, string code, string reason);
-
-    [LoggerMessage(EventIds.AssignmentRejected, LogLevel.Warning, "{Task} generation {Generation} rejected: {Reason} ({Detail}); the hub gives it to somebody else", EventName = "AssignmentRejected")]
-    private partial void LogAssignmentRejected(string task, long generation, string reason, string? detail);
-
-    [LoggerMessage(EventIds.StoreUnavailable, LogLevel.Error, "{Message}; {Hint}; nothing is lost, trying again every {Delay}", EventName = "StoreUnavailable")]
-    private partial void LogStoreUnavailable(string message, string hint, TimeSpan delay);
-
-    [LoggerMessage(EventIds.StoreRecovered, LogLevel.Information, "the store can be written again", EventName = "StoreRecovered")]
-    private partial void LogStoreRecovered();
-
-    [LoggerMessage(EventIds.OrderBroke, LogLevel.Error, "{Run} {Order} broke; the run fails by name, the daemon goes on", EventName = "OrderBroke")]
-    private partial void LogOrderBroke(string run, OrderKind order, Exception fault);
 }

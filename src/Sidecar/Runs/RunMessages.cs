@@ -57,7 +57,9 @@ internal static class RunMessages
         Signal = run.Facts.End?.Signal,
         DurationMs = run.Facts.WakeDurationMs,
         Error = run.State == RunState.Failed ? run.Facts.Failure?.Reason : null,
-        MessageId = Id(run, "wake"),
+        WakeId = run.Id,
+        LastOutput = run.State == RunState.Failed ? run.Facts.End?.LastOutput : null,
+        MessageId = Id(run, WakePart(run)),
     };
 
     private static SidecarMessage.TaskComplete Complete(Run run) => new()
@@ -75,7 +77,8 @@ internal static class RunMessages
             ExitCode = run.Facts.End?.ExitCode,
             WakeLevel = run.WakeLevel,
             Profile = run.Profile.Name,
-            SessionId = run.Facts.Turn?.SessionId,
+            ProfilesTried = Tried(run),
+            SessionId = run.Facts.Turn?.SessionId ?? run.Facts.SessionId,
             Provider = run.Facts.Turn?.Provider,
             Model = run.Facts.Turn?.Model,
             CostUsd = run.Facts.Turn?.CostUsd,
@@ -101,6 +104,8 @@ internal static class RunMessages
             Retryable = failure.Retryable,
             ExitCode = run.Facts.End?.ExitCode,
             LastOutput = run.Facts.End?.LastOutput,
+            ProcessState = run.Facts.ProcessState,
+            ProfilesTried = Tried(run),
             MessageId = Id(run, "final"),
         };
     }
@@ -113,9 +118,14 @@ internal static class RunMessages
         MessageId = Id(run, "final"),
     };
 
+    private static List<string>? Tried(Run run) => run.Facts.Tried.Count == 0 ? null : [.. run.Facts.Tried.Select(one => $"{one.Profile}: {one.Code}")];
+
     private static OutboxMessage Pack(Run run, string kind, SidecarMessage message, long now) =>
-        new(Id(run, kind switch { "task_accepted" => "accepted", "wake_result" => "wake", _ => "final" }),
+        new(Id(run, kind switch { "task_accepted" => "accepted", "wake_result" => WakePart(run), _ => "final" }),
             run.Id, run.TaskId, kind, Encoding.UTF8.GetString(Frame.Write(message)), now);
+
+    // Another profile is another wake, and the hub wants to hear of it too.
+    private static string WakePart(Run run) => run.Facts.Tried.Count == 0 ? "wake" : $"wake{run.Facts.Tried.Count}";
 
     // The generation is part of the id: after a higher one was adopted the message says something else.
     private static string Id(Run run, string part) => $"{run.Id}.{run.Generation}.{part}";

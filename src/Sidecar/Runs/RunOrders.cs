@@ -1,8 +1,6 @@
 using FleetSidecar.Agents;
-using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
-using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
@@ -13,28 +11,49 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, Berths berths, ResultFiles results, Workspace workspace, ProcessWatch watch, Redactor redactor, TimeProvider time, ILogger<RunOrders> log)
+    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, ProcessWatch watch, Redactor redactor,
+    TimeProvider time, ILogger<RunOrders> log)
 {
-    private const int ErrorsRead = 64 * 1024;
-    private static readonly TimeSpan LookForReports = TimeSpan.FromMilliseconds(500);
-
-    /// <summary>Does one order; <paramref name="learned"/> hands over each thing found out. <paramref name="again"/>: an earlier process may have begun it.</summary>
-    public Task RunAsync(Run run, RunOrder order, bool again, Func<Func<Run, Run>, ValueTask> learned, CancellationToken token) => order.Kind switch
+    /// <summary>Does one order and hands over each thing that it finds out.</summary>
+    public Task RunAsync(OrderScene scene) => scene.Order.Kind switch
     {
-        OrderKind.Prepare => GuardAsync(run, FailureClass.Workspace, () => workspace.PrepareAsync(run, token), learned),
-        OrderKind.Wake => WakeAsync(run, again, learned, token),
-        OrderKind.Pause => PauseAsync(run, learned, token),
-        OrderKind.Watch => WatchAsync(run, learned, token),
-        OrderKind.Verify => GuardAsync(run, FailureClass.Verification, () => VerifyAsync(run, token), learned),
-        OrderKind.Submit => GuardAsync(run, FailureClass.Workspace, () => workspace.SubmitAsync(run, token), learned),
-        OrderKind.Stop => StopAsync(run, learned, token),
-        _ => throw new InvalidOperationException($"No way to do {order.Kind}."),
+        OrderKind.Prepare => GuardAsync(scene, FailureClass.Workspace, "prepared", () => workspace.PrepareAsync(scene.Run, scene.Token)),
+        OrderKind.Wake => WakeAsync(scene),
+        OrderKind.Pause => PauseAsync(scene),
+        OrderKind.Watch => watcher.WatchAsync(scene),
+        OrderKind.Verify => GuardAsync(scene, FailureClass.Verification, "verified", () => VerifyAsync(scene.Run, scene.Token)),
+        OrderKind.Submit => GuardAsync(scene, FailureClass.Workspace, "pushed", () => workspace.SubmitAsync(scene.Run, scene.Token)),
+        OrderKind.Stop => StopAsync(scene),
+        _ => throw new InvalidOperationException($"No way to do {scene.Order.Kind}."),
     };
 
-    private async Task WakeAsync(Run run, bool again, Func<Func<Run, Run>, ValueTask> learned, CancellationToken token)
+    /// <summary>What the machine says of a run that the last process left. After this, what was not found will not start any more.</summary>
+    public (ProcessFact Fact, ProcessIdentity? Process) Witness(Run run)
     {
-        var process = run.Process ?? (again ? launcher.FindStarted(run) : null);
-        if (process is null && !run.IsEnding)
+        var process = run.Process ?? (BootRules.RowOf(run) == RowFact.Intent ? launcher.FindStarted(run) : null);
+        return process switch
+        {
+            null => (run.Profile.Mode == WakeMode.Signal && run.Facts.WakeReturned ? ProcessFact.Elsewhere : ProcessFact.None, null),
+            _ when process.IsAlive() => (ProcessFact.Alive, process),
+            _ when run.Profile.Mode == WakeMode.Signal && run.Facts.WakeReturned => (ProcessFact.Elsewhere, process),
+            _ => (Recorder.ReadEnd(launcher.RecordDirectory(run), time.GetUtcNow()).ExitCode is null ? ProcessFact.Vanished : ProcessFact.Ended, process),
+        };
+    }
+
+    private async Task WakeAsync(OrderScene scene)
+    {
+        var run = scene.Run;
+        var process = run.Process;
+        if (process is not null)
+        {
+            LogAgentAdopted(run.Id, run.TaskId, process.Pid);
+        }
+        else if (run.IsEnding)
+        {
+            await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Unknown, "nothing was started"), end: null));
+            return;
+        }
+        else
         {
             switch (launcher.Start(run))
             {
@@ -45,29 +64,20 @@ internal sealed partial class RunOrders(
                 case LaunchOutcome.NotStarted notStarted:
                     LogWakeNotStarted(run.Id, run.WakeAttempt, notStarted.Why.Reason);
                     _ = RefillAsync(run.Profile, CancellationToken.None); // Finds out whether the next one can be, and says so where not.
-                    await learned(now => AfterFailedWake(now, notStarted.Why, end: null));
+                    await scene.LearnAsync(now => AfterFailedWake(now, notStarted.Why, end: null));
                     return;
             }
         }
-        else if (process is not null)
-        {
-            LogAgentAdopted(run.Id, run.TaskId, process.Pid);
-        }
 
-        if (process is null)
-        {
-            await learned(now => AfterFailedWake(now, new Failure(FailureClass.Unknown, "nothing was started"), end: null));
-            return;
-        }
-
+        CrashPoints.At("woken");
         var kills = run.Profile.Mode == WakeMode.Run ? OomKills.Count() : null;
-        await learned(now => now with { Process = process, Facts = now.Facts with { OomKillsBefore = now.Facts.OomKillsBefore ?? kills } });
+        await scene.LearnAsync(now => now with { Process = process, Facts = now.Facts with { OomKillsBefore = now.Facts.OomKillsBefore ?? kills } });
         _ = RefillAsync(run.Profile, CancellationToken.None);
         if (run.Profile.Mode == WakeMode.Signal)
         {
-            await watch.EndOfAsync(process).WaitAsync(token);
-            var end = await EndOfAsync(run);
-            await learned(now => AfterSignal(now, end));
+            await watch.EndOfAsync(process!).WaitAsync(scene.Token);
+            var end = await ends.OfAsync(run);
+            await scene.LearnAsync(now => AfterSignal(now, end));
         }
     }
 
@@ -91,52 +101,21 @@ internal sealed partial class RunOrders(
         return run with { Facts = run.Facts with { End = end, WakeProblem = why, Failure = last ? run.Facts.Failure ?? why : run.Facts.Failure } };
     }
 
-    private async Task PauseAsync(Run run, Func<Func<Run, Run>, ValueTask> learned, CancellationToken token)
+    private async Task PauseAsync(OrderScene scene)
     {
-        await Task.Delay(run.Profile.RetryDelay * Math.Pow(2, run.WakeAttempt - 1), time, token);
-        await learned(now => now with { Facts = now.Facts with { WakeAgainDue = true } });
+        await Task.Delay(scene.Run.Profile.RetryDelay * Math.Pow(2, scene.Run.WakeAttempt - 1), time, scene.Token);
+        await scene.LearnAsync(now => now with { Facts = now.Facts with { WakeAgainDue = true } });
     }
 
-    private async Task WatchAsync(Run run, Func<Func<Run, Run>, ValueTask> learned, CancellationToken token)
+    private async Task StopAsync(OrderScene scene)
     {
-        var directory = launcher.RunDirectory(run);
-        var end = run.Profile.Mode == WakeMode.Run ? watch.EndOfAsync(run.Process!) : Task.Delay(Timeout.InfiniteTimeSpan, time, token);
-        var alive = run.Profile.Mode == WakeMode.Run ? Task.Delay(run.Profile.AliveFor, time, token) : null;
-        var (started, reported) = (run.Facts.Received, run.Facts.Report is not null);
-        while (!end.IsCompleted)
-        {
-            var tick = Task.Delay(LookForReports, time, token);
-            await (alive is null or { IsCompleted: true } ? Task.WhenAny(end, tick) : Task.WhenAny(end, tick, alive));
-            token.ThrowIfCancellationRequested();
-            if (alive is { IsCompleted: true } && !end.IsCompleted && Recorder.ReadNote(launcher.RecordDirectory(run)) is not null)
-            {
-                // The note says that the recorder has taken its order; without it nothing was launched, however long it lives.
-                alive = null;
-                await learned(now => now with { Facts = now.Facts with { StayedAlive = true } });
-            }
-
-            if (!started && results.HasStarted(run))
-            {
-                started = true;
-                await learned(now => now with { Facts = now.Facts with { Received = true } });
-            }
-
-            if (!reported && results.Read(run, directory, final: false) is { } report)
-            {
-                reported = true;
-                await learned(now => now with { Facts = now.Facts with { Received = true, Report = now.Facts.Report ?? report } });
-            }
-        }
-
-        await LearnEndAsync(run, learned);
-    }
-
-    private async Task StopAsync(Run run, Func<Func<Run, Run>, ValueTask> learned, CancellationToken token)
-    {
+        var (run, token) = (scene.Run, scene.Token);
         var process = run.Process!;
         if (process.IsAlive())
         {
-            LogAgentStopping(run.Id, run.TaskId, process.Pid, config.Deadlines.KillGrace);
+            var state = ProcessReport.Describe(run.Nonce);
+            LogAgentStopping(run.Id, run.TaskId, process.Pid, config.Deadlines.KillGrace, state);
+            await scene.LearnAsync(now => now with { Facts = now.Facts with { ProcessState = now.Facts.ProcessState ?? state } });
             Signals.ToGroup(process.Pid, Signals.Terminate);
             await Task.WhenAny(watch.EndOfAsync(process), Task.Delay(config.Deadlines.KillGrace, time, token));
             token.ThrowIfCancellationRequested();
@@ -147,52 +126,7 @@ internal sealed partial class RunOrders(
             }
         }
 
-        await LearnEndAsync(run, learned);
-    }
-
-    private async Task LearnEndAsync(Run run, Func<Func<Run, Run>, ValueTask> learned)
-    {
-        var report = results.Read(run, launcher.RunDirectory(run), final: true);
-        var end = await EndOfAsync(run);
-        var turn = TurnOf(run, end);
-        await learned(now => now with { Facts = now.Facts with { End = now.Facts.End ?? end, Report = now.Facts.Report ?? report, Turn = now.Facts.Turn ?? turn } });
-    }
-
-    private AgentTurn? TurnOf(Run run, ProcessEnd end)
-    {
-        var directory = launcher.RecordDirectory(run);
-        var output = new TurnOutput(end, end.OutOfMemory, TextLines.Read(Recorder.Output(directory)), TextTail.Read(Recorder.Errors(directory), ErrorsRead));
-        return AgentAdapters.Of(run.Profile).ReadTurn(run.Profile, output) is { } turn
-            ? turn with { Reason = Clean(turn.Reason), Output = Clean(turn.Output) }
-            : null;
-    }
-
-    private string? Clean(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
-
-    private async Task<ProcessEnd> EndOfAsync(Run run)
-    {
-        // The turn is over: helpers that the agent left would hold its files and its memory for ever, and after a KILL the agent
-        // itself may take a moment longer to go than its recorder. They are known by their nonce, because the number of a group
-        // that has ended may belong to somebody else by now.
-        while (run.Profile.Mode == WakeMode.Run && ProcessScan.AllByNonce(run.Nonce) is { Count: > 0 } leftovers)
-        {
-            foreach (var leftover in leftovers)
-            {
-                Signals.ToProcess(leftover.Pid, Signals.Kill);
-            }
-
-            await Task.WhenAll(leftovers.Select(watch.EndOfAsync));
-        }
-
-        var directory = launcher.RecordDirectory(run);
-        var errors = TextTail.Read(Recorder.Errors(directory), 1000);
-        var output = TextTail.Read(Recorder.Output(directory), 900);
-        var end = Recorder.ReadEnd(directory, time.GetUtcNow());
-        return end with
-        {
-            LastOutput = redactor.Clean($"{output}\n{errors}".Trim()),
-            OutOfMemory = end.Signal == Signals.Kill && OomKills.Count() is { } kills && kills > (run.Facts.OomKillsBefore ?? kills),
-        };
+        await ends.LearnAsync(scene);
     }
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
@@ -203,18 +137,20 @@ internal sealed partial class RunOrders(
             : facts;
     }
 
-    private async Task GuardAsync(Run run, string failureClass, Func<Task<RunFacts>> work, Func<Func<Run, Run>, ValueTask> learned)
+    private async Task GuardAsync(OrderScene scene, string failureClass, string step, Func<Task<RunFacts>> work)
     {
+        var run = scene.Run;
         try
         {
             var facts = await work();
-            await learned(now => now with { Facts = Merge(now.Facts, facts) });
+            CrashPoints.At(step);
+            await scene.LearnAsync(now => now with { Facts = Merge(now.Facts, facts) });
         }
         catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
         {
             var reason = redactor.Clean(fault.Message);
             LogOrderFailed(run.Id, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
-            await learned(now => now with { Facts = now.Facts with { Failure = new Failure(failureClass, reason) } });
+            await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(failureClass, reason) } });
         }
     }
 
@@ -235,8 +171,8 @@ internal sealed partial class RunOrders(
     [LoggerMessage(EventIds.WakeNotStarted, LogLevel.Warning, "{Run} wake attempt {Attempt} started nothing: {Reason}", EventName = "WakeNotStarted")]
     private partial void LogWakeNotStarted(string run, int attempt, string reason);
 
-    [LoggerMessage(EventIds.AgentStopping, LogLevel.Information, "{Run} stopping the agent of {Task}, group {Pid}: TERM now, KILL in {Grace}", EventName = "AgentStopping")]
-    private partial void LogAgentStopping(string run, string task, int pid, TimeSpan grace);
+    [LoggerMessage(EventIds.AgentStopping, LogLevel.Information, "{Run} stopping the agent of {Task}, group {Pid}: TERM now, KILL in {Grace}; {State}", EventName = "AgentStopping")]
+    private partial void LogAgentStopping(string run, string task, int pid, TimeSpan grace, string state);
 
     [LoggerMessage(EventIds.OrderFailed, LogLevel.Warning, "{Run} failed while {State}: {Reason}; {Hint}", EventName = "OrderFailed")]
     private partial void LogOrderFailed(string run, string state, string reason, string hint);

@@ -68,7 +68,8 @@ internal static class RunPolicy
         RunState.Assigned => RunSignal.Accept,
         RunState.Accepted => run.Assignment.Repo is null ? RunSignal.Wake : RunSignal.Prepare,
         RunState.Preparing when run.Facts.Workspace is not null => RunSignal.Prepared,
-        RunState.Waking when run.Facts.WakeAgainDue => RunSignal.WakeAgain,
+        RunState.Waking or RunState.Confirming or RunState.Working when run.Facts.NextProfile is not null && !run.ProcessMayLive => RunSignal.FailOver,
+        RunState.Waking or RunState.Confirming when run.Facts.WakeAgainDue => RunSignal.WakeAgain,
         RunState.Waking when IsLaunched(run) => RunSignal.Launched,
         RunState.Confirming when IsProved(run) => RunSignal.Proved,
         RunState.Working when HasEnded(run) => RunSignal.EndedWell, // A bad end is a Failure among the facts.
@@ -79,8 +80,14 @@ internal static class RunPolicy
 
     private static bool IsLaunched(Run run) => run.Profile.Mode == WakeMode.Signal ? run.Facts.WakeReturned : run.Process is not null;
 
-    private static bool IsProved(Run run) => run.Facts.Received || run.Facts.Report is not null
-        || (run.Profile.Mode == WakeMode.Run && (run.Facts.StayedAlive || run.Facts.End is not null));
+    // A turn that has ended needs no more proof that it began: how it ended is judged next.
+    private static bool IsProved(Run run) => (run.Profile.Mode == WakeMode.Run && run.Facts.End is not null) || run.Facts.Report is not null
+        || (WantedLevel(run.Profile) is var wanted && wanted == WakeLevels.Launched
+            ? run.Profile.Mode == WakeMode.Signal || run.Facts.StayedAlive || WakeLevels.Reaches(run.WakeLevel, WakeLevels.Received)
+            : WakeLevels.Reaches(run.WakeLevel, wanted));
+
+    private static string WantedLevel(WakeProfile profile) =>
+        profile.Proof ?? (profile.Mode == WakeMode.Signal ? WakeLevels.Received : WakeLevels.Launched);
 
     private static bool HasEnded(Run run) => run.Profile.Mode == WakeMode.Run ? run.Facts.End is not null : run.Facts.Report is not null;
 }

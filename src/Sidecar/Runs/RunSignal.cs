@@ -8,6 +8,7 @@ internal enum RunSignal
     Prepared,
     Wake,
     WakeAgain,
+    FailOver,
     Launched,
     Proved,
     EndedWell,

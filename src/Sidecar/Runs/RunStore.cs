@@ -1,5 +1,7 @@
 using System.Text.Json;
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Failover;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Outbox;
@@ -13,22 +15,32 @@ internal sealed class RunStore(Store store, WakeOptions wake)
     public const int ApplicationId = 0x464C5453; // "FLTS"
 
     /// <summary>Puts runs, new messages and acknowledgements into one commit. Returns after it is on disk.</summary>
-    public Task SaveAsync(IReadOnlyCollection<Run> changed, IReadOnlyCollection<OutboxMessage> messages, IReadOnlyCollection<string> acknowledged) =>
+    public Task SaveAsync(RunDraft draft) =>
         store.CommitAsync(db =>
         {
-            foreach (var run in changed)
+            foreach (var run in draft.Changed)
             {
                 Upsert(db, run);
             }
 
-            foreach (var message in messages)
+            foreach (var message in draft.Added)
             {
                 Insert(db, message);
             }
 
-            foreach (var messageId in acknowledged)
+            foreach (var messageId in draft.Removed)
             {
                 db.Execute("DELETE FROM outbox WHERE message_id = ?1", messageId);
+            }
+
+            if (draft.Intake is { } intake)
+            {
+                SaveIntake(db, intake);
+            }
+
+            foreach (var (profile, breaker) in draft.Breakers.Changed)
+            {
+                SaveBreaker(db, profile, breaker);
             }
 
             return true;
@@ -62,6 +74,14 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         "SELECT message_id, run_id, task_id, kind, payload, created_at_unix_ms FROM outbox ORDER BY position",
         row => new OutboxMessage(row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Number(5))));
 
+    public IntakeState LoadIntake() => store.Read(db => db.Query(
+        "SELECT mode, reason, since_unix_ms, until_unix_ms FROM intake",
+        row => new IntakeState(IntakeRules.Parse(row.Text(0)), row.TextOrNull(1), row.Number(2), row.NumberOrNull(3))).FirstOrDefault()) ?? IntakeState.Open;
+
+    public List<Breaker> LoadBreakers() => store.Read(db => db.Query(
+        "SELECT profile, failures, opened_at_unix_ms, probe_run_id, last_code FROM breakers",
+        row => new Breaker(row.Text(0), (int)row.Number(1), row.NumberOrNull(2), row.TextOrNull(3), row.Text(4))));
+
     public Task AddIncidentAsync(Incident incident) => store.CommitAsync(db =>
         db.Execute("INSERT INTO incidents (code, detail, at_unix_ms) VALUES (?1, ?2, ?3)", incident.Code, incident.Detail, incident.Timestamp));
 
@@ -75,7 +95,7 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         INSERT INTO runs (run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
                           created_at_unix_ms, state_since_unix_ms)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-        ON CONFLICT (run_id) DO UPDATE SET generation = ?3, state = ?4, wake_attempt = ?8, pid = ?9, start_ticks = ?10, boot_id = ?11,
+        ON CONFLICT (run_id) DO UPDATE SET generation = ?3, state = ?4, profile = ?6, wake_attempt = ?8, pid = ?9, start_ticks = ?10, boot_id = ?11,
                           facts = ?12, state_since_unix_ms = ?14
         """,
         run.Id, run.TaskId, run.Generation, run.State.Word(), run.Nonce, run.Profile.Name,
@@ -89,6 +109,23 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         ON CONFLICT (message_id) DO UPDATE SET payload = ?5
         """,
         message.MessageId, message.RunId, message.TaskId, message.Kind, message.Payload, message.CreatedAtUnixMs);
+
+    private static void SaveIntake(Db db, IntakeState intake) => db.Execute(
+        """
+        INSERT INTO intake (id, mode, reason, since_unix_ms, until_unix_ms) VALUES (1, ?1, ?2, ?3, ?4)
+        ON CONFLICT (id) DO UPDATE SET mode = ?1, reason = ?2, since_unix_ms = ?3, until_unix_ms = ?4
+        """,
+        IntakeRules.Word(intake.Mode), intake.Reason, intake.SinceUnixMs, intake.UntilUnixMs);
+
+    private static void SaveBreaker(Db db, string profile, Breaker? breaker)
+    {
+        db.Execute("DELETE FROM breakers WHERE profile = ?1", profile);
+        if (breaker is not null)
+        {
+            db.Execute("INSERT INTO breakers (profile, failures, opened_at_unix_ms, probe_run_id, last_code) VALUES (?1, ?2, ?3, ?4, ?5)",
+                profile, breaker.Failures, breaker.OpenedAtUnixMs, breaker.ProbeRunId, breaker.LastCode);
+        }
+    }
 
     private Run ReadRun(Row row) => new()
     {

@@ -1,0 +1,15 @@
+using System.Runtime.InteropServices;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Asks the kernel what this user may do with a file, which mode bits alone do not say (mounts with noexec, access lists).</summary>
+public static partial class FileAccessCheck
+{
+    private const int Execute = 1;
+
+    /// <summary>True for a regular file that may be executed.</summary>
+    public static bool MayExecute(string path) => File.Exists(path) && Access(path, Execute) == 0;
+
+    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
+}

@@ -1,0 +1,39 @@
+using FleetSidecar.Ground.CommandLine;
+
+namespace FleetSidecar.Ground.Processes;
+
+/// <summary>Named places where a test stops the program to kill it, or somebody else, at exactly that moment.</summary>
+/// <remarks>Nothing happens at any of them unless the program was started with <c>--crash-points</c>; only then is
+/// <c>FLEET_CRASH_POINT</c> (a name) and <c>FLEET_CRASH_DIR</c> (where the two files go) read. At the point the file <c>reached</c>
+/// is made and the thread waits until there is a file <c>go</c>; each point is reached once a process.</remarks>
+public static class CrashPoints
+{
+    /// <summary>Every name, in the order of a task's life.</summary>
+    public static IReadOnlyList<string> All { get; } =
+    [
+        "received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pushed", "reported", "acknowledged",
+    ];
+
+    private static (string Name, string Directory)? _armed;
+
+    public static void Arm()
+    {
+        if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } name)
+        {
+            _armed = All.Contains(name)
+                ? (name, Environment.GetEnvironmentVariable("FLEET_CRASH_DIR") ?? throw new UsageException("FLEET_CRASH_DIR is missing", "name a directory"))
+                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All)}");
+        }
+    }
+
+    /// <summary>Stops here if a test asked for it.</summary>
+    public static void At(string name)
+    {
+        if (_armed is { } armed && armed.Name == name)
+        {
+            _armed = null;
+            File.WriteAllText(Path.Combine(armed.Directory, "reached"), name);
+            SpinWait.SpinUntil(() => File.Exists(Path.Combine(armed.Directory, "go")));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Agents;
+
+/// <summary>Signs of work that an agent leaves without meaning to: output, and commits or staged files in its workspace.</summary>
+internal sealed class AgentSigns(AgentLauncher launcher)
+{
+    private static readonly string[] GitMarks = [".git/logs/HEAD", ".git/index"];
+
+    /// <summary>A number that changes with every new sign; zero while there is none.</summary>
+    public long Look(Run run)
+    {
+        var record = launcher.RecordDirectory(run);
+        var latest = Math.Max(Written(Recorder.Output(record)), Written(Recorder.Errors(record)));
+        if (run.Facts.Workspace is { } workspace)
+        {
+            // Clone and checkout wrote these too; only what is newer than the wake is the agent's.
+            var woken = DateTimeOffset.FromUnixTimeMilliseconds(run.Facts.WokenAtUnixMs ?? 0).UtcTicks;
+            latest = GitMarks.Select(mark => Written(Path.Combine(workspace, mark))).Where(ticks => ticks > woken).Append(latest).Max();
+        }
+
+        return latest;
+    }
+
+    // An output file exists before there is output.
+    private static long Written(string path) => new FileInfo(path) is { Exists: true, Length: > 0 } file ? file.LastWriteTimeUtc.Ticks : 0;
+}

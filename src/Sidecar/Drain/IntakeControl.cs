@@ -1,0 +1,25 @@
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Drain;
+
+/// <summary>Pause, drain and resume: on disk before anybody is told, and before anything that was assigned later is judged.</summary>
+internal sealed class IntakeControl(RunLoop runs, TimeProvider time)
+{
+    /// <summary>Takes nothing more; runs go on. Ends by itself after <paramref name="duration"/>, where one is given.</summary>
+    public Task<IntakeState> PauseAsync(TimeSpan? duration, string reason, CancellationToken token) => DecideAsync(IntakeMode.Paused, reason, duration, token);
+
+    /// <summary>Takes nothing more; runs may end, and are stopped at the deadline, where there is one. Holds until <see cref="ResumeAsync"/>.</summary>
+    public Task<IntakeState> DrainAsync(TimeSpan? deadline, string? reason, CancellationToken token) => DecideAsync(IntakeMode.Draining, reason, deadline, token);
+
+    public Task<IntakeState> ResumeAsync(CancellationToken token) => DecideAsync(IntakeMode.Open, null, null, token);
+
+    private async Task<IntakeState> DecideAsync(IntakeMode mode, string? reason, TimeSpan? limit, CancellationToken token)
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var intake = new IntakeState(mode, reason, now, limit is { } length ? now + (long)length.TotalMilliseconds : null);
+        var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await runs.PostAsync(new RunInput.IntakeDecided(intake, stored), token);
+        await stored.Task.WaitAsync(token);
+        return intake;
+    }
+}

@@ -1,0 +1,29 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Link;
+
+namespace FleetSidecar.SelfTest;
+
+/// <summary>The hub took us for who we are, and its clock agrees with ours. Never keeps the machine from being available by itself: without a link nobody asks.</summary>
+internal sealed class HubCheck(SidecarConfig config, LinkLoop link) : ICheck
+{
+    public string Name => "hub";
+
+    public Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token)
+    {
+        var view = link.View;
+        var hub = view.State == LinkState.Up
+            ? new CheckResult(Name, CheckResult.Ok, $"{config.Hub.Url}: {view.Detail}")
+            : new CheckResult(Name, CheckResult.Warning, $"{config.Hub.Url}: {view.State.ToString().ToLowerInvariant()}, {view.Detail}",
+                view.State == LinkState.Refused ? "write the agent's token into hub.tokenFile" : "is the hub running, and is hub.url right?");
+        return Task.FromResult<IReadOnlyList<CheckResult>>(view.ClockSkew is { } skew ? [hub, Clock(skew)] : [hub]);
+    }
+
+    private CheckResult Clock(TimeSpan skew)
+    {
+        var (size, limit) = (skew.Duration(), config.SelfTest.ClockSkew);
+        var seen = $"our clock is {size.TotalSeconds:0.0} s {(skew < TimeSpan.Zero ? "behind" : "ahead of")} the hub's";
+        return size > limit ? new CheckResult("clock", CheckResult.Failed, $"{seen}; the limit is {limit}", "start a time service (systemd-timesyncd or chrony) here and there")
+            : size > limit / 10 ? new CheckResult("clock", CheckResult.Warning, seen, "start a time service here and there")
+            : new CheckResult("clock", CheckResult.Ok, seen);
+    }
+}

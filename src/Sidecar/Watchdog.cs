@@ -1,0 +1,51 @@
+using System.Globalization;
+using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Systemd;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar;
+
+/// <summary>Tells the service manager that the daemon lives, while every loop keeps its word to be seen again. A dead hub is no loop of ours.</summary>
+internal sealed partial class Watchdog(IEnumerable<DaemonLoop> loops, Notifier notifier, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<Watchdog> log)
+    : DaemonLoop(verdict, lifetime, log)
+{
+    private string _late = "";
+
+    protected override async Task RunAsync(CancellationToken stopping)
+    {
+        if (Interval() is not { } interval)
+        {
+            return; // Nobody is watching.
+        }
+
+        while (true)
+        {
+            var late = Late([.. loops.Select(loop => loop.Pulse)]);
+            if (late.Length == 0)
+            {
+                notifier.Alive();
+            }
+            else if (late != _late)
+            {
+                LogLoopOverdue(late);
+            }
+
+            _late = late;
+            await Task.Delay(interval, time, stopping);
+        }
+    }
+
+    /// <summary>The names of the loops that did not come by as they said they would; empty while all do.</summary>
+    public static string Late(IReadOnlyList<Pulse> pulses) => string.Join(", ", pulses.Where(pulse => pulse.Overdue is not null).Select(pulse => pulse.Name));
+
+    // A third of what the manager allows, so that two messages may be late; see sd_watchdog_enabled(3).
+    private static TimeSpan? Interval() =>
+        long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) && microseconds > 0
+        && (Environment.GetEnvironmentVariable("WATCHDOG_PID") is not { Length: > 0 } pid || pid == Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
+            ? TimeSpan.FromMicroseconds(microseconds / 3.0)
+            : null;
+
+    [LoggerMessage(EventIds.LoopOverdue, LogLevel.Error, "{Loops} did not come by in time; the service manager is not told that we live, and starts us anew. Agents keep working", EventName = "LoopOverdue")]
+    private partial void LogLoopOverdue(string loops);
+}
