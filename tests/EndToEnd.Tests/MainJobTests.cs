@@ -23,7 +23,7 @@ public sealed class MainJobTests : IDisposable
         var commit = await origin.HeadAsync($"iris/{task}");
         Assert.NotNull(commit);
         Assert.Equal(commit, done.GetProperty("result").GetProperty("commit").GetString());
-        Assert.Contains(done.GetProperty("result").GetProperty("wake_level").GetString(), ["received", "active", "progressing"]);
+        Assert.Contains(done.GetProperty("result").GetProperty("wake_level").GetString(), (string[])["received", "active", "progressing"]);
         Assert.Contains($"{task}.txt", await origin.GitAsync("ls-tree", "--name-only", commit), StringComparison.Ordinal);
         Assert.Single(Scripts.Executions(_directory));
         await Wait.ForAsync(async () => (await sidecar.StatusAsync()).GetProperty("runs").GetArrayLength() == 0 ? new object() : null, "the run to be settled");
