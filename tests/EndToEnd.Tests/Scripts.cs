@@ -20,6 +20,16 @@ internal static class Scripts
         fleet-sidecar task complete --output "done by $$"
         """);
 
+    /// <summary>The same, and it leaves a word in <c>overlaps</c> if another agent of the test is at work.</summary>
+    public static string JealousWorker(TempDir directory) => Agent(directory, $$"""
+        exec 9>"$FLEET_TEST_DIR/lock"
+        flock --nonblock 9 || echo "$$" >> "$FLEET_TEST_DIR/overlaps"
+        fleet-sidecar task start 9>&-
+        while [ ! -e "$FLEET_TEST_DIR/go" ]; do sleep 0.05 9>&-; done
+        if [ -d .git ]; then echo done > "$FLEET_TASK_ID.txt"; git add --all 9>&-; git commit --quiet -m "Do $FLEET_TASK_ID" 9>&-; fi
+        fleet-sidecar task complete --output "done by $$" 9>&-
+        """);
+
     public static void Go(TempDir directory) => File.WriteAllText(directory["go"], "");
 
     public static string[] Executions(TempDir directory) =>

@@ -42,10 +42,12 @@ public sealed class TestSidecar : IDisposable
         return new TestSidecar(directory, name, directory.Write($"{name}.json", config.ToJsonString()));
     }
 
-    public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null)
+    public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null, CrashPoint? crashPoint = null)
     {
         _program?.Dispose();
-        _program = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile], environment);
+        _program = crashPoint is null
+            ? TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile], environment)
+            : TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile, "--crash-points"], crashPoint.Environment);
         if (waitForLink)
         {
             await _program.WaitForLineAsync("LinkUp]");
