@@ -10,7 +10,7 @@ usage: scripts/test.sh [--quick] [--configuration NAME] [--help]
 Builds the solution and runs every test on the built programs. The last line is "N passed, N failed, N skipped";
 exit code 0 only if something passed and nothing failed. Needs git, sqlite3 and the .NET SDK 10.
 
-  --quick                leave out the tests of the published programs
+  --quick                leave out the tests of the published programs and the random kills
   --configuration NAME   Debug (default) or Release
 EOT
 }
@@ -74,9 +74,11 @@ script_test() { # name command...
 script_test "the demo works as the README prints it" scripts/demo.sh
 if $quick; then
   say "skipped with --quick: the published programs on a machine without .NET"
-  count 0 0 1
+  say "skipped with --quick: a minute of random kills"
+  count 0 0 2
 else
   script_test "the published programs run without .NET" scripts/lib/publish-test.sh
+  script_test "a minute of random kills loses nothing and repeats nothing" scripts/soak.sh --minutes 1
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"

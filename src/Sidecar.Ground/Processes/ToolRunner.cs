@@ -32,10 +32,14 @@ public sealed class ToolRunner(TimeProvider time)
         }
 
         process.StandardInput.Close();
+
+        // Whoever asks a Process for its streams has to close them; it does not, and each would hold a handle until it is collected.
+        using var standardOutput = process.StandardOutput;
+        using var standardError = process.StandardError;
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
-        var output = ReadAsync(process.StandardOutput, limited.Token);
-        var error = ReadAsync(process.StandardError, limited.Token);
+        var output = ReadAsync(standardOutput, limited.Token);
+        var error = ReadAsync(standardError, limited.Token);
         try
         {
             await process.WaitForExitAsync(limited.Token);

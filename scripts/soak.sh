@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Kills sidecar, hub and agents at random for some minutes and checks that nothing was lost or done twice.
+set -euo pipefail
+. "$(dirname "$0")/lib/common.sh"
+
+help() {
+  cat <<'EOT'
+usage: scripts/soak.sh [--minutes N] [--seed N] [--help]
+
+Starts a hub, a sidecar with three slots and a real git origin on loopback, gives them work, and kills them and their
+agents at random. Then every task must have completed once, with its commit on the origin, and never two agents at
+once. Prints a table with what was killed and what the sidecar holds before and after more work. Exit code 0 only if
+nothing is broken. Takes some minutes longer than it kills, because tasks whose agent was killed are tried again.
+
+  --minutes N   how long to kill (default 5)
+  --seed N      repeats the order of the kills, not their exact moments (default: a new one)
+EOT
+}
+
+minutes=5 seed=$RANDOM
+while [ $# -gt 0 ]; do
+  case $1 in
+    --minutes) shift; minutes=${1-}; [[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "--minutes takes a number" ;;
+    --seed) shift; seed=${1-}; [[ $seed =~ ^[0-9]{1,9}$ ]] || usage "--seed takes a number" ;;
+    --help | -h) help; exit 0 ;;
+    *) usage "unknown option '$1'" ;;
+  esac
+  shift
+done
+
+need_build_tools
+need flock "install it (apt-get install util-linux)"
+build src/Sidecar/Sidecar.csproj Debug
+build src/Hub/Hub.csproj Debug
+build tests/Soak/Soak.csproj Debug
+say "killing for $minutes minutes, seed $seed"
+"$root/artifacts/bin/Soak/debug/Soak" "$minutes" "$seed"
