@@ -60,8 +60,15 @@ public sealed class ScriptedHub : IAsyncDisposable
 
     public async Task<JsonElement> WaitForAsync(string type, int count = 1, TimeSpan? limit = null)
     {
-        await Wait.UntilAsync(() => Of(type).Count() >= count, $"{count} frames {type}; there were {string.Join(' ', _frames.Select(frame => frame.GetProperty("type").GetString()))}", limit);
-        return Of(type).ElementAt(count - 1);
+        try
+        {
+            await Wait.UntilAsync(() => Of(type).Count() >= count, $"{count} frames {type}", limit);
+            return Of(type).ElementAt(count - 1);
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}; there were {string.Join(' ', _frames.Select(frame => frame.GetProperty("type").GetString()))}");
+        }
     }
 
     public Task SendAsync(string frame) => SendAsync(Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text);

@@ -8,6 +8,8 @@ namespace FleetHub.Sockets;
 /// <summary>What each message of a sidecar does. Everything about a task is bound to agent, generation and the current connection.</summary>
 internal sealed partial class MessageHandler(AgentRegistry agents, TaskQueue queue, HubOptions options, TimeProvider time, ILogger<MessageHandler> log)
 {
+    private const int LongestOutput = 300;
+
     public async Task HandleAsync(AgentConnection connection, SidecarMessage message)
     {
         if (!agents.IsCurrent(connection))
@@ -43,7 +45,7 @@ internal sealed partial class MessageHandler(AgentRegistry agents, TaskQueue que
                 break;
             case SidecarMessage.TaskFailed failed:
                 await TakeAsync(connection, "task_fail", failed.TaskId, failed.Generation, failed.MessageId, quiet: false,
-                    (task, now) => queue.Fail(task, $"{failed.Code ?? "failed"}: {failed.Error ?? failed.Reason ?? "no reason given"}", now));
+                    (task, now) => queue.Fail(task, Describe(failed), now));
                 break;
             case SidecarMessage.TaskHandoff handoff:
                 await TakeAsync(connection, "task_handoff", handoff.TaskId, handoff.Generation, handoff.MessageId, quiet: false,
@@ -121,6 +123,15 @@ internal sealed partial class MessageHandler(AgentRegistry agents, TaskQueue que
     }
 
     private HubMessage.Pong Pong() => new() { Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds() };
+
+    // What a person needs to see why, without going to the machine.
+    private static string Describe(SidecarMessage.TaskFailed failed)
+    {
+        var text = $"{failed.Code ?? "failed"}: {failed.Error ?? failed.Reason ?? "no reason given"}";
+        text += failed.ProfilesTried is { Count: > 0 } tried ? $"; profiles tried: {string.Join(", ", tried)}" : "";
+        text += failed.ProcessState is { } state ? $"; processes when it was stopped: {state}" : "";
+        return Printable.Cut(failed.LastOutput is { Length: > 0 } output ? $"{text}; last output: {Printable.Tail(output, LongestOutput)}" : text, WireLimits.MaxReason);
+    }
 
     private static string Describe(SidecarMessage.WakeResult wake) =>
         $"{wake.Status}, level {wake.Level}, profile {wake.Profile}, attempt {wake.Attempt}, exit code {wake.ExitCode?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none yet"}, {(wake.DurationMs is { } ms ? $"{ms} ms" : "not proved")} {wake.Error}".TrimEnd();

@@ -79,7 +79,7 @@ internal sealed class ControlHandler(
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         Func<RunFacts, RunFacts>? apply = request.Action switch
         {
-            "start" => facts => facts with { Received = true, SpokeAtUnixMs = now },
+            "start" => facts => facts with { Received = true },
             "progress" => facts => facts with { Received = true, SpokeAtUnixMs = now, Activity = Math.Max(1, facts.Activity) },
             "complete" => facts => Reported(facts, new AgentReport(AgentReport.Success, Limit(request.Text), null)),
             "fail" => facts => Reported(facts, new AgentReport(AgentReport.Failed, null, Limit(request.Text))),

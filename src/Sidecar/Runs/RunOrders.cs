@@ -121,12 +121,28 @@ internal sealed partial class RunOrders(
             token.ThrowIfCancellationRequested();
             if (process.IsAlive())
             {
-                Signals.ToGroup(process.Pid, Signals.Kill);
-                await watch.EndOfAsync(process).WaitAsync(token);
+                await KillAsync(run, process, token);
             }
         }
 
         await ends.LearnAsync(scene);
+    }
+
+    // The agent and its helpers first: the recorder then writes down how the agent ended. Only a recorder that does not is killed too.
+    private async Task KillAsync(Run run, ProcessIdentity process, CancellationToken token)
+    {
+        foreach (var member in ProcessScan.AllByNonce(run.Nonce).Where(member => !ProcessScan.IsRecorder(member)))
+        {
+            Signals.ToProcess(member.Pid, Signals.Kill);
+        }
+
+        await Task.WhenAny(watch.EndOfAsync(process), Task.Delay(config.Deadlines.KillGrace, time, token));
+        token.ThrowIfCancellationRequested();
+        if (process.IsAlive())
+        {
+            Signals.ToGroup(process.Pid, Signals.Kill);
+            await watch.EndOfAsync(process).WaitAsync(token);
+        }
     }
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
