@@ -64,6 +64,19 @@ public sealed class ScriptedHub : IAsyncDisposable
         return Of(type).ElementAt(count - 1);
     }
 
+    /// <summary>Waits for a heartbeat that comes from now on and looks like this.</summary>
+    public async Task<JsonElement> WaitForBeatAsync(Func<JsonElement, bool> looks, string what, TimeSpan? limit = null)
+    {
+        var seen = _frames.Count;
+        JsonElement? found = null;
+        await Wait.UntilAsync(() =>
+        {
+            found = _frames.Skip(seen).Where(frame => frame.GetProperty("type").GetString() == "heartbeat" && looks(frame)).Select(frame => (JsonElement?)frame).FirstOrDefault();
+            return found is not null;
+        }, $"a heartbeat that says {what}; the last one was {Of("heartbeat").LastOrDefault()}", limit);
+        return found!.Value;
+    }
+
     public Task SendAsync(string frame) => SendAsync(Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text);
 
     public async Task SendAsync(byte[] frame, WebSocketMessageType type)

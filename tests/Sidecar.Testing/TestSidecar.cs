@@ -42,10 +42,10 @@ public sealed class TestSidecar : IDisposable
         return new TestSidecar(directory, name, directory.Write($"{name}.json", config.ToJsonString()));
     }
 
-    public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null)
+    public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null, params string[] more)
     {
         _program?.Dispose();
-        _program = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile], environment);
+        _program = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile, .. more], environment);
         if (waitForLink)
         {
             await _program.WaitForLineAsync("LinkUp]");
@@ -63,6 +63,10 @@ public sealed class TestSidecar : IDisposable
     /// <summary>The first self-test has passed, so the hub may send work.</summary>
     public async Task WaitForAvailableAsync() => await Wait.ForAsync(async () =>
         (await StatusAsync()).GetProperty("available").GetBoolean() ? new object() : null, "the sidecar to be available");
+
+    /// <summary>Waits until <c>status --json</c> looks like this.</summary>
+    public async Task WaitForStatusAsync(Func<JsonElement, bool> looks, string what, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
+        looks(await StatusAsync()) ? new object() : null, what, limit);
 
     public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
         (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);
