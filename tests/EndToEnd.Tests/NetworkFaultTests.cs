@@ -79,9 +79,9 @@ public sealed class NetworkFaultTests : IDisposable
         await hub.SendAsync(Ack("message-of-nobody", "complete"));
         await hub.SendAsync(Assign);
         await hub.SendAsync(Assign);
-        var accepted = await hub.WaitForAsync("task_accepted", 2);
+        var accepted = await hub.WaitForAsync("task_accepted"); // One answer for what came in one breath.
         await hub.SendAsync(Assign);
-        await hub.WaitForAsync("task_accepted", 3);
+        await hub.WaitForAsync("task_accepted", 2);
         Scripts.Go(_directory);
         var complete = await hub.WaitForAsync("task_complete");
         await hub.SendAsync(Assign); // It is done, and the hub has not said that it knows.

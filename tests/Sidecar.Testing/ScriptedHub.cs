@@ -60,7 +60,15 @@ public sealed class ScriptedHub : IAsyncDisposable
 
     public async Task<JsonElement> WaitForAsync(string type, int count = 1, TimeSpan? limit = null)
     {
-        await Wait.UntilAsync(() => Of(type).Count() >= count, $"{count} frames {type}; there were {string.Join(' ', _frames.Select(frame => frame.GetProperty("type").GetString()))}", limit);
+        try
+        {
+            await Wait.UntilAsync(() => Of(type).Count() >= count, $"{count} frames {type}", limit);
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}; there were {string.Join(' ', _frames.Select(frame => frame.GetProperty("type").GetString()))}");
+        }
+
         return Of(type).ElementAt(count - 1);
     }
 
@@ -69,12 +77,21 @@ public sealed class ScriptedHub : IAsyncDisposable
     {
         var seen = _frames.Count;
         JsonElement? found = null;
-        await Wait.UntilAsync(() =>
+        bool Look()
         {
             found = _frames.Skip(seen).Where(frame => frame.GetProperty("type").GetString() == "heartbeat" && looks(frame)).Select(frame => (JsonElement?)frame).FirstOrDefault();
             return found is not null;
-        }, $"a heartbeat that says {what}; the last one was {Of("heartbeat").LastOrDefault()}", limit);
-        return found!.Value;
+        }
+
+        try
+        {
+            await Wait.UntilAsync(Look, $"a heartbeat that says {what}", limit);
+            return found!.Value;
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}; the last one was {Of("heartbeat").LastOrDefault()}");
+        }
     }
 
     public Task SendAsync(string frame) => SendAsync(Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text);
