@@ -41,6 +41,25 @@ public sealed class WakeTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task L14_a_wake_that_ends_with_zero_and_wakes_nobody_is_given_once_more_under_its_id_and_then_called_unverified()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, "echo \"$FLEET_NONCE\" >> \"$FLEET_TEST_DIR/wakes\"");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, SignalMode.Replace("AGENT", agent, StringComparison.Ordinal)).StartAsync();
+
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-1","generation":1,"description":"x"}""");
+
+        var failed = await hub.WaitForAsync("task_failed");
+        Assert.Equal(("wake_unverified", "confirm"), (failed.GetProperty("code").GetString(), failed.GetProperty("deadline").GetString()));
+        var wakes = await File.ReadAllLinesAsync(_directory["wakes"]);
+        Assert.Equal(2, wakes.Length);
+        Assert.Single(wakes.Distinct());
+        await sidecar.WaitForRunAsync("settled");
+        Assert.Empty(hub.Of("task_complete"));
+        Assert.All(hub.Of("wake_result"), wake => Assert.Equal("unverified", wake.GetProperty("status").GetString()));
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task A_signal_that_fails_is_tried_again_and_then_given_up_with_its_exit_code()
     {
         var (hub, sidecar) = await StartAsync("exit 7", SignalMode);

@@ -71,6 +71,28 @@ public sealed class ScriptedHub : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits for a heartbeat that comes from now on and looks like this.</summary>
+    public async Task<JsonElement> WaitForBeatAsync(Func<JsonElement, bool> looks, string what, TimeSpan? limit = null)
+    {
+        var seen = _frames.Count;
+        JsonElement? found = null;
+        bool Look()
+        {
+            found = _frames.Skip(seen).Where(frame => frame.GetProperty("type").GetString() == "heartbeat" && looks(frame)).Select(frame => (JsonElement?)frame).FirstOrDefault();
+            return found is not null;
+        }
+
+        try
+        {
+            await Wait.UntilAsync(Look, $"a heartbeat that says {what}", limit);
+            return found!.Value;
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}; the last one was {Of("heartbeat").LastOrDefault()}");
+        }
+    }
+
     public Task SendAsync(string frame) => SendAsync(Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text);
 
     public async Task SendAsync(byte[] frame, WebSocketMessageType type)

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace FleetSidecar.Testing;
 
-/// <summary>A wire that can fail: passes bytes on, swallows them without a word, or cuts.</summary>
+/// <summary>A wire that can fail: passes bytes on, swallows them without a word, drips, loses one end, or cuts, in mid-frame too.</summary>
 public sealed class TcpProxy : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -13,6 +14,9 @@ public sealed class TcpProxy : IDisposable
     private readonly int _target;
     private volatile bool _swallow;
     private volatile bool _refuse;
+    private volatile bool _drip;
+    private volatile string? _cutInside;
+    private int _cuts;
 
     public TcpProxy(int target)
     {
@@ -29,6 +33,25 @@ public sealed class TcpProxy : IDisposable
 
     /// <summary>Open connections stay open and nothing passes any more: no FIN, no reset.</summary>
     public void BlackHole() => _swallow = true;
+
+    /// <summary>From now on every byte is sent by itself.</summary>
+    public void Drip() => _drip = true;
+
+    /// <summary>The hub's end of every connection is closed; the sidecar's stays open and hears nothing of it.</summary>
+    public void LoseHubEnd()
+    {
+        _swallow = true;
+        foreach (var socket in _sockets.Where(socket => (socket.RemoteEndPoint as IPEndPoint)?.Port == _target))
+        {
+            socket.Close(0);
+        }
+    }
+
+    /// <summary>The next frame of the hub that holds this text is cut in its middle and the connection reset. (What a client sends is masked.)</summary>
+    public void CutInside(string text) => _cutInside = text;
+
+    /// <summary>How often <see cref="CutInside"/> has struck.</summary>
+    public int Cuts => Volatile.Read(ref _cuts);
 
     /// <summary>Cuts every connection and turns new ones away.</summary>
     public void Cut()
@@ -72,7 +95,8 @@ public sealed class TcpProxy : IDisposable
                 }
 
                 Connections++;
-                var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                client.NoDelay = true;
                 _sockets.Add(client);
                 _sockets.Add(server);
                 _ = JoinAsync(client, server);
@@ -119,7 +143,19 @@ public sealed class TcpProxy : IDisposable
                     return;
                 }
 
-                await to.SendAsync(buffer.AsMemory(0, count), _stop.Token);
+                if (_cutInside is { } text && Encoding.UTF8.GetString(buffer, 0, count).Contains(text, StringComparison.Ordinal))
+                {
+                    _cutInside = null;
+                    await to.SendAsync(buffer.AsMemory(0, count / 2), _stop.Token);
+                    Interlocked.Increment(ref _cuts);
+                    return;
+                }
+
+                var piece = _drip ? 1 : count;
+                for (var at = 0; at < count; at += piece)
+                {
+                    await to.SendAsync(buffer.AsMemory(at, piece), _stop.Token);
+                }
             }
         }
         catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)

@@ -45,9 +45,8 @@ public sealed class TestSidecar : IDisposable
     public async Task<TestSidecar> StartAsync(bool waitForLink = true, IReadOnlyDictionary<string, string?>? environment = null, CrashPoint? crashPoint = null)
     {
         _program?.Dispose();
-        _program = crashPoint is null
-            ? TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile], environment)
-            : TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile, "--crash-points"], crashPoint.Environment);
+        string[] more = crashPoint is null ? [] : ["--crash-points"];
+        _program = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile, .. more], crashPoint?.Environment.Concat(environment ?? new Dictionary<string, string?>()).ToDictionary() ?? environment);
         if (waitForLink)
         {
             await _program.WaitForLineAsync("LinkUp]");
@@ -65,6 +64,10 @@ public sealed class TestSidecar : IDisposable
     /// <summary>The first self-test has passed, so the hub may send work.</summary>
     public async Task WaitForAvailableAsync() => await Wait.ForAsync(async () =>
         (await StatusAsync()).GetProperty("available").GetBoolean() ? new object() : null, "the sidecar to be available");
+
+    /// <summary>Waits until <c>status --json</c> looks like this.</summary>
+    public async Task WaitForStatusAsync(Func<JsonElement, bool> looks, string what, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
+        looks(await StatusAsync()) ? new object() : null, what, limit);
 
     public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
         (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);

@@ -3,6 +3,8 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>One owner for one state directory. The kernel drops the lock with the process, so a crash leaves nothing behind.</summary>
 public sealed class DirectoryLock : IDisposable
 {
+    private const int WouldBlock = 11; // EAGAIN: somebody holds it. A read-only file system is IOException as well.
+
     private readonly FileStream _file;
 
     private DirectoryLock(FileStream file) => _file = file;
@@ -22,7 +24,7 @@ public sealed class DirectoryLock : IDisposable
             throw new ConfigurationException($"cannot write in {directory}: {denied.Message}",
                 "give the service user ownership of the directory, or name another one", denied);
         }
-        catch (IOException taken) when (File.Exists(path))
+        catch (IOException taken) when (taken.HResult == WouldBlock)
         {
             throw new ConfigurationException($"{directory} is in use by another process",
                 "stop the other one, or give this one a directory of its own", taken);

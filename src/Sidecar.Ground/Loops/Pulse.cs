@@ -8,12 +8,15 @@ public sealed class Pulse(string name)
     private long _seen = TimeProvider.System.GetTimestamp();
     private long _within = TimeSpan.FromMinutes(2).Ticks; // For the first time, while everything starts.
 
+    /// <summary>The word of a loop that does not say: a minute. Tests of a hung loop make it shorter, see <see cref="Processes.CrashPoints"/>.</summary>
+    public static TimeSpan Usual { get; set; } = TimeSpan.FromMinutes(1);
+
     public string Name => name;
 
-    /// <summary>The loop is here, and will be again within that time; a minute where it does not say.</summary>
+    /// <summary>The loop is here, and will be again within that time; <see cref="Usual"/> where it does not say.</summary>
     public void Beat(TimeSpan? within = null)
     {
-        Volatile.Write(ref _within, (within ?? TimeSpan.FromMinutes(1)).Ticks);
+        Volatile.Write(ref _within, (within ?? Usual).Ticks);
         Volatile.Write(ref _seen, _time.GetTimestamp());
     }
 

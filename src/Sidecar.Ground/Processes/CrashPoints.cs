@@ -1,11 +1,14 @@
+using System.Globalization;
 using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Ground.Loops;
 
 namespace FleetSidecar.Ground.Processes;
 
 /// <summary>Named places where a test stops the program to kill it, or somebody else, at exactly that moment.</summary>
 /// <remarks>Nothing happens at any of them unless the program was started with <c>--crash-points</c>; only then is
 /// <c>FLEET_CRASH_POINT</c> (a name) and <c>FLEET_CRASH_DIR</c> (where the two files go) read. At the point the file <c>reached</c>
-/// is made and the thread waits until there is a file <c>go</c>; each point is reached once a process.</remarks>
+/// is made and the thread waits until there is a file <c>go</c>; each point is reached once a process. <c>FLEET_CRASH_PULSE</c>
+/// (hh:mm:ss) makes <see cref="Pulse.Usual"/> shorter, so that a test sees soon that a loop is missed.</remarks>
 public static class CrashPoints
 {
     /// <summary>Every name, in the order of a task's life.</summary>
@@ -18,6 +21,11 @@ public static class CrashPoints
 
     public static void Arm()
     {
+        if (TimeSpan.TryParse(Environment.GetEnvironmentVariable("FLEET_CRASH_PULSE"), CultureInfo.InvariantCulture, out var pulse))
+        {
+            Pulse.Usual = pulse;
+        }
+
         if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } name)
         {
             _armed = All.Contains(name)

@@ -244,7 +244,8 @@ public static class StoreFile
 
     private static SqliteConnection OpenConnection(string path)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        // The library would go on for half a minute after the engine's own patience is over, and with it whoever waits to read.
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString()) { DefaultTimeout = 1 };
         connection.Open();
         Run(connection, "PRAGMA busy_timeout = 5000");
         return connection;

@@ -11,7 +11,7 @@ namespace FleetSidecar.Agents;
 /// standard input, one line a word, so that it can be started before there is anything to do; an input that ends first means
 /// that nobody wants it. It writes its own line of <c>/proc/self/stat</c> (pid and start time) <i>before</i> it starts the
 /// agent, so an intent without this note means that no agent was started. The traps keep it alive when the group is asked to
-/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. May get wrong: an agent that ends with a
+/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. A full disk is waited out. May get wrong: an agent that ends with a
 /// code above 128 of its own accord looks as if a signal had ended it.
 /// </remarks>
 internal static class Recorder
@@ -34,7 +34,8 @@ internal static class Recorder
         unset FLEET_RECORDER_OF
         read -r fleet_note </proc/self/stat && printf '%s\n' "$fleet_note" >"$fleet_record/recorder" && cd "$FLEET_WORKSPACE" && [ -r "$fleet_input" ] && exec 0<"$fleet_input" || exit 125
         "$@"
-        printf '%s\n' "$?" >"$fleet_record/exit"
+        fleet_code=$?
+        until printf '%s\n' "$fleet_code" >"$fleet_record/exit"; do [ -d "$fleet_record" ] && sleep 1 || exit; done
         """;
 
     /// <summary>What to start as the recorder of a directory.</summary>

@@ -16,7 +16,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
 {
     private const int LargestRequest = 512 * 1024;
     private const int MostAtOnce = 32;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), ShowUp = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private Socket? _listener;
 
@@ -53,7 +53,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     private async Task<Socket> AcceptAsync(CancellationToken stopping)
     {
         var next = _listener!.AcceptAsync(stopping).AsTask();
-        while (await Task.WhenAny(next, Task.Delay(ShowUp, time, stopping)) != next)
+        while (await Task.WhenAny(next, Task.Delay(Pulse.Usual / 3, time, stopping)) != next)
         {
             stopping.ThrowIfCancellationRequested();
             Pulse.Beat();

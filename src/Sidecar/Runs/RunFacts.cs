@@ -32,7 +32,8 @@ internal sealed record RunFacts
     public bool WakeRepeated { get; init; }
 
     /// <summary>Profiles whose providers failed in this run, in order.</summary>
-    public IReadOnlyList<ProfileTry> Tried { get; init; } = [];
+    /// <remarks>Facts of a version that did not know this are read as null: generated readers pass over an init-only property's initial value.</remarks>
+    public IReadOnlyList<ProfileTry> Tried { get; init => field = value ?? []; } = [];
 
     /// <summary>The profile that is next after a provider failed; the move to it is due.</summary>
     public string? NextProfile { get; init; }

@@ -23,7 +23,7 @@ internal sealed partial class RunLoop : DaemonLoop
 {
     // When full, whoever writes waits: the socket is then not read, which is what should happen to a hub that is too fast.
     private const int Room = 1024;
-    private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1), BeatEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
     private readonly Channel<RunInput> _inputs = Channel.CreateBounded<RunInput>(new BoundedChannelOptions(Room) { SingleReader = true });
     private readonly Dictionary<string, (RunOrder Order, CancellationTokenSource Stop)> _orders = [];
@@ -105,7 +105,7 @@ internal sealed partial class RunLoop : DaemonLoop
         _ = Task.Run(() => GetReadyAsync(_book.Open.Select(run => run.Id).ToHashSet()), CancellationToken.None);
         var batch = new List<RunInput>();
         Recheck();
-        using var beat = _time.CreateTimer(_ => _inputs.Writer.TryWrite(new RunInput.Beat()), null, BeatEvery, BeatEvery); // When full, the loop is busy enough.
+        using var beat = _time.CreateTimer(_ => _inputs.Writer.TryWrite(new RunInput.Beat()), null, Pulse.Usual / 6, Pulse.Usual / 6); // When full, the loop is busy enough.
         while (await _inputs.Reader.WaitToReadAsync(stopping))
         {
             Pulse.Beat();
