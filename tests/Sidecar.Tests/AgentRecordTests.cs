@@ -53,13 +53,35 @@ public sealed class AgentRecordTests
     [InlineData("opencode", "op_badmodel", 1, FailureClass.Unknown, null, "ses_e08606195ffeTBilhwCv0RjUOp", null)]
     [InlineData("opencode", "kl_ok", 0, null, 1414, "ses_e085cc8c3ffeAFYRTWHJbAPLjl", null)]
     [InlineData("opencode", "kl_401", 1, FailureClass.Auth, null, "ses_e085c9e7dffest7KgggFQ13syg", null)]
+    [InlineData("openclaw", "u_agent", 0, null, 1237, "bc4a4448-6fa3-45f0-9900-974fd58dd0bf", "fake-1")]
+    [InlineData("openclaw", "k_c1", 0, null, 1260, "c2aaa150-35c9-4f5f-a587-1f05b95ffbec", "fake-1")]
+    [InlineData("openclaw", "e_exec", 0, null, 1267, "af02db0c-82b1-4e79-89e9-cfa82462c734", "fake-1")]
+    [InlineData("openclaw", "r_agent", 0, FailureClass.Unknown, null, null, null)]
+    [InlineData("openclaw", "t_event", 0, FailureClass.Unknown, null, null, null)]
+    [InlineData("openclaw", "e_exec401", 1, FailureClass.Auth, null, "65a0ade3-c227-4b16-a097-eb701603ed26", null)]
+    [InlineData("openclaw", "e_exectmo", 2, FailureClass.Timeout, null, "517f41bf-15ce-4e71-a973-569746a7e94b", "fake-1")]
+    [InlineData("openclaw", "f_401", 1, FailureClass.Auth, null, null, null)]
+    [InlineData("openclaw", "f_401b", 1, FailureClass.Auth, null, null, null)]
+    [InlineData("openclaw", "f_timeout", 1, FailureClass.Auth, null, null, null)]
+    [InlineData("openclaw", "f_500", 1, FailureClass.ProviderDown, null, null, null)]
+    [InlineData("openclaw", "f_noagent", 1, FailureClass.Config, null, null, null)]
+    [InlineData("openclaw", "f_badflag", 1, FailureClass.Config, null, null, null)]
+    [InlineData("openclaw", "h_cron_wake", 1, FailureClass.Config, null, null, null)]
+    [InlineData("openclaw", "d1_agent", 1, FailureClass.Auth, null, null, null)]
+    [InlineData("openclaw", "d2_agent", 1, FailureClass.ProviderDown, null, null, null)]
+    [InlineData("openclaw", "f_500", 78, FailureClass.Config, null, null, null)]
+    [InlineData("openclaw", "gw_ok", 0, null, 1269, "aa378b72-e80f-4c2f-a80e-8150a90943b2", "fake-1")]
+    [InlineData("openclaw", "gw_recovered", 0, null, null, "0cc16774-a9cd-4bc7-9c3a-71f0da5332b0", "fake-1")]
+    [InlineData("openclaw", "gw_timeout", 2, FailureClass.Timeout, null, null, null)]
+    [InlineData("openclaw", "gw_badtoken", 1, FailureClass.Auth, null, null, null)]
+    [InlineData("openclaw", "gw_aborted", 2, FailureClass.Timeout, null, null, null)]
     public void A_recorded_turn_is_read_for_what_it_was(string adapter, string name, int exitCode, string? failure, int? tokens, string? session, string? model)
     {
         var turn = Read(adapter, name, exitCode);
 
         Assert.Equal((failure is null, failure, tokens, session, model), (turn.Ok, turn.FailureCode, (int?)turn.Tokens?.Total, turn.SessionId, turn.Model));
         Assert.Equal(turn.Ok, turn.Reason is null);
-        Assert.True(turn.Output is "FAKE-OK canned completion" || !turn.Ok, turn.Output);
+        Assert.True(turn.Output is "FAKE-OK canned completion" || !turn.Ok || name == "gw_recovered", turn.Output);
     }
 
     // Codex says nothing at all of a command that its sandbox refused; the commits have to show it.
@@ -71,6 +93,7 @@ public sealed class AgentRecordTests
     [InlineData("codex")]
     [InlineData("gemini")]
     [InlineData("opencode")]
+    [InlineData("openclaw")]
     public void Exit_code_0_without_a_record_is_a_failure(string adapter)
     {
         foreach (var text in new[] { "", "all done!\n", "{}\n", "{\"type\":\"result\"", "[]\n", "{\"type\":null}\n" })
@@ -87,6 +110,7 @@ public sealed class AgentRecordTests
     [InlineData("codex", "cx_ok")]
     [InlineData("gemini", "gm_stream")]
     [InlineData("opencode", "op_ok")]
+    [InlineData("openclaw", "u_agent")]
     public void A_good_record_is_not_believed_when_the_process_ended_badly_and_is_when_nobody_saw_its_end(string adapter, string name)
     {
         Assert.Equal(FailureClass.AgentError, Read(adapter, name, 1).FailureCode);
@@ -99,6 +123,7 @@ public sealed class AgentRecordTests
     [InlineData("codex", "cx_401")]
     [InlineData("gemini", "gm_stream401")]
     [InlineData("opencode", "op_401")]
+    [InlineData("openclaw", "f_401")]
     public void L30_A_turn_killed_for_its_memory_is_that_whatever_its_record_says(string adapter, string name) =>
         Assert.Equal(FailureClass.OutOfMemory, Read(adapter, name, 137, outOfMemory: true).FailureCode);
 

@@ -30,6 +30,7 @@ internal static class SidecarCommands
         root.Add(Runs());
         root.Add(LogsCommand.Create(Config, Set));
         root.Add(TaskCommands.Create());
+        root.Add(AgentTurnCommand.Create());
         root.Add(ConfigCommand());
         return root;
     }

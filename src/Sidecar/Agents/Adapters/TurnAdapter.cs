@@ -10,7 +10,7 @@ internal abstract partial class TurnAdapter(string name, Version tried) : IAgent
 {
     public string Name => name;
 
-    public virtual AdapterProblem? Check(WakeProfile profile) => profile switch
+    public virtual AdapterProblem? Check(WakeProfile profile) => OpenClawWords.CronWake(profile) ?? profile switch
     {
         { Mode: WakeMode.Signal } => new("mode", $"must be run for the adapter {name}", "its command is the agent's whole turn; leave mode out"),
         { OpenClaw: not null } => new("openClaw", $"means nothing to the adapter {name}", "leave it out, or set adapter to openclaw"),
