@@ -35,6 +35,8 @@ public sealed class TestProgram : IDisposable
 
     public static string Hub => Built("Hub", "fleet-hub");
 
+    public static string AgentStandIn => Built("AgentStandIn", "agent-stand-in");
+
     /// <summary>The checkout that these tests were built from.</summary>
     public static string Root { get; } = FindRoot();
 

@@ -133,5 +133,8 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, B
         RunDirectory = runDirectory,
         Workspace = run.Facts.Workspace ?? runDirectory,
         TimeLimit = config.Deadlines.WallClock,
+        Socket = config.SocketFile,
+        ResultsDirectory = config.ResultsDirectory,
+        SidecarProgram = Environment.ProcessPath ?? "fleet-sidecar",
     };
 }

@@ -15,13 +15,13 @@ internal sealed class WakeProfile
     /// <summary>Name in reports; letters, digits and <c>-</c>. Required, unique.</summary>
     public string Name { get; set; } = "";
 
-    /// <summary>Which kind of agent; <c>command</c>, the default, fits any program.</summary>
+    /// <summary>Which kind of agent: <c>command</c>, the default, fits any program; <c>claude-code</c>, <c>codex</c>, <c>gemini</c>, <c>opencode</c> and <c>openclaw</c> know that program's own record of a turn. See docs/agents.md.</summary>
     public string Adapter { get; set; } = "command";
 
     /// <summary><c>run</c> (default): the command is the agent's whole turn. <c>signal</c>: the command returns at once and the agent works elsewhere.</summary>
     public WakeMode Mode { get; set; } = WakeMode.Run;
 
-    /// <summary>Program (absolute path) and arguments. <c>{taskFile}</c> <c>{taskId}</c> <c>{workspace}</c> <c>{runDir}</c> <c>{nonce}</c> are replaced inside single elements. Required.</summary>
+    /// <summary>Program (absolute path) and arguments; where the adapter knows the program, further arguments of yours, which go right after the program or its verb. <c>{taskFile}</c> <c>{taskId}</c> <c>{workspace}</c> <c>{runDir}</c> <c>{nonce}</c> are replaced inside single elements. Required.</summary>
     public List<string> Command { get; set; } = [];
 
     /// <summary>What a good end needs. <c>report</c> (default): the agent said so (<c>fleet-sidecar task complete</c> or a result file). <c>exitCode</c>: exit code 0 is enough; for programs that cannot report.</summary>
@@ -44,6 +44,9 @@ internal sealed class WakeProfile
 
     /// <summary>Names of the daemon's own variables that the agent may see, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, LC_ALL, TZ and TMPDIR.</summary>
     public List<string> PassEnvironment { get; set; } = [];
+
+    /// <summary>Adapter <c>openclaw</c> only: how OpenClaw is reached. Default: by the gateway on this machine.</summary>
+    public OpenClawOptions? OpenClaw { get; set; }
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<WakeMode>))]

@@ -3,7 +3,7 @@ namespace FleetSidecar.Agents.Adapters;
 /// <summary>The kinds of agents that this version knows.</summary>
 internal static class AgentAdapters
 {
-    private static readonly IAgentAdapter[] Known = [new CommandAdapter()];
+    private static readonly IAgentAdapter[] Known = [new CommandAdapter(), new ClaudeCodeAdapter(), new CodexAdapter(), new GeminiAdapter(), new OpencodeAdapter(), new OpenClawAdapter()];
 
     public static IEnumerable<string> Names => Known.Select(adapter => adapter.Name);
 

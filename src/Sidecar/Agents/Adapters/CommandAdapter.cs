@@ -5,7 +5,8 @@ internal sealed class CommandAdapter : IAgentAdapter
 {
     public string Name => "command";
 
-    public AdapterProblem? Check(WakeProfile profile) => null;
+    public AdapterProblem? Check(WakeProfile profile) => OpenClawWords.CronWake(profile)
+        ?? (profile.OpenClaw is null ? null : new("openClaw", "means nothing to the adapter command", "leave it out, or set adapter to openclaw"));
 
     /// <summary>Its output and its commits show that it works, whoever it is.</summary>
     public string HighestLevel(WakeProfile profile) => WakeLevels.Progressing;

@@ -71,6 +71,15 @@ internal sealed record WakeSubject
     /// <summary>The agent's whole time for the task.</summary>
     public required TimeSpan TimeLimit { get; init; }
 
+    /// <summary>Where the agent reports to, where its tools must be told.</summary>
+    public required string Socket { get; init; }
+
+    /// <summary>Where reports are left while no sidecar runs.</summary>
+    public required string ResultsDirectory { get; init; }
+
+    /// <summary>Our own program, absolute: what an agent's tools call, and what speaks to a gateway.</summary>
+    public required string SidecarProgram { get; init; }
+
     public string TaskFile => Recorder.TaskFile(RunDirectory);
 
     public string PromptFile => Path.Combine(RunDirectory, "prompt.md");

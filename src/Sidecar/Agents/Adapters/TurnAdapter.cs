@@ -1,0 +1,66 @@
+using System.Text.RegularExpressions;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Agents.Adapters;
+
+/// <summary>What agents have in common whose command is one whole turn: only mode <c>run</c>, no probe, a terminal record on standard output.</summary>
+/// <param name="name">The word in <c>wake.profiles[].adapter</c>.</param>
+/// <param name="tried">The oldest version that this adapter was tried with.</param>
+internal abstract partial class TurnAdapter(string name, Version tried) : IAgentAdapter
+{
+    public string Name => name;
+
+    public virtual AdapterProblem? Check(WakeProfile profile) => OpenClawWords.CronWake(profile) ?? profile switch
+    {
+        { Mode: WakeMode.Signal } => new("mode", $"must be run for the adapter {name}", "its command is the agent's whole turn; leave mode out"),
+        { OpenClaw: not null } => new("openClaw", $"means nothing to the adapter {name}", "leave it out, or set adapter to openclaw"),
+        _ => null,
+    };
+
+    /// <summary>It prints as it works, and commits.</summary>
+    public virtual string HighestLevel(WakeProfile profile) => WakeLevels.Progressing;
+
+    public abstract IReadOnlyDictionary<string, string> Environment(WakeProfile profile);
+
+    public abstract WakeCall Call(WakeProfile profile, WakeSubject subject);
+
+    public abstract AgentTurn? ReadTurn(WakeProfile profile, TurnOutput output);
+
+    public virtual IReadOnlyList<string>? ProbeCommand(WakeProfile profile) => null;
+
+    public virtual ProbeFinding ReadProbe(string output, long wokenAtUnixMs) => new ProbeFinding.Nothing();
+
+    public IReadOnlyList<string> VersionCommand(WakeProfile profile) => [profile.Command[0], "--version"];
+
+    public string? CheckVersion(string printed) => Version.TryParse(VersionWord().Match(printed).Value, out var found)
+        ? found < tried ? $"is {found}; {name} was tried with {tried} and later" : null
+        : $"does not look like a version: '{Printable.Cut(printed.Trim(), 80)}'";
+
+    /// <summary>The program, then <paramref name="verb"/>, then what the operator wants, then what must be: the last word wins in all of these programs.</summary>
+    protected static List<string> Argv(WakeProfile profile, WakeSubject subject, ReadOnlySpan<string> verb, ReadOnlySpan<string> fixedArguments) =>
+        [profile.Command[0], .. verb, .. profile.Command.Skip(1).Select(part => CommandAdapter.Fill(part, subject)), .. fixedArguments];
+
+    /// <summary>The end of a turn that left no terminal record, whatever its exit code.</summary>
+    /// <param name="output">What it left.</param>
+    /// <param name="more">Lines of its own output that may say why.</param>
+    protected AgentTurn NoRecord(TurnOutput output, string? more = null)
+    {
+        var how = output.End.ExitCode is { } code ? $"ended with exit code {code}" : "is gone";
+        var last = output.Errors.Split('\n').LastOrDefault(line => !string.IsNullOrWhiteSpace(line)) ?? more;
+        return AgentTurn.Bad(FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors, more),
+            $"{name} {how} without a record of how its turn went{(last is null ? "; it printed nothing" : $": {Printable.Cut(last.Trim(), 300)}")}");
+    }
+
+    /// <summary>A good turn, unless the end of its process contradicts the record.</summary>
+    protected AgentTurn Contradicted(TurnOutput output, AgentTurn turn) => output.End.ExitCode is null or 0
+        ? turn
+        : turn with
+        {
+            Ok = false,
+            FailureCode = FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors) is var code && code == FailureClass.Unknown ? FailureClass.AgentError : code,
+            Reason = $"{name} recorded a good turn and then ended with exit code {output.End.ExitCode}",
+        };
+
+    [GeneratedRegex(@"\d+\.\d+(\.\d+)?")]
+    private static partial Regex VersionWord();
+}
