@@ -133,7 +133,7 @@ public sealed class DiskFaultTests : IDisposable
 
         await sidecar.Program.SignalAsync("TERM");
         Assert.Equal(0, await sidecar.Program.EndAsync());
-        await sidecar.StartAsync(more: ["--set", "selfTest.diskFloorBytes=1"]);
+        await sidecar.StartAsync(environment: new Dictionary<string, string?> { ["FLEET_SIDECAR__SelfTest__DiskFloorBytes"] = "1" });
         await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "available");
         Scripts.Go(_directory);
         await hub.SendAsync(Assign(1));
