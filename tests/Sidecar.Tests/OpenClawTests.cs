@@ -32,27 +32,29 @@ public sealed class OpenClawTests
     public void Anything_else_proves_nothing(string output) => Assert.IsType<ProbeFinding.Nothing>(new OpenClawAdapter().ReadProbe(output, 1));
 
     [Theory]
-    [InlineData(null, null, false, "Submit")]
-    [InlineData(null, 100L, false, "Wait")]
-    [InlineData(null, 100L, true, "Submit")]
-    [InlineData("{}", null, false, "Submit")]
-    [InlineData("{}", 100L, false, "Wait")]
-    [InlineData("""{"status":"running"}""", null, false, "Wait")]
-    [InlineData("""{"status":"running"}""", 100L, true, "Wait")]
-    [InlineData("""{"status":"done","hasActiveRun":true}""", 100L, true, "Wait")]
-    [InlineData("""{"status":"done","lastRunId":"r1","endedAt":50}""", null, false, "EndedWell")]
-    [InlineData("""{"status":"done","lastRunId":"taken-up","endedAt":150}""", 100L, false, "EndedWell")]
-    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", null, false, "Submit")]
-    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", 100L, false, "Wait")]
-    [InlineData("""{"status":"failed","lastRunId":"r1"}""", 100L, false, "EndedBadly")]
-    [InlineData("""{"status":"killed","lastRunId":"earlier","abortedLastRun":true}""", null, false, "Submit")]
-    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", 100L, false, "Wait")]
-    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", 100L, true, "EndedBadly")]
-    public void A_turn_is_submitted_only_where_nothing_of_it_runs_or_may_be_taken_up_again(string? session, long? acceptedAt, bool recoveryOver, string expected)
+    [InlineData(null, false, null, false, "Submit")]
+    [InlineData(null, true, null, false, "Wait")]
+    [InlineData(null, true, null, true, "Submit")]
+    [InlineData("{}", false, null, false, "Submit")]
+    [InlineData("{}", true, null, false, "Wait")]
+    [InlineData("""{"status":"running"}""", false, null, false, "Wait")]
+    [InlineData("""{"status":"running"}""", true, null, true, "Wait")]
+    [InlineData("""{"status":"done","hasActiveRun":true}""", true, null, true, "Wait")]
+    [InlineData("""{"status":"done","lastRunId":"r1","endedAt":50}""", false, 50L, false, "EndedWell")]
+    [InlineData("""{"status":"done","lastRunId":"taken-up","endedAt":150}""", true, null, false, "EndedWell")]
+    [InlineData("""{"status":"done","lastRunId":"taken-up","endedAt":150}""", true, 50L, false, "EndedWell")]
+    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", false, 50L, false, "Submit")]
+    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", true, 50L, false, "Wait")]
+    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", true, 50L, true, "Submit")]
+    [InlineData("""{"status":"failed","lastRunId":"r1"}""", true, null, false, "EndedBadly")]
+    [InlineData("""{"status":"killed","lastRunId":"earlier","abortedLastRun":true}""", false, null, false, "Submit")]
+    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", true, null, false, "Wait")]
+    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", true, null, true, "EndedBadly")]
+    public void A_turn_is_submitted_only_where_nothing_of_it_runs_or_may_be_taken_up_again(string? session, bool engaged, long? endedBefore, bool recoveryOver, string expected)
     {
         JsonElement? row = session is null ? null : JsonDocument.Parse(session).RootElement;
 
-        Assert.Equal(expected, GatewayRules.After(row, "r1", acceptedAt, recoveryOver).ToString());
+        Assert.Equal(expected, GatewayRules.After(row, "r1", engaged, endedBefore, recoveryOver).ToString());
     }
 
     [Theory]
