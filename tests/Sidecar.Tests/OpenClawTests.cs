@@ -18,6 +18,7 @@ public sealed class OpenClawTests
     [InlineData("u_hblast", 1795154147000, typeof(ProbeFinding.Ran))]
     [InlineData("u_hblast", 1795154147352, typeof(ProbeFinding.Nothing))]
     [InlineData("z_hb", 1795156111633, typeof(ProbeFinding.Ran))]
+    [InlineData("z_hbnoroute", 1795177622180, typeof(ProbeFinding.Ran))]
     [InlineData("t_event", 0, typeof(ProbeFinding.Nothing))]
     [InlineData("d1_agent", 0, typeof(ProbeFinding.Nothing))]
     public void A_heartbeat_proves_a_signal_only_if_it_is_younger(string file, long wokenAt, Type expected) =>
