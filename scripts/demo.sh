@@ -5,29 +5,55 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/demo.sh [--keep] [--help]
+usage: scripts/demo.sh [--keep] [--agent NAME] [--help]
 
 Builds fleet-hub and fleet-sidecar, starts both on 127.0.0.1 in a temporary directory, makes a git repository
 with an origin, submits one task and waits until the agent has done it. Exit code 0 only if the hub says
 "completed" and the origin holds the agent's commit.
 
-  --keep   leave everything running; prints the dashboard's address and a command that submits another task
+  --keep         leave everything running; prints the dashboard's address and a command that submits another task
+  --agent NAME   let an installed agent do the task: claude-code, codex, gemini, opencode or openclaw. It works with
+                 its own configuration and model, which costs tokens, and may run commands without asking;
+                 FLEET_DEMO_DESCRIPTION is another task for it, FLEET_DEMO_VIA openclaw's openClaw.via (agent)
 
 examples:
   scripts/demo.sh
   scripts/demo.sh --keep
+  scripts/demo.sh --agent claude-code
 EOT
 }
 
-keep=false
+keep=false agent=''
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=true ;;
+    --agent) shift; agent=${1-} ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;
   esac
   shift
 done
+
+# What an agent may do without asking is the profile's to say; in a throw-away repository it may do everything.
+patience=300 description="Say that you were here" profile=''
+case $agent in
+  '') profile="\"command\": [\"$root/scripts/demo-agent.sh\"]" ;;
+  claude-code) program=claude arguments=', "--permission-mode", "bypassPermissions"' ;;
+  codex) program=codex arguments=', "--sandbox", "danger-full-access"' ;;
+  gemini) program=gemini arguments=', "--approval-mode", "yolo"' ;;
+  opencode | openclaw) program=$agent arguments='' ;;
+  *) usage "--agent takes claude-code, codex, gemini, opencode or openclaw" ;;
+esac
+if [ -n "$agent" ]; then
+  need "$program" "install it, or leave --agent out"
+  path=$(command -v "$program")
+  names='' # of the daemon's variables that lead these programs to a model
+  for name in $(env | sed -nE 's/^((ANTHROPIC|CLAUDE|OPENAI|CODEX|GEMINI|GOOGLE|OPENCODE|OPENROUTER|OPENCLAW)_[A-Z0-9_]*|IS_SANDBOX)=.*/\1/p'); do names="$names${names:+, }\"$name\""; done
+  profile="\"adapter\": \"$agent\", \"command\": [\"$path\"$arguments], \"passEnvironment\": [$names]"
+  [ "$agent" = openclaw ] && profile="$profile, \"openClaw\": { \"via\": \"${FLEET_DEMO_VIA-agent}\" }"
+  patience=9000
+  description=${FLEET_DEMO_DESCRIPTION-"Write a file DONE-<the id of this task>.md into the root of the repository that says that you were here, and commit it."}
+fi
 
 started=$SECONDS
 step() { printf '%4d s  %s\n' $((SECONDS - started)) "$*"; }
@@ -90,16 +116,16 @@ cat > "$work/sidecar.json" <<EOT
   "agent": { "id": "iris", "capabilities": ["code"] },
   "hub": { "url": "ws${address#http}/ws", "tokenFile": "$work/token" },
   "stateDirectory": "$work/state",
-  "wake": { "profiles": [ { "name": "main", "command": ["$root/scripts/demo-agent.sh"] } ] },
+  "wake": { "profiles": [ { "name": "main", $profile } ] },
 }
 EOT
 "$sidecar_bin" run --config "$work/sidecar.json" >"$work/sidecar.out" 2>&1 &
 sidecar_pid=$!
 
 step "submitting a task"
-task=$("$hub_bin" task add --data "$work/hub" --description "Say that you were here" --repo "$work/origin.git" --needs code)
+task=$("$hub_bin" task add --data "$work/hub" --description "$description" --repo "$work/origin.git" --needs code)
 status=''
-for _ in $(seq 300); do
+for _ in $(seq $patience); do
   status=$("$hub_bin" task show --data "$work/hub" --json "$task" | sed -n 's/^  "status": "\(.*\)",$/\1/p')
   case $status in completed | dead_letter | cancelled) break ;; esac
   kill -0 $sidecar_pid 2>/dev/null || die "the sidecar ended"

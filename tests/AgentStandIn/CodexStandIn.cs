@@ -6,7 +6,14 @@ internal static class CodexStandIn
     public static async Task<int> RunAsync(Words words)
     {
         Console.Error.WriteLine("Reading additional input from stdin...");
-        var errand = new Errand(await Errand.FromInputAsync());
+        var prompt = await Errand.FromInputAsync();
+        if (prompt.Length == 0)
+        {
+            Console.Error.WriteLine("No prompt provided via stdin.");
+            return 1;
+        }
+
+        var errand = new Errand(prompt);
         if (!words.StartsWith("exec") || !words.Has("--json") || words.All[^1] != "-")
         {
             Console.Error.WriteLine("error: unexpected argument found");

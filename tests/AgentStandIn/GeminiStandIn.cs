@@ -4,11 +4,18 @@ namespace FleetSidecar.AgentStandIn;
 internal static class GeminiStandIn
 {
     private const string Session = "00541e1d-5a2a-4efb-a655-2bd0f5c96f6d";
-    private const int Untrusted = 55;
+    private const int NoInput = 42, Untrusted = 55;
 
     public static async Task<int> RunAsync(Words words)
     {
-        var errand = new Errand(await Errand.FromInputAsync());
+        var prompt = await Errand.FromInputAsync();
+        if (prompt.Length == 0)
+        {
+            Console.Error.WriteLine("No input provided via stdin.");
+            return NoInput;
+        }
+
+        var errand = new Errand(prompt);
         if (Environment.GetEnvironmentVariable("GEMINI_CLI_TRUST_WORKSPACE") != "true")
         {
             Console.Error.WriteLine("Gemini CLI is not running in a trusted directory.");

@@ -7,7 +7,14 @@ internal static class OpencodeStandIn
 
     public static async Task<int> RunAsync(Words words)
     {
-        var errand = new Errand(await Errand.FromInputAsync());
+        var prompt = await Errand.FromInputAsync();
+        if (prompt.Length == 0)
+        {
+            Console.Error.WriteLine("You must provide a message or a command");
+            return 1;
+        }
+
+        var errand = new Errand(prompt);
         if (!words.StartsWith("run") || words.After("--format") != "json")
         {
             return 1;

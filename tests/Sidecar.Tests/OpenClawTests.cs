@@ -18,6 +18,7 @@ public sealed class OpenClawTests
     [InlineData("u_hblast", 1795154147000, typeof(ProbeFinding.Ran))]
     [InlineData("u_hblast", 1795154147352, typeof(ProbeFinding.Nothing))]
     [InlineData("z_hb", 1795156111633, typeof(ProbeFinding.Ran))]
+    [InlineData("z_hbnoroute", 1795177622180, typeof(ProbeFinding.Ran))]
     [InlineData("t_event", 0, typeof(ProbeFinding.Nothing))]
     [InlineData("d1_agent", 0, typeof(ProbeFinding.Nothing))]
     public void A_heartbeat_proves_a_signal_only_if_it_is_younger(string file, long wokenAt, Type expected) =>
@@ -32,27 +33,29 @@ public sealed class OpenClawTests
     public void Anything_else_proves_nothing(string output) => Assert.IsType<ProbeFinding.Nothing>(new OpenClawAdapter().ReadProbe(output, 1));
 
     [Theory]
-    [InlineData(null, null, false, "Submit")]
-    [InlineData(null, 100L, false, "Wait")]
-    [InlineData(null, 100L, true, "Submit")]
-    [InlineData("{}", null, false, "Submit")]
-    [InlineData("{}", 100L, false, "Wait")]
-    [InlineData("""{"status":"running"}""", null, false, "Wait")]
-    [InlineData("""{"status":"running"}""", 100L, true, "Wait")]
-    [InlineData("""{"status":"done","hasActiveRun":true}""", 100L, true, "Wait")]
-    [InlineData("""{"status":"done","lastRunId":"r1","endedAt":50}""", null, false, "EndedWell")]
-    [InlineData("""{"status":"done","lastRunId":"taken-up","endedAt":150}""", 100L, false, "EndedWell")]
-    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", null, false, "Submit")]
-    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", 100L, false, "Wait")]
-    [InlineData("""{"status":"failed","lastRunId":"r1"}""", 100L, false, "EndedBadly")]
-    [InlineData("""{"status":"killed","lastRunId":"earlier","abortedLastRun":true}""", null, false, "Submit")]
-    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", 100L, false, "Wait")]
-    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", 100L, true, "EndedBadly")]
-    public void A_turn_is_submitted_only_where_nothing_of_it_runs_or_may_be_taken_up_again(string? session, long? acceptedAt, bool recoveryOver, string expected)
+    [InlineData(null, false, null, false, "Submit")]
+    [InlineData(null, true, null, false, "Wait")]
+    [InlineData(null, true, null, true, "Submit")]
+    [InlineData("{}", false, null, false, "Submit")]
+    [InlineData("{}", true, null, false, "Wait")]
+    [InlineData("""{"status":"running"}""", false, null, false, "Wait")]
+    [InlineData("""{"status":"running"}""", true, null, true, "Wait")]
+    [InlineData("""{"status":"done","hasActiveRun":true}""", true, null, true, "Wait")]
+    [InlineData("""{"status":"done","lastRunId":"r1","endedAt":50}""", false, 50L, false, "EndedWell")]
+    [InlineData("""{"status":"done","lastRunId":"taken-up","endedAt":150}""", true, null, false, "EndedWell")]
+    [InlineData("""{"status":"done","lastRunId":"taken-up","endedAt":150}""", true, 50L, false, "EndedWell")]
+    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", false, 50L, false, "Submit")]
+    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", true, 50L, false, "Wait")]
+    [InlineData("""{"status":"done","lastRunId":"earlier","endedAt":50}""", true, 50L, true, "Submit")]
+    [InlineData("""{"status":"failed","lastRunId":"r1"}""", true, null, false, "EndedBadly")]
+    [InlineData("""{"status":"killed","lastRunId":"earlier","abortedLastRun":true}""", false, null, false, "Submit")]
+    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", true, null, false, "Wait")]
+    [InlineData("""{"status":"failed","lastRunId":"r1","abortedLastRun":true}""", true, null, true, "EndedBadly")]
+    public void A_turn_is_submitted_only_where_nothing_of_it_runs_or_may_be_taken_up_again(string? session, bool engaged, long? endedBefore, bool recoveryOver, string expected)
     {
         JsonElement? row = session is null ? null : JsonDocument.Parse(session).RootElement;
 
-        Assert.Equal(expected, GatewayRules.After(row, "r1", acceptedAt, recoveryOver).ToString());
+        Assert.Equal(expected, GatewayRules.After(row, "r1", engaged, endedBefore, recoveryOver).ToString());
     }
 
     [Theory]

@@ -23,7 +23,7 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools) : ICheck
         }
 
         // One that works is enough to take work; the others are still worth a word.
-        return found.Exists(one => one.Status == CheckResult.Ok)
+        return found.Exists(one => one.Status != CheckResult.Failed)
             ? found.ConvertAll(one => one.Status == CheckResult.Failed ? one with { Status = CheckResult.Warning } : one)
             : found;
     }
@@ -51,7 +51,7 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools) : ICheck
             var outcome = await tools.RunAsync(command, environment, "/", Limit, token);
             var printed = outcome.Output.Trim();
             return !outcome.Ok ? Bad(profile, $"'{string.Join(' ', command)}' ended with {(outcome.TimedOut ? $"no answer within {Limit}" : $"exit code {outcome.ExitCode}")}", "call it by hand as the service user")
-                : adapter.CheckVersion(printed) is { } complaint ? Bad(profile, complaint, "install a version that the adapter knows; see docs/agents.md")
+                : adapter.CheckVersion(printed) is { } complaint ? Bad(profile, complaint, "install a version that the adapter was tried with; see docs/agents.md") with { Status = CheckResult.Warning }
                 : new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {printed.Split('\n')[0]}");
         }
         catch (SidecarException fault)

@@ -13,8 +13,6 @@ internal sealed class OpenClawAdapter() : TurnAdapter("openclaw", new Version(20
 {
     private static readonly OpenClawOptions Usual = new();
 
-    private static readonly string[] NotRun = ["failed", "error"];
-
     public override AdapterProblem? Check(WakeProfile profile)
     {
         var (arguments, options) = (profile.Command.Skip(1).ToList(), Of(profile));
@@ -87,14 +85,13 @@ internal sealed class OpenClawAdapter() : TurnAdapter("openclaw", new Version(20
         }
 
         var reason = last.Text("reason") ?? last.Text("message") ?? last.Text("preview") ?? "no reason given";
-        return (last.Text("status"), last.Text("reason")) switch
+        return last.Text("status") switch
         {
-            ({ } status, _) when NotRun.Contains(status) => new ProbeFinding.Failed(FailureClassifier.OfText($"{last.Text("preview")}\n{last.Text("reason")}"), $"OpenClaw's heartbeat failed: {Printable.Cut(reason, 300)}"),
+            null => new ProbeFinding.Nothing(),
+            "failed" or "error" => new ProbeFinding.Failed(FailureClassifier.OfText($"{last.Text("preview")}\n{last.Text("reason")}"), $"OpenClaw's heartbeat failed: {Printable.Cut(reason, 300)}"),
 
-            // "skipped" with a duration and what the model said: it ran, and had nobody to tell.
-            ("skipped", "target-none" or "alerts-disabled" or "duplicate") => new ProbeFinding.Ran(null),
-            ("skipped", _) when last.Text("preview") is null => new ProbeFinding.Nothing(),
-            (null, _) => new ProbeFinding.Nothing(),
+            // Skipped is the delivery to somebody's chat. What the model said is there only if it ran.
+            "skipped" when last.Text("preview") is null => new ProbeFinding.Nothing(),
             _ => new ProbeFinding.Ran(null),
         };
     }

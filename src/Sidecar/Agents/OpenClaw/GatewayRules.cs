@@ -6,18 +6,20 @@ namespace FleetSidecar.Agents.OpenClaw;
 /// <summary>What to do about a turn after a look at its session. Pure.</summary>
 /// <remarks>
 /// A gateway that was killed in mid-turn finds the session when it is back and goes on with it under a new run id, a few
-/// seconds after it accepts connections. So nothing is submitted again while something runs, and after a turn that was accepted
-/// not before that time is over either.
+/// seconds after it accepts connections. So nothing is submitted again while something runs, and after a first submission,
+/// whether or not its acceptance was heard, not before that time is over either. The session's key is made from task and
+/// generation, so whatever ends in it after we engaged in it is ours, under any run id.
 /// </remarks>
 internal static class GatewayRules
 {
     /// <param name="session">The row of <c>sessions.describe</c>; null where the gateway knows no such session.</param>
     /// <param name="runId">Ours.</param>
-    /// <param name="acceptedAtUnixMs">When the gateway accepted it, by its own clock; null where it never said so to us.</param>
+    /// <param name="engaged">We have submitted the turn, or have found it running.</param>
+    /// <param name="endedBefore">When the session had last ended before that, by the gateway's clock.</param>
     /// <param name="recoveryOver">The gateway has been back for so long that it would have gone on with an interrupted session.</param>
-    public static GatewayStep After(JsonElement? session, string runId, long? acceptedAtUnixMs, bool recoveryOver)
+    public static GatewayStep After(JsonElement? session, string runId, bool engaged, long? endedBefore, bool recoveryOver)
     {
-        var again = acceptedAtUnixMs is null || recoveryOver ? GatewayStep.Submit : GatewayStep.Wait;
+        var again = !engaged || recoveryOver ? GatewayStep.Submit : GatewayStep.Wait;
         if (session is not { } row)
         {
             return again;
@@ -28,7 +30,7 @@ internal static class GatewayRules
             return GatewayStep.Wait;
         }
 
-        var ours = row.Text("lastRunId") == runId || (acceptedAtUnixMs is { } accepted && row.Number("endedAt") >= accepted);
+        var ours = row.Text("lastRunId") == runId || (engaged && row.Number("endedAt") is { } ended && ended != endedBefore);
         return (row.Text("status"), ours) switch
         {
             (null, _) or (_, false) => again,

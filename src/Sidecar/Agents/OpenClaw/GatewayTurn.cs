@@ -13,13 +13,14 @@ namespace FleetSidecar.Agents.OpenClaw;
 /// </remarks>
 internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimeProvider time)
 {
-    private static readonly TimeSpan Unreachable = TimeSpan.FromSeconds(45), LostAfterAcceptance = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Unreachable = TimeSpan.FromSeconds(45), LostInTurn = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1), Look = TimeSpan.FromSeconds(2), Recovery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(15), AbortLimit = TimeSpan.FromSeconds(1.5);
 
     private volatile GatewayLink? _link;
     private volatile bool _submitted;
-    private long? _acceptedAtUnixMs;
+    private bool _engaged;
+    private long? _endedBefore;
     private long _lastSeen = time.GetTimestamp();
     private long? _backSince;
 
@@ -63,11 +64,11 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
 
             _backSince = null;
             var gone = time.GetElapsedTime(_lastSeen);
-            if (gone > (_acceptedAtUnixMs is null ? Unreachable : LostAfterAcceptance))
+            if (gone > (_engaged ? LostInTurn : Unreachable))
             {
-                return _acceptedAtUnixMs is null
-                    ? GatewayRecord.Failed(call.IdempotencyKey, "unreachable", $"gateway not reachable at {call.Gateway} for {gone.TotalSeconds:F0} s: {lost}")
-                    : GatewayRecord.Failed(call.IdempotencyKey, "lost", $"the gateway accepted the turn and could not be reached for {gone.TotalMinutes:F0} min afterwards; whether the turn goes on is not known: {lost}");
+                return _engaged
+                    ? GatewayRecord.Failed(call.IdempotencyKey, "lost", $"the gateway had the turn and could not be reached for {gone.TotalMinutes:F0} min afterwards; whether the turn goes on is not known: {lost}")
+                    : GatewayRecord.Failed(call.IdempotencyKey, "unreachable", $"gateway not reachable at {call.Gateway} for {gone.TotalSeconds:F0} s: {lost}");
             }
 
             if (lost != said)
@@ -127,7 +128,10 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
         {
             var session = await DescribeAsync(link, token);
             var recoveryOver = _backSince is { } since && time.GetElapsedTime(since) > Recovery;
-            switch (GatewayRules.After(session, call.IdempotencyKey, _acceptedAtUnixMs, recoveryOver))
+            _endedBefore = _engaged ? _endedBefore : session?.Number("endedAt");
+            var step = GatewayRules.After(session, call.IdempotencyKey, _engaged, _endedBefore, recoveryOver);
+            _engaged = true;
+            switch (step)
             {
                 case GatewayStep.Submit:
                     return await SubmitAsync(link, token);
@@ -151,7 +155,6 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
         var answer = await link.AskAsync(id => GatewayFrames.Agent(id, call), token);
         while (answer.Flag("ok") == true && answer.Text("payload", "status") == "accepted")
         {
-            _acceptedAtUnixMs = answer.Number("payload", "acceptedAt") ?? time.GetUtcNow().ToUnixTimeMilliseconds();
             Seen();
             print(GatewayRecord.Note("accepted", answer.Text("payload", "runId") ?? call.IdempotencyKey));
             answer = await link.NextAnswerAsync(token);
