@@ -40,11 +40,12 @@ internal static class EndJudge
         { ExitCode: CannotExecute or NotFound } => new Failure(FailureClass.Config, $"the wake command could not be executed (exit code {end.ExitCode})") { Retryable = false },
         { OutOfMemory: true } => new Failure(FailureClass.OutOfMemory, "the kernel killed the agent for its use of memory"),
         { Signal: { } signal } => new Failure(FailureClass.AgentError, $"the agent was ended by signal {signal}"),
-        _ => new Failure(Words(end), $"the agent ended with exit code {end.ExitCode}"),
+        _ => new Failure(ClassOf(end), $"the agent ended with exit code {end.ExitCode}"),
     };
 
     // A program without a record of its own may still have said why; what nobody understands is its own fault.
-    private static string Words(ProcessEnd end) => FailureClassifier.Classify(end, end.OutOfMemory, end.LastOutput) is var found && found == FailureClass.Unknown ? FailureClass.AgentError : found;
+    /// <summary>What a bad exit and the last output say; of the agent itself where neither says anything.</summary>
+    public static string ClassOf(ProcessEnd end) => FailureClassifier.Classify(end, end.OutOfMemory, end.LastOutput) is var found && found == FailureClass.Unknown ? FailureClass.AgentError : found;
 
     private static Failure? JudgeSilence(WakeProfile profile) => profile.Completion == CompletionEvidence.ExitCode
         ? null

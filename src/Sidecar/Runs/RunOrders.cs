@@ -89,13 +89,10 @@ internal sealed partial class RunOrders(
 
     private static Run AfterSignal(Run run, ProcessEnd end) => end.ExitCode == 0
         ? run with { Facts = run.Facts with { End = end, WakeReturned = true } }
-        : AfterFailedWake(run, new Failure(ClassOf(end), $"the wake command ended with {(end.ExitCode is { } code ? $"exit code {code}" : "no recorded exit code")}")
+        : AfterFailedWake(run, new Failure(EndJudge.ClassOf(end), $"the wake command ended with {(end.ExitCode is { } code ? $"exit code {code}" : "no recorded exit code")}")
         {
             Retryable = end.ExitCode is not (126 or 127),
         }, end);
-
-    private static string ClassOf(ProcessEnd end) =>
-        FailureClassifier.Classify(end, end.OutOfMemory, end.LastOutput) is var found && found == FailureClass.Unknown ? FailureClass.AgentError : found;
 
     // A cause that another attempt cannot mend, and the last attempt, end the run; anything else waits for its turn.
     private static Run AfterFailedWake(Run run, Failure why, ProcessEnd? end)
