@@ -43,8 +43,7 @@ internal static class EndJudge
         _ => new Failure(ClassOf(end), $"the agent ended with exit code {end.ExitCode}"),
     };
 
-    // A program without a record of its own may still have said why; what nobody understands is its own fault.
-    /// <summary>What a bad exit and the last output say; of the agent itself where neither says anything.</summary>
+    /// <summary>The class of a bad exit: a program without a record of its own may still have said why; what nobody understands is its own fault.</summary>
     public static string ClassOf(ProcessEnd end) => FailureClassifier.Classify(end, end.OutOfMemory, end.LastOutput) is var found && found == FailureClass.Unknown ? FailureClass.AgentError : found;
 
     private static Failure? JudgeSilence(WakeProfile profile) => profile.Completion == CompletionEvidence.ExitCode
