@@ -16,6 +16,7 @@ namespace FleetSidecar.Outbox;
 /// </remarks>
 internal sealed class OutboxPump(FrameSocket connection, int version, OutboxQueue outbox, RunLoop runs, TimeProvider time)
 {
+    private const int Remembered = 256;
     private static readonly TimeSpan AckLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
@@ -31,7 +32,9 @@ internal sealed class OutboxPump(FrameSocket connection, int version, OutboxQueu
         while (true)
         {
             var changed = outbox.Changed;
-            foreach (var message in outbox.Snapshot())
+            var waiting = outbox.Snapshot();
+            Forget(waiting);
+            foreach (var message in waiting)
             {
                 if (_sent.TryAdd(Key(message), time.GetTimestamp()))
                 {
@@ -44,12 +47,30 @@ internal sealed class OutboxPump(FrameSocket connection, int version, OutboxQueu
         }
     }
 
+    // A connection may last for months; what the hub has acknowledged need not be remembered for it.
+    private void Forget(IReadOnlyCollection<OutboxMessage> waiting)
+    {
+        if (_sent.Count > Remembered + waiting.Count)
+        {
+            var known = waiting.Select(Key).ToHashSet();
+            foreach (var key in _sent.Keys.Where(key => !known.Contains(key)).ToList())
+            {
+                _sent.Remove(key);
+            }
+        }
+    }
+
     /// <summary>Tells the hub that a run moves; at most once a minute for each, dropped where nothing can be sent.</summary>
     public async Task ProgressAsync(SidecarMessage.TaskProgress progress, CancellationToken token)
     {
         if (_progressed.TryGetValue(progress.TaskId, out var last) && time.GetElapsedTime(last) < ProgressPause)
         {
             return;
+        }
+
+        foreach (var (task, _) in _progressed.Count > Remembered ? _progressed.Where(one => time.GetElapsedTime(one.Value) >= ProgressPause) : [])
+        {
+            _progressed.TryRemove(task, out long _);
         }
 
         _progressed[progress.TaskId] = time.GetTimestamp();

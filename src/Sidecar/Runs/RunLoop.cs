@@ -6,7 +6,6 @@ using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Loops;
-using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
@@ -133,11 +132,7 @@ internal sealed partial class RunLoop : DaemonLoop
         _book.Take(draft);
         _snapshot = [.. _book.Open];
         Breakers = [.. _book.Breakers];
-        if (draft.Changed.Any(run => before.All(known => known.Id != run.Id)))
-        {
-            CrashPoints.At("persisted");
-        }
-
+        CommitMoments.Persisted(draft, before);
         foreach (var run in draft.Changed)
         {
             Follow(run);
@@ -172,16 +167,7 @@ internal sealed partial class RunLoop : DaemonLoop
             decided.Stored?.TrySetResult();
         }
 
-        foreach (var run in draft.Changed.Where(run => run.State == RunState.Working && before.All(known => known.Id != run.Id || known.State != RunState.Working)))
-        {
-            CrashPoints.At("confirmed");
-        }
-
-        if (draft.Changed.Any(run => run.State == RunState.Settled))
-        {
-            CrashPoints.At("acknowledged");
-        }
-
+        CommitMoments.Done(draft, before);
         foreach (var spoke in batch.OfType<RunInput.AgentSpoke>())
         {
             spoke.Stored?.TrySetResult(draft.Find(spoke.RunId) is not null);
@@ -236,6 +222,7 @@ internal sealed partial class RunLoop : DaemonLoop
         if (_orders.TryGetValue(run.Id, out var going) && going.Order != wanted)
         {
             going.Stop.Cancel();
+            going.Stop.Dispose(); // It is linked to the daemon's own token, which would keep it for ever.
             _orders.Remove(run.Id);
         }
 
@@ -243,6 +230,7 @@ internal sealed partial class RunLoop : DaemonLoop
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
             _orders[run.Id] = (wanted, stop);
+
             // A wake begins right here, before anything is logged or sent: it is what everybody waits for, it takes well under a
             // millisecond, and a hand-over to another thread would cost as much again. Everything else goes elsewhere at once.
             _ = wanted.Kind == OrderKind.Wake ? DoAsync(run, wanted, stop) : Task.Run(() => DoAsync(run, wanted, stop), CancellationToken.None);
