@@ -117,6 +117,27 @@ public sealed class DiskFaultTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_state_directory_that_is_out_of_reach_for_a_while_ends_neither_the_link_nor_the_agent()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory), """{ "selfTest": { "interval": "00:00:01" } }""").StartAsync();
+        await hub.SendAsync(Assign(1));
+        await sidecar.WaitForRunAsync("working");
+
+        Directory.Move(sidecar.State, sidecar.State + "-away");
+        await hub.WaitForBeatAsync(beat => !beat.GetProperty("available").GetBoolean() && beat.ToString().Contains("\"disk\"", StringComparison.Ordinal), "that the disk is out of reach");
+        await hub.WaitForAsync("heartbeat", hub.Of("heartbeat").Count() + 2);
+        Directory.Move(sidecar.State + "-away", sidecar.State);
+
+        await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean() || beat.GetProperty("state").GetString() == "working", "at work");
+        Scripts.Go(_directory);
+        await hub.WaitForAsync("task_complete");
+        await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "available again");
+        Assert.Equal(1, hub.Identified);
+        Assert.Single(Scripts.Executions(_directory));
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task L29_below_the_disk_floor_nothing_is_accepted_and_a_lower_floor_takes_work_again()
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
