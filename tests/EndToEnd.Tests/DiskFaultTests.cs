@@ -98,7 +98,7 @@ public sealed class DiskFaultTests : IDisposable
         await hub.SendAsync(Assign(1));
         await sidecar.WaitForRunAsync("working");
 
-        using var holder = TestProgram.Start("/bin/bash", ["-c", "( echo 'BEGIN IMMEDIATE;'; echo \"SELECT 'held';\"; while [ ! -e release ]; do sleep 0.05; done ) | sqlite3 iris-state/state.db"], directory: _directory.Path);
+        using var holder = Scripts.HoldDatabase(_directory);
         await holder.WaitForLineAsync("held");
         Scripts.Go(_directory);
         await sidecar.Program.WaitForLineAsync("is locked by another program");

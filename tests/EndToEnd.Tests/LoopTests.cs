@@ -17,7 +17,7 @@ public sealed class LoopTests : IDisposable
         using var sidecar = await StartAsync(hub);
         await DoAsync(hub, 1);
 
-        using var holder = TestProgram.Start("/bin/bash", ["-c", "( echo 'BEGIN IMMEDIATE;'; echo \"SELECT 'held';\"; while [ ! -e release ]; do sleep 0.05; done ) | sqlite3 iris-state/state.db"], directory: _directory.Path);
+        using var holder = Scripts.HoldDatabase(_directory);
         await holder.WaitForLineAsync("held");
         await hub.SendAsync(Assign(2));
         await sidecar.Program.WaitForLineAsync("StoreUnavailable]");

@@ -17,10 +17,10 @@ public sealed class NetworkFaultTests : IDisposable
         using var proxy = new TcpProxy(hub.Port);
         proxy.Drip();
         using var sidecar = await TestSidecar.Create(_directory, proxy.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory),
-            """{ "hub": { "pongTimeout": "00:00:10" } }""").StartAsync();
+            """{ "hub": { "pongTimeout": "00:00:30" } }""").StartAsync();
         Scripts.Go(_directory);
 
-        await hub.WaitForAsync(await hub.AddAsync("Drop by drop"), "completed");
+        await hub.WaitForAsync(await hub.AddAsync("Drop by drop " + new string('x', 4096)), "completed", TimeSpan.FromSeconds(60));
 
         Assert.Single(Scripts.Executions(_directory));
         Assert.Equal(1, proxy.Connections);

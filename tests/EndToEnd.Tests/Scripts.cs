@@ -37,4 +37,9 @@ internal static class Scripts
 
     public static Task StartedAsync(TempDir directory, int count = 1) =>
         Wait.UntilAsync(() => Executions(directory).Length >= count, $"{count} executions");
+
+    /// <summary>Another program that holds the sidecar's database until there is a file <c>release</c>; says <c>held</c>, and never outlives its test by much.</summary>
+    public static TestProgram HoldDatabase(TempDir directory) => TestProgram.Start("/bin/bash",
+        ["-c", "( echo 'BEGIN IMMEDIATE;'; echo \"SELECT 'held';\"; for i in {1..1500}; do [ ! -e release ] || break; sleep 0.05; done ) | sqlite3 iris-state/state.db"],
+        directory: directory.Path);
 }

@@ -8,6 +8,9 @@ namespace FleetSidecar.Testing;
 /// <summary>A wire that can fail: passes bytes on, swallows them without a word, drips, loses one end, or cuts, in mid-frame too.</summary>
 public sealed class TcpProxy : IDisposable
 {
+    // Without it the kernel puts the bytes together again.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentBag<Socket> _sockets = [];
     private readonly CancellationTokenSource _stop = new();
@@ -34,7 +37,7 @@ public sealed class TcpProxy : IDisposable
     /// <summary>Open connections stay open and nothing passes any more: no FIN, no reset.</summary>
     public void BlackHole() => _swallow = true;
 
-    /// <summary>From now on every byte is sent by itself.</summary>
+    /// <summary>From now on every byte is sent by itself, a moment after the one before.</summary>
     public void Drip() => _drip = true;
 
     /// <summary>The hub's end of every connection is closed; the sidecar's stays open and hears nothing of it.</summary>
@@ -155,6 +158,7 @@ public sealed class TcpProxy : IDisposable
                 for (var at = 0; at < count; at += piece)
                 {
                     await to.SendAsync(buffer.AsMemory(at, piece), _stop.Token);
+                    await (_drip ? Task.Delay(Pause, TimeProvider.System, _stop.Token) : Task.CompletedTask);
                 }
             }
         }
