@@ -5,6 +5,8 @@ public sealed class DirectoryLock : IDisposable
 {
     private const int WouldBlock = 11; // EAGAIN: somebody holds it. A read-only file system is IOException as well.
 
+    private const int InputOutput = 5, NoSpace = 28, ReadOnly = 30; // EIO, ENOSPC, EROFS
+
     private readonly FileStream _file;
 
     private DirectoryLock(FileStream file) => _file = file;
@@ -28,6 +30,11 @@ public sealed class DirectoryLock : IDisposable
         {
             throw new ConfigurationException($"{directory} is in use by another process",
                 "stop the other one, or give this one a directory of its own", taken);
+        }
+        catch (IOException broken) when (broken.HResult is InputOutput or NoSpace or ReadOnly)
+        {
+            // What a disk can get over: no matter of configuration, so whoever supervises us tries again.
+            throw new SidecarException($"cannot use {directory}: {broken.Message}", "mend the file system or free space; every further start tries again", broken);
         }
         catch (IOException wrong)
         {

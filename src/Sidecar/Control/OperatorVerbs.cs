@@ -5,7 +5,7 @@ using FleetSidecar.SelfTest;
 namespace FleetSidecar.Control;
 
 /// <summary>What an operator may ask the daemon to do: pause, drain, resume, and look at itself.</summary>
-internal sealed class OperatorVerbs(IntakeControl intake, SafeMode safeMode, SelfTestLoop selfTest, IEnumerable<ICheck> checks)
+internal sealed class OperatorVerbs(IntakeControl intake, SelfTestLoop selfTest, IEnumerable<ICheck> checks)
 {
     private const int LongestReason = 500;
     private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
@@ -25,7 +25,6 @@ internal sealed class OperatorVerbs(IntakeControl intake, SafeMode safeMode, Sel
                 await intake.DrainAsync(limit, reason, token);
                 break;
             case "resume":
-                safeMode.Leave();
                 await intake.ResumeAsync(token);
                 break;
             case "doctor":

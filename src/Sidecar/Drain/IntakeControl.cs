@@ -1,9 +1,10 @@
 using FleetSidecar.Runs;
+using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Drain;
 
 /// <summary>Pause, drain and resume: on disk before anybody is told, and before anything that was assigned later is judged.</summary>
-internal sealed class IntakeControl(RunLoop runs, TimeProvider time)
+internal sealed class IntakeControl(RunLoop runs, SafeMode safeMode, TimeProvider time)
 {
     /// <summary>Takes nothing more; runs go on. Ends by itself after <paramref name="duration"/>, where one is given.</summary>
     public Task<IntakeState> PauseAsync(TimeSpan? duration, string reason, CancellationToken token) => DecideAsync(IntakeMode.Paused, reason, duration, token);
@@ -11,7 +12,12 @@ internal sealed class IntakeControl(RunLoop runs, TimeProvider time)
     /// <summary>Takes nothing more; runs may end, and are stopped at the deadline, where there is one. Holds until <see cref="ResumeAsync"/>.</summary>
     public Task<IntakeState> DrainAsync(TimeSpan? deadline, string? reason, CancellationToken token) => DecideAsync(IntakeMode.Draining, reason, deadline, token);
 
-    public Task<IntakeState> ResumeAsync(CancellationToken token) => DecideAsync(IntakeMode.Open, null, null, token);
+    /// <summary>Takes work again, whatever closed the door: a pause, a drain, safe mode.</summary>
+    public Task<IntakeState> ResumeAsync(CancellationToken token)
+    {
+        safeMode.Leave();
+        return DecideAsync(IntakeMode.Open, null, null, token);
+    }
 
     private async Task<IntakeState> DecideAsync(IntakeMode mode, string? reason, TimeSpan? limit, CancellationToken token)
     {

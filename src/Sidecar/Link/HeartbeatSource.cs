@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Text.Json;
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
+using FleetSidecar.Ground.Storage;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -35,9 +37,21 @@ internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunSto
                 TaskId = run.TaskId, Generation = run.Generation, State = run.State.Word(), RunId = run.Id, WakeLevel = run.WakeLevel,
             })],
             Resources = MachineLoad(),
-            DeadlinesSeconds = config.Deadlines.All.ToDictionary(deadline => deadline.Name, deadline => (long)deadline.Value.TotalSeconds),
-            Incidents = store.LoadIncidents() is { Count: > 0 } incidents ? incidents : null,
+            DeadlinesSeconds = config.Deadlines.All.ToDictionary(deadline => JsonNamingPolicy.SnakeCaseLower.ConvertName(deadline.Name), deadline => (long)deadline.Value.TotalSeconds),
+            Incidents = Incidents(),
         };
+    }
+
+    private List<Incident>? Incidents()
+    {
+        try
+        {
+            return store.LoadIncidents() is { Count: > 0 } incidents ? incidents : null;
+        }
+        catch (StoreUnavailableException)
+        {
+            return null; // That the store cannot be used is what this heartbeat says anyway; it must not end the link.
+        }
     }
 
     private Resources MachineLoad()
