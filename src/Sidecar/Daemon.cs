@@ -26,10 +26,9 @@ internal static partial class Daemon
     // Outbox 5 s, loops 2 s, and room; the unit's TimeoutStopSec is above it. See the table in ARCHITECTURE.md.
     private static readonly TimeSpan ShutdownBudget = TimeSpan.FromSeconds(9);
 
-    public static async Task<int> RunAsync(SidecarConfig config, CancellationToken stopping)
+    public static async Task<int> RunAsync(SidecarConfig config, SecondSignal signals, CancellationToken stopping)
     {
         var time = TimeProvider.System;
-        using var second = new SecondSignal();
         using var directory = DirectoryLock.Take(config.StateDirectory);
         MakeDirectories(config);
 
@@ -44,6 +43,7 @@ internal static partial class Daemon
         using var host = Build(config, opened, dialer, redactor, time);
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
+        signals.HostListens = true;
         host.Services.GetRequiredService<Notifier>().Ready($"agent {config.Agent.Id}");
         await host.WaitForShutdownAsync(CancellationToken.None);
         return host.Services.GetRequiredService<Verdict>().ExitCode;
@@ -77,6 +77,7 @@ internal static partial class Daemon
         }
 
         services.GetRequiredService<SafeMode>().Begin();
+        await SetUnreadableAsideAsync(services.GetRequiredService<RunStore>(), log, time);
         services.GetRequiredService<SelfTestLoop>().Begin();
         services.GetRequiredService<HeartbeatSource>().SelfTest = services.GetRequiredService<SelfTestLoop>().Report;
         services.GetRequiredService<RunLoop>().Load();
@@ -86,6 +87,19 @@ internal static partial class Daemon
         }
 
         services.GetRequiredService<ControlServer>().Open();
+    }
+
+    // One row that somebody spoilt must not cost all the others, or the daemon.
+    private static async Task SetUnreadableAsideAsync(RunStore store, ILogger log, TimeProvider time)
+    {
+        foreach (var run in await store.SetUnreadableAsideAsync())
+        {
+            LogRunUnreadable(log, run);
+            await store.AddIncidentAsync(new Incident
+            {
+                Code = "run_unreadable", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Detail = $"the store's row of {run} could not be read and was set aside; its agent is ended and its task comes again",
+            });
+        }
     }
 
     private static IHost Build(SidecarConfig config, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
@@ -130,6 +144,9 @@ internal static partial class Daemon
 
     [LoggerMessage(EventIds.StoreDamaged, LogLevel.Error, "the store was damaged and is now at {File}; begun anew, the hub is told, and tasks that it still counts as ours come again", EventName = "StoreDamaged")]
     private static partial void LogStoreDamaged(ILogger log, string file);
+
+    [LoggerMessage(EventIds.RunUnreadable, LogLevel.Error, "the store's row of {Run} cannot be read; set aside, its agent is ended, the hub is told and the task comes again", EventName = "RunUnreadable")]
+    private static partial void LogRunUnreadable(ILogger log, string run);
 
     [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "process {Pid} belongs to a run that the store does not know; ending it, because its task may be given out again. Its workspace is kept", EventName = "OrphanStopped")]
     private static partial void LogOrphanStopped(ILogger log, int pid);

@@ -10,6 +10,7 @@ internal static class EventIds
     public const int StoreRecovered = 104;
     public const int OrphanStopped = 105;
     public const int LoopOverdue = 106;
+    public const int RunUnreadable = 107;
 
     public const int LinkUp = 200;
     public const int LinkDown = 201;

@@ -8,14 +8,12 @@ using FleetSidecar.Ground.CommandLine;
 const string Name = "fleet-sidecar";
 static int? CodeOf(Exception fault) => fault is DaemonUnavailableException ? ExitCodes.Unavailable : null;
 
-if (args is not ["run", ..])
+// The line that units have. It means what the command line's own parser would make of it, which costs a tenth of a start to load.
+if (args is ["run", "--config", [not '-', ..] file])
 {
-    return await CommandRunner.RunAsync(Name, SidecarCommands.Root(), args, CodeOf);
+    using var signals = new SecondSignal();
+    Warmup.Start();
+    return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(ConfigLoader.Load(file, []), signals, CancellationToken.None), CodeOf);
 }
 
-Warmup.Start();
-
-// The line that units have. It means what the command line's own parser would make of it, which costs a tenth of a start to load.
-return args is ["run", "--config", [not '-', ..] file]
-    ? await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(ConfigLoader.Load(file, []), CancellationToken.None), CodeOf)
-    : await CommandRunner.RunAsync(Name, SidecarCommands.Root(), args, CodeOf);
+return await CommandRunner.RunAsync(Name, SidecarCommands.Root(), args, CodeOf);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.RegularExpressions;
 
 namespace FleetSidecar.Ground.CommandLine;
@@ -25,6 +26,7 @@ public static partial class CommandRunner
     }
 
     /// <summary>Runs one command whose arguments are known already.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "The outermost frame: whatever nobody foresaw is one line and an exit code that a supervisor understands, not an abort.")]
     public static async Task<int> GuardAsync(string program, Func<Task<int>> command, Func<Exception, int?> codeOf)
     {
         try
@@ -49,6 +51,12 @@ public static partial class CommandRunner
         {
             Terminal.Complain(program, fault.Message, "check the path and who may use it");
             return codeOf(fault) ?? ExitCodes.Failed;
+        }
+        catch (Exception fault)
+        {
+            var place = fault.StackTrace?.Split('\n').FirstOrDefault()?.Trim();
+            Terminal.Complain(program, $"{fault.GetType().Name}: {fault.Message} {place}", "this is a fault of the program itself; report it with this line");
+            return ExitCodes.LoopDied;
         }
     }
 

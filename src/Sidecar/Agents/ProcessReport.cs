@@ -1,4 +1,5 @@
 using System.Globalization;
+using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Agents;
 
@@ -8,10 +9,10 @@ internal static class ProcessReport
     private const int MostListed = 10;
     private const double TicksPerSecond = 100; // USER_HZ, on every Linux that .NET runs on
 
-    /// <summary>One line: pid, name, state letter of proc(5) and processor seconds of each process that carries the nonce.</summary>
-    public static string Describe(string nonce)
+    /// <summary>One line: pid, name, state letter of proc(5) and processor seconds of each.</summary>
+    public static string Describe(IEnumerable<ProcessIdentity> family)
     {
-        var all = ProcessScan.AllByNonce(nonce).Select(process => Line(process.Pid)).OfType<string>().ToList();
+        var all = family.Select(process => Line(process.Pid)).OfType<string>().ToList();
         return all.Count == 0 ? "no process is left" : string.Join("; ", all.Take(MostListed)) + (all.Count > MostListed ? $"; and {all.Count - MostListed} more" : "");
     }
 

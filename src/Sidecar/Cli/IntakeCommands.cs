@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
@@ -18,7 +19,7 @@ internal static class IntakeCommands
         var command = new Command("pause", "Take no new work; what runs goes on. Survives restarts.\n\nExample:\n  fleet-sidecar pause --for 2h --reason \"disk is being moved\"") { length, reason, config, set };
         command.SetAction(async (arguments, token) =>
         {
-            await AskAsync(arguments, new ControlRequest { Verb = "pause", Seconds = Seconds(arguments.GetValue(length), "--for"), Text = arguments.GetValue(reason) }, token);
+            await AskAsync(arguments, new ControlRequest { Verb = "pause", Seconds = Seconds(arguments.GetValue(length), "--for", least: 1), Text = arguments.GetValue(reason) }, token);
             Terminal.Write($"paused{(arguments.GetValue(length) is { } given ? $" for {given}" : "")}; 'fleet-sidecar resume' ends it\n");
             return ExitCodes.Ok;
         });
@@ -73,7 +74,7 @@ internal static class IntakeCommands
 
     /// <summary>A length of time as people write it, in whole seconds; null where none was given.</summary>
     /// <exception cref="UsageException">It is no length of time, or longer than 30 days.</exception>
-    public static long? Seconds(string? text, string option)
+    public static long? Seconds(string? text, string option, long least = 0)
     {
         if (text is null)
         {
@@ -82,10 +83,10 @@ internal static class IntakeCommands
 
         var unit = text.Length > 1 ? text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86_400, _ => 0 } : 0;
         var seconds = unit > 0 && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count <= Longest.TotalSeconds ? count * unit
-            : text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var span) ? (long)span.TotalSeconds
+            : DurationConverter.TryParse(text) is { } span ? (long)span.TotalSeconds
             : -1;
-        return seconds >= 0 && seconds <= Longest.TotalSeconds ? seconds
-            : throw new UsageException($"{option} '{text}' is not a length of time of at most 30 days", "write 90s, 15m, 2h, 1d or hh:mm:ss");
+        return seconds >= least && seconds <= Longest.TotalSeconds ? seconds
+            : throw new UsageException($"{option} '{text}' is not a length of time from {least} s to 30 days", "write 90s, 15m, 2h, 1d or hh:mm:ss");
     }
 
     private static Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token) => SidecarCommands.AskAsync(arguments, request, token);

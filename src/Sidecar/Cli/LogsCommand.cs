@@ -22,6 +22,11 @@ internal static class LogsCommand
         {
             var socket = SidecarCommands.Load(arguments).SocketFile;
             var view = await FindAsync(socket, arguments.GetValue(run)!, token);
+            if (!Directory.Exists(view.Directory))
+            {
+                throw new SidecarException($"the files of {view.RunId} are gone", $"somebody removed {view.Directory}");
+            }
+
             await PrintAsync(view, socket, arguments.GetValue(follow), arguments.GetValue(errors), token);
             return ExitCodes.Ok;
         });

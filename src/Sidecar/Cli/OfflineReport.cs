@@ -1,5 +1,7 @@
 using System.Text.Json;
+using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Cli;
@@ -10,6 +12,11 @@ internal static class OfflineReport
     /// <summary>The file, or null where there is nothing worth keeping. A report that is there already stands.</summary>
     public static string? Leave(string action, string? text, string directory, string taskId)
     {
+        if (!TaskIds.IsValid(taskId))
+        {
+            throw new UsageException("FLEET_TASK_ID is not a task's id", "leave the variables of the run as the sidecar set them");
+        }
+
         var (file, content) = action switch
         {
             "start" => (Path.Combine(directory, $"{taskId}.started"), ""),

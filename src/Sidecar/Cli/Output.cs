@@ -7,6 +7,8 @@ namespace FleetSidecar.Cli;
 /// <summary>How answers look to people.</summary>
 internal static class Output
 {
+    private const long LatestTime = 253_402_300_799_000; // The last second of the year 9999, in milliseconds.
+
     public static string Status(StatusView status, DateTimeOffset now)
     {
         var text = new StringBuilder();
@@ -29,7 +31,7 @@ internal static class Output
             text.AppendLine($"          DAMAGED file was moved aside at this start: {damaged}");
         }
 
-        text.AppendLine($"work      {(status.Available ? "taken" : "NOT TAKEN")}{(status.Intake.Mode == "open" ? "" : $", {status.Intake.Mode}{Until(status.Intake.UntilUnixMs)}")}");
+        text.AppendLine($"work      {(status.Available ? "taken" : "NOT TAKEN")}{(status.Intake.Mode == "open" ? "" : $", {status.Intake.Mode}{Until(status.Intake)}")}");
         if (status.UnavailableReason is { } reason)
         {
             text.AppendLine($"          {reason}");
@@ -38,14 +40,14 @@ internal static class Output
         text.AppendLine($"self-test {(status.SelfTest is not { } test ? "not run yet" : $"{(test.Passed ? "ok" : $"FAILED ({string.Join(", ", test.Failed)})")}, {Age(test.AgeSeconds)} ago")}");
         foreach (var breaker in status.Breakers ?? [])
         {
-            text.AppendLine($"breaker   {breaker.Profile}  {breaker.Failures} failures, the last one {breaker.LastCode}{(breaker.OpenUntilUnixMs is { } open ? $"; open until {DateTimeOffset.FromUnixTimeMilliseconds(open):u}" : "")}");
+            text.AppendLine($"breaker   {breaker.Profile}  {breaker.Failures} failures, the last one {breaker.LastCode}{(breaker.OpenUntilUnixMs is { } open ? $"; open until {Time(open)}" : "")}");
         }
 
         text.AppendLine($"runs      {status.SlotsTaken} of {status.Slots} slots taken, {status.OutboxMessages} messages unacknowledged by the hub");
         text.Append(Runs(status.Runs, now));
         foreach (var incident in status.Incidents)
         {
-            text.AppendLine($"incident  {incident.Code}  {DateTimeOffset.FromUnixTimeMilliseconds(incident.Timestamp):u}  {incident.Detail}");
+            text.AppendLine($"incident  {incident.Code}  {Time(incident.Timestamp)}  {incident.Detail}");
         }
 
         return text.ToString();
@@ -68,7 +70,10 @@ internal static class Output
         return text.ToString();
     }
 
-    private static string Until(long? unixMs) => unixMs is { } at ? $" until {DateTimeOffset.FromUnixTimeMilliseconds(at):u}" : "";
+    private static string Until(IntakeReport intake) => intake.UntilUnixMs is not { } at ? "" : intake.Mode == "draining" ? $", what still runs at {Time(at)} is stopped" : $" until {Time(at)}";
+
+    // Whatever stands in a store, a time is shown and nothing breaks.
+    private static string Time(long unixMs) => $"{DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(unixMs, 0, LatestTime)):u}";
 
     public static string Runs(IReadOnlyList<RunView> runs, DateTimeOffset now)
     {
@@ -85,7 +90,7 @@ internal static class Output
         return text.ToString();
     }
 
-    private static string Age(long seconds) => TimeSpan.FromSeconds(Math.Max(0, seconds)) switch
+    private static string Age(long seconds) => TimeSpan.FromSeconds(Math.Clamp(seconds, 0, LatestTime / 1000)) switch
     {
         { TotalMinutes: < 1 } age => $"{age.Seconds} s",
         { TotalHours: < 1 } age => $"{age.Minutes} min {age.Seconds} s",

@@ -54,9 +54,15 @@ internal static class SidecarCommands
                 CrashPoints.Arm();
             }
 
-            return Daemon.RunAsync(Load(arguments), token);
+            return RunAsync(Load(arguments), token);
         });
         return command;
+    }
+
+    private static async Task<int> RunAsync(SidecarConfig config, CancellationToken token)
+    {
+        using var signals = new SecondSignal();
+        return await Daemon.RunAsync(config, signals, token);
     }
 
     private static Command Status()

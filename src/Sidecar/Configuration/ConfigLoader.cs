@@ -23,7 +23,7 @@ internal static class ConfigLoader
         {
             return MoreFiles(path).Length > 0 || Variables().Any() ? null : JsonSerializer.Deserialize(File.ReadAllBytes(path), ConfigJson.Default.SidecarConfig);
         }
-        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException or ArgumentException)
         {
             return null;
         }
@@ -63,8 +63,10 @@ internal static class ConfigLoader
 
     private static string[] MoreFiles(string path)
     {
-        var more = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "conf.d");
-        return Directory.Exists(more) ? Directory.GetFiles(more, "*.json") : [];
+        // No directory: the root itself, or nothing, was named; reading it says so.
+        return path.Length > 0 && Path.GetDirectoryName(Path.GetFullPath(path)) is { } directory && Path.Combine(directory, "conf.d") is var more && Directory.Exists(more)
+            ? Directory.GetFiles(more, "*.json")
+            : [];
     }
 
     private static IEnumerable<(string Name, string Value)> Variables()

@@ -74,7 +74,7 @@ internal static class ConfigRules
             yield return new("selfTest.diskFloorBytes", "and diskFloorInodes must not be negative", "leave them out");
         }
 
-        if (config.SelfTest.Credentials.Any(credential => !Path.IsPathFullyQualified(credential.File) || credential.ExpiresAt.Length == 0))
+        if (config.SelfTest.Credentials.Any(credential => credential is null || !Path.IsPathFullyQualified(credential.File) || credential.ExpiresAt.Length == 0))
         {
             yield return new("selfTest.credentials", "needs an absolute file and expiresAt in each entry", "for example { \"file\": \"/home/iris/.claude/.credentials.json\", \"expiresAt\": \"claudeAiOauth.expiresAt\" }");
         }
@@ -110,6 +110,12 @@ internal static class ConfigRules
 
     private static IEnumerable<ConfigProblem> ProfileProblems(WakeOptions wake)
     {
+        if (wake.Profiles.Contains(null!))
+        {
+            yield return new("wake.profiles", "holds null", "write each profile as { \"name\": …, \"command\": […] }");
+            yield break;
+        }
+
         if (wake.Profiles.Count == 0)
         {
             yield return new("wake.profiles", "is empty", "name at least one command that wakes the agent");

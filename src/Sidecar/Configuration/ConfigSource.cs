@@ -26,6 +26,10 @@ internal sealed record ConfigSource(string Name, JsonObject Keys)
         {
             throw new ConfigurationException($"{path}: line {fault.LineNumber + 1}: not valid JSON", "look for a missing quote, comma or bracket there", fault);
         }
+        catch (ArgumentException) when (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ConfigurationException("the configuration file has no name", "name an existing file with --config");
+        }
         catch (ArgumentException fault)
         {
             throw new ConfigurationException($"{path}: a key stands there twice", "keep one of the two", fault);

@@ -13,11 +13,13 @@ internal sealed class OperatorVerbs(IntakeControl intake, SelfTestLoop selfTest,
     public async Task<ControlResponse> AnswerAsync(ControlRequest request, CancellationToken token)
     {
         TimeSpan? limit = request.Seconds is { } seconds ? TimeSpan.FromSeconds(Math.Clamp(seconds, 0, (long)Longest.TotalSeconds)) : null;
-        var reason = request.Text is { Length: > 0 } text ? Printable.Cut(text, LongestReason) : null;
+        var reason = request.Text?.Trim() is { Length: > 0 } text ? Printable.Cut(text, LongestReason) : null;
         switch (request.Verb)
         {
             case "pause" when reason is null:
                 return ControlResponse.Refuse("a pause needs a reason", "say for those who find it paused: --reason TEXT");
+            case "pause" when intake.IsDraining:
+                return ControlResponse.Refuse("this machine is being drained, which is more than a pause", "'fleet-sidecar resume' ends the drain first");
             case "pause":
                 await intake.PauseAsync(limit, reason, token);
                 break;
@@ -38,6 +40,6 @@ internal sealed class OperatorVerbs(IntakeControl intake, SelfTestLoop selfTest,
     {
         List<string> mended = fix ? [.. checks.Select(check => check.Fix()).OfType<string>()] : [];
         var outcome = await selfTest.RunOnceAsync(token);
-        return new DoctorReport(outcome.Passed, outcome.Checks, mended);
+        return new DoctorReport(outcome.Checks.All(check => check.Status != CheckResult.Failed), outcome.Checks, mended);
     }
 }

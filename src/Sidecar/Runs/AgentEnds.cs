@@ -27,9 +27,8 @@ internal sealed class AgentEnds(AgentLauncher launcher, ResultFiles results, Pro
     public async Task<ProcessEnd> OfAsync(Run run)
     {
         // The turn is over: helpers that the agent left would hold its files and its memory for ever, and after a KILL the agent
-        // itself may take a moment longer to go than its recorder. They are known by their nonce, because the number of a group
-        // that has ended may belong to somebody else by now.
-        while (run.Profile.Mode == WakeMode.Run && ProcessScan.AllByNonce(run.Nonce) is { Count: > 0 } leftovers)
+        // itself may take a moment longer to go than its recorder. If somebody killed the recorder, the agent is among them.
+        while (run.Profile.Mode == WakeMode.Run && ProcessFamily.Of(run.Nonce, run.Process) is { Count: > 0 } leftovers)
         {
             foreach (var leftover in leftovers)
             {

@@ -113,25 +113,23 @@ internal sealed partial class RunOrders(
         var process = run.Process!;
         if (process.IsAlive())
         {
-            var state = ProcessReport.Describe(run.Nonce);
+            var family = ProcessFamily.Of(run.Nonce, process); // Now: once their parents are gone some are nobody's children.
+            var state = ProcessReport.Describe(family);
             LogAgentStopping(run.Id, run.TaskId, process.Pid, config.Deadlines.KillGrace, state);
             await scene.LearnAsync(now => now with { Facts = now.Facts with { ProcessState = now.Facts.ProcessState ?? state } });
             Signals.ToGroup(process.Pid, Signals.Terminate);
             await Task.WhenAny(watch.EndOfAsync(process), Task.Delay(config.Deadlines.KillGrace, time, token));
             token.ThrowIfCancellationRequested();
-            if (process.IsAlive())
-            {
-                await KillAsync(run, process, token);
-            }
+            await KillAsync(run, process, family, token);
         }
 
         await ends.LearnAsync(scene);
     }
 
     // The agent and its helpers first: the recorder then writes down how the agent ended. Only a recorder that does not is killed too.
-    private async Task KillAsync(Run run, ProcessIdentity process, CancellationToken token)
+    private async Task KillAsync(Run run, ProcessIdentity process, IEnumerable<ProcessIdentity> family, CancellationToken token)
     {
-        foreach (var member in ProcessScan.AllByNonce(run.Nonce).Where(member => !ProcessScan.IsRecorder(member)))
+        foreach (var member in family.Union(ProcessFamily.Of(run.Nonce, process)).Where(member => member.IsAlive() && !ProcessScan.IsRecorder(member)))
         {
             Signals.ToProcess(member.Pid, Signals.Kill);
         }

@@ -47,20 +47,33 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         });
 
     /// <summary>Everything that is not settled, oldest first.</summary>
-    public List<Run> LoadOpen() => store.Read(db => db.Query(
+    public List<Run> LoadOpen() => [.. store.Read(db => db.Query(
         """
         SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
                created_at_unix_ms, state_since_unix_ms
         FROM runs WHERE state <> 'settled' ORDER BY created_at_unix_ms
-        """, ReadRun));
+        """, TryReadRun)).OfType<Run>()];
+
+    /// <summary>Open rows that mean nothing to this program, put out of the way: their tasks must be able to come again. Their ids.</summary>
+    public async Task<IReadOnlyList<string>> SetUnreadableAsideAsync()
+    {
+        var readable = LoadOpen().Select(run => run.Id).ToHashSet();
+        var unreadable = store.Read(db => db.Query("SELECT run_id FROM runs WHERE state <> 'settled'", row => row.Text(0))).Where(id => !readable.Contains(id)).ToList();
+        foreach (var id in unreadable)
+        {
+            await store.CommitAsync(db => db.Execute("UPDATE runs SET state = 'settled' WHERE run_id = ?1", id));
+        }
+
+        return unreadable;
+    }
 
     /// <summary>The newest runs, settled ones too.</summary>
-    public List<Run> LoadRecent(int count) => store.Read(db => db.Query(
+    public List<Run> LoadRecent(int count) => [.. store.Read(db => db.Query(
         """
         SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
                created_at_unix_ms, state_since_unix_ms
         FROM runs ORDER BY created_at_unix_ms DESC, run_id LIMIT ?1
-        """, ReadRun, count));
+        """, TryReadRun, count)).OfType<Run>()];
 
     /// <summary>The settled run of a task and generation, where there is one.</summary>
     public Run? FindSettled(string taskId, long generation) => store.Read(db => db.Query(
@@ -68,7 +81,7 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
                created_at_unix_ms, state_since_unix_ms
         FROM runs WHERE task_id = ?1 AND generation >= ?2 AND state = 'settled' ORDER BY generation DESC LIMIT 1
-        """, ReadRun, taskId, generation).FirstOrDefault());
+        """, TryReadRun, taskId, generation).FirstOrDefault());
 
     public List<OutboxMessage> LoadOutbox() => store.Read(db => db.Query(
         "SELECT message_id, run_id, task_id, kind, payload, created_at_unix_ms FROM outbox ORDER BY position",
@@ -127,6 +140,18 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         }
     }
 
+    private Run? TryReadRun(Row row)
+    {
+        try
+        {
+            return ReadRun(row);
+        }
+        catch (Exception meaningless) when (meaningless is JsonException or KeyNotFoundException or InvalidCastException or NotSupportedException)
+        {
+            return null;
+        }
+    }
+
     private Run ReadRun(Row row) => new()
     {
         Id = row.Text(0),
@@ -135,10 +160,10 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         State = RunStates.Parse(row.Text(3)),
         Nonce = row.Text(4),
         Profile = ProfileNamed(row.Text(5)),
-        Assignment = JsonSerializer.Deserialize(row.Text(6), WireJson.Wire.TaskAssign)!,
+        Assignment = JsonSerializer.Deserialize(row.Text(6), WireJson.Wire.TaskAssign) ?? throw new JsonException(),
         WakeAttempt = (int)row.Number(7),
         Process = row.NumberOrNull(8) is { } pid ? new ProcessIdentity((int)pid, row.Number(9), row.Text(10)) : null,
-        Facts = JsonSerializer.Deserialize(row.Text(11), RunJson.Default.RunFacts)!,
+        Facts = JsonSerializer.Deserialize(row.Text(11), RunJson.Default.RunFacts) ?? throw new JsonException(),
         CreatedAtUnixMs = row.Number(12),
         StateSinceUnixMs = row.Number(13),
     };

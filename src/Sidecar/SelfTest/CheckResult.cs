@@ -2,10 +2,11 @@ namespace FleetSidecar.SelfTest;
 
 /// <summary>What one check found.</summary>
 /// <param name="Name">The check, one word.</param>
-/// <param name="Status"><c>ok</c>, <c>warning</c>, <c>failed</c> or <c>skipped</c>. Only <c>failed</c> keeps the machine from taking work.</param>
+/// <param name="Status"><c>ok</c>, <c>warning</c>, <c>failed</c> or <c>skipped</c>.</param>
 /// <param name="Detail">What was seen, one line.</param>
 /// <param name="Hint">What to do about it; null where there is nothing to do.</param>
-internal sealed record CheckResult(string Name, string Status, string Detail, string? Hint = null)
+/// <param name="Blocks">Whether a failure keeps the machine from taking work; that of the link need not, nobody can send any.</param>
+internal sealed record CheckResult(string Name, string Status, string Detail, string? Hint = null, bool Blocks = true)
 {
     public const string Ok = "ok", Warning = "warning", Failed = "failed", Skipped = "skipped";
 }
@@ -24,7 +25,7 @@ internal interface ICheck
 /// <summary>What a whole self-test found, and when.</summary>
 internal sealed record SelfTestOutcome(IReadOnlyList<CheckResult> Checks, long AtUnixMs)
 {
-    public bool Passed => Checks.All(check => check.Status != CheckResult.Failed);
+    public bool Passed => !Failures.Any();
 
-    public IEnumerable<CheckResult> Failures => Checks.Where(check => check.Status == CheckResult.Failed);
+    public IEnumerable<CheckResult> Failures => Checks.Where(check => check.Status == CheckResult.Failed && check.Blocks);
 }

@@ -13,8 +13,8 @@ internal sealed class HubCheck(SidecarConfig config, LinkLoop link) : ICheck
         var view = link.View;
         var hub = view.State == LinkState.Up
             ? new CheckResult(Name, CheckResult.Ok, $"{config.Hub.Url}: {view.Detail}")
-            : new CheckResult(Name, CheckResult.Warning, $"{config.Hub.Url}: {view.State.ToString().ToLowerInvariant()}, {view.Detail}",
-                view.State == LinkState.Refused ? "write the agent's token into hub.tokenFile" : "is the hub running, and is hub.url right?");
+            : new CheckResult(Name, CheckResult.Failed, $"{config.Hub.Url}: {view.State.ToString().ToLowerInvariant()}, {view.Detail}",
+                view.State == LinkState.Refused ? "write the agent's token into hub.tokenFile" : "is the hub running, and is hub.url right?", Blocks: false);
         return Task.FromResult<IReadOnlyList<CheckResult>>(view.ClockSkew is { } skew ? [hub, Clock(skew)] : [hub]);
     }
 
