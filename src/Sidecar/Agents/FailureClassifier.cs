@@ -45,7 +45,7 @@ internal static partial class FailureClassifier
     /// <summary>What a text means: the meaning of its last line that has one.</summary>
     public static string OfText(string? text)
     {
-        foreach (var line in (text ?? "").Split('\n').Reverse())
+        foreach (var line in Enumerable.Reverse((text ?? "").Split('\n')))
         {
             var read = line.Length > LongestLine ? line[..LongestLine] : line;
             if (Array.Find(Meanings, meaning => meaning.Pattern.IsMatch(read)).Class is { } found)
