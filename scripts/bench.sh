@@ -5,13 +5,14 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/bench.sh [--idle SECONDS] [--no-aot-proxy] [--help]
+usage: scripts/bench.sh [--idle SECONDS] [--starts] [--no-aot-proxy] [--help]
 
 Publishes the programs, then prints a table: what the machine costs (fdatasync, posix_spawn), hub push until the
 agent's first instruction, start until identified, idle memory and CPU, durable accepts a second. Takes about five
 minutes. Needs a C compiler for the benchmark's agent.
 
   --idle SECONDS   how long to watch an idle sidecar (default 60)
+  --starts         only the floor and the time from start until identified
   --no-aot-proxy   leave out the .NET 9 Native AOT build
 EOT
 }
@@ -20,6 +21,7 @@ idle=60 proxy=--aot-proxy
 while [ $# -gt 0 ]; do
   case $1 in
     --idle) shift; idle=${1-}; [[ $idle =~ ^[1-9][0-9]*$ ]] || usage "--idle takes a number of seconds" ;;
+    --starts) idle=-1 ;;
     --no-aot-proxy) proxy='' ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;

@@ -1,3 +1,5 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Configuration;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar;
@@ -9,8 +11,8 @@ internal static class Warmup
 {
     public static void Start() => _ = Task.Run(() =>
     {
+        ConfigRules.FirstProblem(new SidecarConfig { Wake = new WakeOptions { Profiles = [new WakeProfile()] } });
         Frame.Write(new SidecarMessage.Identify { AgentId = "x", Token = "x", Capabilities = ["x"] });
         Frame.TryRead("""{"type":"identified","agent_id":"x","protocol_version":2}"""u8, out HubMessage? _, out _);
-        Frame.Write(new SidecarMessage.Heartbeat { Timestamp = 0, State = "x", Available = true, Slots = 1, Runs = [], Resources = new Resources(), DeadlinesSeconds = new Dictionary<string, long> { ["x"] = 1 } });
     });
 }
