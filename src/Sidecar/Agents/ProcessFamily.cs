@@ -21,7 +21,7 @@ internal static class ProcessFamily
         var session = leader is not null && leader.BootId == ProcessIdentity.CurrentBootId
             && !all.Exists(member => member.Identity.Pid == leader.Pid && member.Identity.StartTicks != leader.StartTicks) ? leader.Pid : -1;
         var family = all.Where(member => (session > 1 && (member.Session == session || member.Group == session) && member.Identity.StartTicks >= leader!.StartTicks)
-            || Carries(member.Identity.Pid, wanted)).ToDictionary(member => member.Identity.Pid);
+            || ProcessScan.Carries($"{member.Identity.Pid}", wanted)).ToDictionary(member => member.Identity.Pid);
         for (var grown = true; grown;)
         {
             var children = all.Where(member => family.ContainsKey(member.Parent) && !family.ContainsKey(member.Identity.Pid)).ToList();
@@ -49,18 +49,6 @@ internal static class ProcessFamily
     }
 
     private static int Number(string field) => int.Parse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-
-    private static bool Carries(int pid, byte[] wanted)
-    {
-        try
-        {
-            return File.ReadAllBytes($"/proc/{pid}/environ").AsSpan().IndexOf(wanted) >= 0;
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return false; // Ended meanwhile, or somebody else's; ours are readable.
-        }
-    }
 
     // Fields 4 to 6 of /proc/PID/stat: parent, group, session.
     private sealed record Member(ProcessIdentity Identity, int Parent, int Group, int Session);

@@ -45,7 +45,8 @@ internal static class ProcessScan
             .OrderBy(process => process.StartTicks).ThenBy(process => process.Pid)];
     }
 
-    private static bool Carries(string pid, byte[] wanted)
+    /// <summary>True where a process was started with a text in its environment.</summary>
+    public static bool Carries(string pid, byte[] wanted)
     {
         try
         {
