@@ -138,9 +138,8 @@ public sealed class LinkFaultTests : IDisposable
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "fleet_wrong-token", Scripts.Worker(_directory)).StartAsync(waitForLink: false);
 
         await sidecar.Program.WaitForLinesAsync("LinkRefused]", 2);
-        var status = (await sidecar.StatusAsync()).GetProperty("hub");
-        Assert.Equal("refused", status.GetProperty("state").GetString());
-        Assert.Contains("invalid_token", status.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        var detail = await Wait.ForAsync(async () => (await sidecar.StatusAsync()).GetProperty("hub") is var hub && hub.GetProperty("state").GetString() == "refused" ? hub.GetProperty("detail").GetString() : null, "the status refused, between two attempts");
+        Assert.Contains("invalid_token", detail, StringComparison.Ordinal);
         Assert.True(sidecar.Program.IsRunning);
 
         File.Delete(sidecar.TokenFile);
