@@ -77,7 +77,12 @@ internal static partial class Daemon
         }
 
         services.GetRequiredService<SafeMode>().Begin();
-        await SetUnreadableAsideAsync(services.GetRequiredService<RunStore>(), log, time);
+        // One row that somebody spoilt must not cost all the others, or the daemon.
+        foreach (var run in await services.GetRequiredService<RunStore>().SetUnreadableAsideAsync(time.GetUtcNow().ToUnixTimeMilliseconds()))
+        {
+            LogRunUnreadable(log, run);
+        }
+
         services.GetRequiredService<SelfTestLoop>().Begin();
         services.GetRequiredService<HeartbeatSource>().SelfTest = services.GetRequiredService<SelfTestLoop>().Report;
         services.GetRequiredService<RunLoop>().Load();
@@ -87,19 +92,6 @@ internal static partial class Daemon
         }
 
         services.GetRequiredService<ControlServer>().Open();
-    }
-
-    // One row that somebody spoilt must not cost all the others, or the daemon.
-    private static async Task SetUnreadableAsideAsync(RunStore store, ILogger log, TimeProvider time)
-    {
-        foreach (var run in await store.SetUnreadableAsideAsync())
-        {
-            LogRunUnreadable(log, run);
-            await store.AddIncidentAsync(new Incident
-            {
-                Code = "run_unreadable", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Detail = $"the store's row of {run} could not be read and was set aside; its agent is ended and its task comes again",
-            });
-        }
     }
 
     private static IHost Build(SidecarConfig config, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)

@@ -1,4 +1,5 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Agents;
 using FleetSidecar.Ground.Processes;
 
@@ -142,7 +143,7 @@ public sealed class ProcessTests : IDisposable
     {
         var agent = _directory.WriteScript("agent", "touch ran");
         using var watch = new ProcessWatch();
-        using var berths = new Berths(Config, _watch, TimeProvider.System);
+        using var berths = new Berths(Config, _watch, new Availability(), TimeProvider.System);
         int pid;
         using (var berth = berths.Take("run-1", "n", 1, Some.Profile()))
         {
@@ -160,7 +161,7 @@ public sealed class ProcessTests : IDisposable
     public async Task A_berth_that_is_ready_goes_with_its_daemon_and_one_whose_recorder_was_killed_says_so()
     {
         using var watch = new ProcessWatch();
-        using (var berths = new Berths(Config, _watch, TimeProvider.System))
+        using (var berths = new Berths(Config, _watch, new Availability(), TimeProvider.System))
         {
             await berths.RefillAsync(Some.Profile(), CancellationToken.None);
             var (id, nonce, _) = berths.Ready!.Value;
@@ -180,7 +181,7 @@ public sealed class ProcessTests : IDisposable
             await watch.EndOfAsync(waiting);
         }
 
-        new Berths(Config, _watch, TimeProvider.System).Sweep(new HashSet<string>());
+        new Berths(Config, _watch, new Availability(), TimeProvider.System).Sweep(new HashSet<string>());
         Assert.Empty(Directory.GetDirectories(Config.RunsDirectory));
     }
 
@@ -190,7 +191,7 @@ public sealed class ProcessTests : IDisposable
 
     private int Record(IReadOnlyList<string> command)
     {
-        using var berths = new Berths(Config, _watch, TimeProvider.System);
+        using var berths = new Berths(Config, _watch, new Availability(), TimeProvider.System);
         using var berth = berths.Take("run-1", "n", 1, Some.Profile());
         Assert.True(berth.TrySend(Recorder.Order(Some.Run(), _directory.Path, "/dev/null", command)));
         return berth.Pid;

@@ -10,7 +10,7 @@ namespace FleetSidecar.Agents;
 /// the next process. A recorder that has its order is on its own from then on. Never more than one berth is kept, because each
 /// costs a process.
 /// </remarks>
-internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvider time) : IDisposable
+internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availability availability, TimeProvider time) : IDisposable
 {
     // Not at once: the agent that was just started should have the machine to itself for its first moment.
     private static readonly TimeSpan RefillDelay = TimeSpan.FromMilliseconds(2);
@@ -34,11 +34,8 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
         }
     }
 
-    /// <summary>Why no berth can be made at present, or null. While there is a reason no work should be taken.</summary>
+    /// <summary>Why no berth can be made at present, or null. While there is a reason no work is taken.</summary>
     public string? Problem { get; private set; }
-
-    /// <summary>The same, as the reason that goes to the hub.</summary>
-    public Closure? Closure => Problem is { } problem ? new Closure("store_unavailable", problem) : null;
 
     /// <summary>The berth made for a run, or a new one. The caller gives it back.</summary>
     /// <exception cref="SpawnException">No recorder could be started; nothing runs.</exception>
@@ -148,14 +145,20 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, TimeProvi
             {
                 DropOther(profile);
                 _ready ??= _closed ? null : Berth.Make(Berth.NewRunId(), Berth.NewNonce(), attempt: 1, profile, config);
-                Problem = null;
+                Find(null);
                 return true;
             }
             catch (Exception fault) when (fault is SpawnException or IOException or UnauthorizedAccessException)
             {
-                Problem = $"no run directory can be made: {fault.Message}";
+                Find($"no run directory can be made: {fault.Message}");
                 return false;
             }
         }
+    }
+
+    private void Find(string? problem)
+    {
+        Problem = problem;
+        availability.Say(AvailabilitySource.Berth, problem is null ? null : new Closure("store_unavailable", problem));
     }
 }

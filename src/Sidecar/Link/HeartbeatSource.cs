@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Storage;
@@ -11,7 +10,7 @@ using FleetSidecar.Runs;
 namespace FleetSidecar.Link;
 
 /// <summary>Puts the heartbeat together from what each owner shows.</summary>
-internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunStore store, Berths berths, Availability availability, TimeProvider time)
+internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunStore store, Availability availability, TimeProvider time)
 {
     /// <summary>Gives the last self-test; set by the start, because the self-test looks at the link.</summary>
     public Func<SelfTestReport?> SelfTest { get; set; } = () => null;
@@ -23,7 +22,7 @@ internal sealed class HeartbeatSource(SidecarConfig config, RunLoop runs, RunSto
     {
         var open = runs.Snapshot;
         var taken = open.Count(run => run.TakesSlot);
-        var closed = availability.Closed ?? berths.Closure;
+        var closed = availability.Closed;
         return new SidecarMessage.Heartbeat
         {
             Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),

@@ -12,7 +12,7 @@ internal sealed class DraftBreakers(IReadOnlyDictionary<string, Breaker> known, 
     public IReadOnlyDictionary<string, Breaker?> Changed => _changed;
 
     /// <summary>The profile for a new run, or null where every provider is known to fail.</summary>
-    public WakeProfile? First(string runId) => ProfileChoice.Next(profiles, Current, [], runId, now);
+    public WakeProfile? First() => ProfileChoice.Next(profiles, Current, [], runId: "", now); // A new run is nobody's probe yet.
 
     /// <summary>The run is going to use its profile.</summary>
     public Run Use(Run run)

@@ -201,7 +201,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
     }
 
     /// <summary>Every profile's provider is known to fail, or null.</summary>
-    public Closure? NoProfile(RunDraft draft) => draft.Breakers.First("") is not null ? null
+    public Closure? NoProfile(RunDraft draft) => draft.Breakers.First() is not null ? null
         : new Closure("unavailable", $"every wake profile's provider fails: {string.Join(", ", _breakers.Values.Select(breaker => $"{breaker.Profile} ({breaker.LastCode})"))}");
 
     /// <summary>The time of the intake state is over and something is still to be done about it.</summary>
@@ -240,7 +240,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
     private Run NewRun(RunDraft draft, HubMessage.TaskAssign assign, long generation)
     {
         var berth = ready();
-        var profile = draft.Breakers.First(berth?.RunId ?? "")!; // Closed, where there is none.
+        var profile = draft.Breakers.First()!; // Closed, where there is none.
         var (id, nonce) = berth is { } made && made.Profile == profile.Name && draft.Find(made.RunId) is null
             ? (made.RunId, made.Nonce)
             : (Berth.NewRunId(), Berth.NewNonce());

@@ -46,7 +46,7 @@ internal sealed partial class RunLoop : DaemonLoop
         : base(verdict, lifetime, log)
     {
         (_store, _work, _berths, _outbox, _availability, _config, _time, _log) = (store, work, berths, outbox, availability, config, time, log);
-        _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => berths.Closure ?? availability.Refuses ?? floor.Closed());
+        _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => availability.Refuses ?? floor.Closed());
         _deadlines = new RunDeadlines(config.Deadlines, time, input => _ = PostAsync(input, _stopping).AsTask());
     }
 

@@ -54,14 +54,17 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         FROM runs WHERE state <> 'settled' ORDER BY created_at_unix_ms
         """, TryReadRun)).OfType<Run>()];
 
-    /// <summary>Open rows that mean nothing to this program, put out of the way: their tasks must be able to come again. Their ids.</summary>
-    public async Task<IReadOnlyList<string>> SetUnreadableAsideAsync()
+    /// <summary>Open rows that mean nothing to this program, put out of the way in one commit with their incidents: their tasks must be able to come again. Their ids.</summary>
+    public async Task<IReadOnlyList<string>> SetUnreadableAsideAsync(long now)
     {
         var readable = LoadOpen().Select(run => run.Id).ToHashSet();
         var unreadable = store.Read(db => db.Query("SELECT run_id FROM runs WHERE state <> 'settled'", row => row.Text(0))).Where(id => !readable.Contains(id)).ToList();
         foreach (var id in unreadable)
         {
-            await store.CommitAsync(db => db.Execute("UPDATE runs SET state = 'settled' WHERE run_id = ?1", id));
+            await store.CommitAsync(db => db.Execute("UPDATE runs SET state = 'settled' WHERE run_id = ?1", id) + Insert(db, new Incident
+            {
+                Code = "run_unreadable", Timestamp = now, Detail = $"the store's row of {id} could not be read and was set aside; its agent is ended and its task comes again",
+            }));
         }
 
         return unreadable;
@@ -95,8 +98,7 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         "SELECT profile, failures, opened_at_unix_ms, probe_run_id, last_code FROM breakers",
         row => new Breaker(row.Text(0), (int)row.Number(1), row.NumberOrNull(2), row.TextOrNull(3), row.Text(4))));
 
-    public Task AddIncidentAsync(Incident incident) => store.CommitAsync(db =>
-        db.Execute("INSERT INTO incidents (code, detail, at_unix_ms) VALUES (?1, ?2, ?3)", incident.Code, incident.Detail, incident.Timestamp));
+    public Task AddIncidentAsync(Incident incident) => store.CommitAsync(db => Insert(db, incident));
 
     /// <summary>The newest incidents, at most 20.</summary>
     public List<Incident> LoadIncidents() => store.Read(db => db.Query(
@@ -122,6 +124,9 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         ON CONFLICT (message_id) DO UPDATE SET payload = ?5
         """,
         message.MessageId, message.RunId, message.TaskId, message.Kind, message.Payload, message.CreatedAtUnixMs);
+
+    private static int Insert(Db db, Incident incident) =>
+        db.Execute("INSERT INTO incidents (code, detail, at_unix_ms) VALUES (?1, ?2, ?3)", incident.Code, incident.Detail, incident.Timestamp);
 
     private static void SaveIntake(Db db, IntakeState intake) => db.Execute(
         """
