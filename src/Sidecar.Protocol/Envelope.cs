@@ -7,8 +7,9 @@ namespace FleetSidecar.Protocol;
 /// well-formed JSON of bounded depth.</remarks>
 internal static class Envelope
 {
-    public static Refusal? Check(ReadOnlySpan<byte> utf8, IReadOnlySet<string> kinds)
+    public static Refusal? Check(ReadOnlySpan<byte> utf8, Func<string, bool> isKnown, out string kind)
     {
+        kind = "";
         if (utf8.Length > WireLimits.MaxFrameBytes)
         {
             return new Refusal(RefusalCode.TooLarge, $"{utf8.Length} bytes; the limit is {WireLimits.MaxFrameBytes}");
@@ -17,7 +18,7 @@ internal static class Envelope
         try
         {
             var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = WireLimits.MaxDepth });
-            return Walk(ref reader, kinds);
+            return Walk(ref reader, isKnown, ref kind);
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException)
         {
@@ -25,7 +26,7 @@ internal static class Envelope
         }
     }
 
-    private static Refusal? Walk(ref Utf8JsonReader reader, IReadOnlySet<string> kinds)
+    private static Refusal? Walk(ref Utf8JsonReader reader, Func<string, bool> isKnown, ref string kind)
     {
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
@@ -45,8 +46,8 @@ internal static class Envelope
             reader.Read();
             if (isType)
             {
+                refusal = typeSeen ? new Refusal(RefusalCode.Invalid, "the type stands there twice") : CheckKind(ref reader, isKnown, ref kind);
                 typeSeen = true;
-                refusal = CheckKind(ref reader, kinds);
             }
             else
             {
@@ -57,7 +58,7 @@ internal static class Envelope
         return typeSeen ? refusal : new Refusal(RefusalCode.NoType, "the frame has no type");
     }
 
-    private static Refusal? CheckKind(ref Utf8JsonReader reader, IReadOnlySet<string> kinds)
+    private static Refusal? CheckKind(ref Utf8JsonReader reader, Func<string, bool> isKnown, ref string kind)
     {
         if (reader.TokenType != JsonTokenType.String)
         {
@@ -65,8 +66,8 @@ internal static class Envelope
             return new Refusal(RefusalCode.NoType, "the type is not text");
         }
 
-        var kind = reader.GetString()!;
-        return kinds.Contains(kind)
+        kind = reader.GetString()!;
+        return isKnown(kind)
             ? null
             : new Refusal(RefusalCode.UnknownType, $"type '{Printable.Cut(kind, 64)}' is not known here");
     }

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 
 namespace FleetSidecar.Protocol;
 
@@ -8,36 +8,41 @@ namespace FleetSidecar.Protocol;
 public static class Frame
 {
     /// <summary>Writes a message for the wire.</summary>
-    public static byte[] Write(SidecarMessage message) =>
-        JsonSerializer.SerializeToUtf8Bytes(message, WireJson.Wire.SidecarMessage);
+    public static byte[] Write(SidecarMessage message) => Write<SidecarMessage>(message);
 
     /// <summary>Writes a message for the wire.</summary>
-    public static byte[] Write(HubMessage message) =>
-        JsonSerializer.SerializeToUtf8Bytes(message, WireJson.Wire.HubMessage);
+    public static byte[] Write(HubMessage message) => Write<HubMessage>(message);
 
     /// <summary>Reads what a hub sent. Exactly one of the two results is set.</summary>
     public static bool TryRead(
         ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out HubMessage? message, [NotNullWhen(false)] out Refusal? refusal) =>
-        TryRead(utf8, WireJson.Wire.HubMessage, HubRules.Check, WireKinds.Hub, out message, out refusal);
+        TryRead(utf8, HubRules.Check, out message, out refusal);
 
     /// <summary>Reads what a sidecar sent. Exactly one of the two results is set.</summary>
     public static bool TryRead(
         ReadOnlySpan<byte> utf8,
         [NotNullWhen(true)] out SidecarMessage? message,
         [NotNullWhen(false)] out Refusal? refusal) =>
-        TryRead(utf8, WireJson.Wire.SidecarMessage, SidecarRules.Check, WireKinds.Sidecar, out message, out refusal);
+        TryRead(utf8, SidecarRules.Check, out message, out refusal);
+
+    // {"type":"ping" and then the record's own fields, without its first bracket.
+    private static byte[] Write<T>(T message)
+        where T : class
+    {
+        var head = Encoding.UTF8.GetBytes($"{{\"type\":\"{WireKinds.Word<T>(message.GetType())}\"");
+        var fields = JsonSerializer.SerializeToUtf8Bytes(message, WireKinds.Shape(message.GetType()));
+        return fields.Length > "{}".Length ? [.. head, (byte)',', .. fields.AsSpan(1)] : [.. head, (byte)'}'];
+    }
 
     private static bool TryRead<T>(
         ReadOnlySpan<byte> utf8,
-        JsonTypeInfo<T> shape,
         Func<T, string?> check,
-        IReadOnlySet<string> kinds,
         [NotNullWhen(true)] out T? message,
         [NotNullWhen(false)] out Refusal? refusal)
         where T : class
     {
         message = null;
-        refusal = Envelope.Check(utf8, kinds);
+        refusal = Envelope.Check(utf8, WireKinds.IsKnown<T>, out var kind);
         if (refusal is not null)
         {
             return false;
@@ -45,7 +50,7 @@ public static class Frame
 
         try
         {
-            message = JsonSerializer.Deserialize(utf8, shape);
+            message = (T?)JsonSerializer.Deserialize(utf8, WireKinds.Shape<T>(kind));
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException or NotSupportedException)
         {

@@ -7,22 +7,6 @@ namespace FleetSidecar.Protocol;
 /// <see cref="Drain"/>, <see cref="Resume"/> and <see cref="LogRequest"/> belong to version 2. A sidecar that reads a kind it
 /// does not know ignores it and keeps the link: AgentCom broadcasts presence and chat to every socket.
 /// </remarks>
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
-[JsonDerivedType(typeof(Identified), "identified")]
-[JsonDerivedType(typeof(Pong), "pong")]
-[JsonDerivedType(typeof(TaskAssign), "task_assign")]
-[JsonDerivedType(typeof(TaskAck), "task_ack")]
-[JsonDerivedType(typeof(TaskContinue), "task_continue")]
-[JsonDerivedType(typeof(TaskReassign), "task_reassign")]
-[JsonDerivedType(typeof(TaskCancelled), "task_cancelled")]
-[JsonDerivedType(typeof(StateReportAck), "state_report_ack")]
-[JsonDerivedType(typeof(RestartSidecar), "restart_sidecar")]
-[JsonDerivedType(typeof(RateLimited), "rate_limited")]
-[JsonDerivedType(typeof(RateLimitWarning), "rate_limit_warning")]
-[JsonDerivedType(typeof(Error), "error")]
-[JsonDerivedType(typeof(Drain), "drain")]
-[JsonDerivedType(typeof(Resume), "resume")]
-[JsonDerivedType(typeof(LogRequest), "log_request")]
 public abstract partial record HubMessage
 {
     private HubMessage()

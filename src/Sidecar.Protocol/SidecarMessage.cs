@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace FleetSidecar.Protocol;
 
 /// <summary>Everything a sidecar may say to a hub: a closed family, one nested record a kind.</summary>
@@ -8,21 +6,6 @@ namespace FleetSidecar.Protocol;
 /// and <see cref="LogChunk"/> exist only after <c>identified</c> carried <c>protocol_version: 2</c>; a version 1 hub counts an
 /// unknown kind as a violation and closes the socket after ten in a minute. See <c>docs/protocol.md</c>.
 /// </remarks>
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
-[JsonDerivedType(typeof(Identify), "identify")]
-[JsonDerivedType(typeof(Ping), "ping")]
-[JsonDerivedType(typeof(TaskAccepted), "task_accepted")]
-[JsonDerivedType(typeof(TaskProgress), "task_progress")]
-[JsonDerivedType(typeof(TaskComplete), "task_complete")]
-[JsonDerivedType(typeof(TaskFailed), "task_failed")]
-[JsonDerivedType(typeof(TaskRecovering), "task_recovering")]
-[JsonDerivedType(typeof(StateReport), "state_report")]
-[JsonDerivedType(typeof(WakeResult), "wake_result")]
-[JsonDerivedType(typeof(ResourceReport), "resource_report")]
-[JsonDerivedType(typeof(Heartbeat), "heartbeat")]
-[JsonDerivedType(typeof(TaskRejected), "task_rejected")]
-[JsonDerivedType(typeof(TaskHandoff), "task_handoff")]
-[JsonDerivedType(typeof(LogChunk), "log_chunk")]
 public abstract partial record SidecarMessage
 {
     private SidecarMessage()

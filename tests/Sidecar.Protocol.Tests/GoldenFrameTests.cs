@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text;
 
 namespace FleetSidecar.Protocol.Tests;
@@ -38,6 +39,23 @@ public sealed class GoldenFrameTests
     {
         Assert.Equal(WireKinds.Sidecar.Order(), Names("sidecar"));
         Assert.Equal(WireKinds.Hub.Order(), Names("hub"));
+    }
+
+    [Theory]
+    [InlineData(typeof(SidecarMessage))]
+    [InlineData(typeof(HubMessage))]
+    public void Every_record_of_a_family_has_its_word(Type family)
+    {
+        var words = family == typeof(HubMessage) ? WireKinds.Hub : WireKinds.Sidecar;
+
+        Assert.Equal(family.GetNestedTypes().Where(kind => kind.BaseType == family).Select(kind => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.Name)).Order(), words.Order());
+    }
+
+    [Fact]
+    public void A_type_that_stands_there_twice_is_refused()
+    {
+        Assert.False(Frame.TryRead("""{"type":"pong","type":"drain"}"""u8, out HubMessage? _, out var refusal));
+        Assert.Equal(RefusalCode.Invalid, refusal.Code);
     }
 
     private static IEnumerable<string> Names(string family) =>

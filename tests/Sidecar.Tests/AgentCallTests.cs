@@ -21,12 +21,12 @@ public sealed class AgentCallTests
     }
 
     [Theory]
-    [InlineData("Agent", "/opt/agent agent -x /ws --agent main --session-key fleet-task-1-g3 --message-file /run/prompt.md --json --timeout 5400")]
-    [InlineData("Exec", "/opt/agent agent exec -x /ws --message-file /run/prompt.md --cwd /ws --json --timeout 5400")]
+    [InlineData("agent", "/opt/agent agent -x /ws --agent main --session-key fleet-task-1-g3 --message-file /run/prompt.md --json --timeout 5400")]
+    [InlineData("exec", "/opt/agent agent exec -x /ws --message-file /run/prompt.md --cwd /ws --json --timeout 5400")]
     public void OpenClaw_gets_its_message_in_a_file(string via, string expected)
     {
         var profile = Profile("openclaw", "{workspace}");
-        profile.OpenClaw = new OpenClawOptions { Via = Enum.Parse<OpenClawVia>(via) };
+        profile.OpenClaw = new OpenClawOptions { Via = via };
         var call = AgentAdapters.Of(profile).Call(profile, Subject());
 
         Assert.Equal(expected.Split(' '), call.Command);

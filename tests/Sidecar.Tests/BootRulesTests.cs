@@ -49,7 +49,7 @@ public sealed class BootRulesTests
     }
 
     /// <summary>A book with its store (what was committed), the machine's processes, and a hub that gives tasks out and takes them away.</summary>
-    private sealed class World(Random random, WakeMode mode)
+    private sealed class World(Random random, string mode)
     {
         private readonly HashSet<(string RunId, int Attempt)> _alive = [], _recorded = [], _orders = [];
         private readonly HashSet<string> _over = [];

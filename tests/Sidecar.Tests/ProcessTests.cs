@@ -165,6 +165,7 @@ public sealed class ProcessTests : IDisposable
         {
             await berths.RefillAsync(Some.Profile(), CancellationToken.None);
             var (id, nonce, _) = berths.Ready!.Value;
+            await Wait.UntilAsync(() => ProcessScan.AllByNonce(nonce).Count > 0, "the recorder, whose environment is not to be read in the instant of its exec");
             var waiting = Assert.Single(ProcessScan.AllByNonce(nonce));
             Assert.True(ProcessScan.IsRecorder(waiting));
             Signals.ToProcess(waiting.Pid, Signals.Kill);
@@ -176,6 +177,7 @@ public sealed class ProcessTests : IDisposable
 
             await berths.RefillAsync(Some.Profile(), CancellationToken.None);
             nonce = berths.Ready!.Value.Nonce;
+            await Wait.UntilAsync(() => ProcessScan.AllByNonce(nonce).Count > 0, "the next recorder");
             waiting = Assert.Single(ProcessScan.AllByNonce(nonce));
             berths.Dispose();
             await watch.EndOfAsync(waiting);

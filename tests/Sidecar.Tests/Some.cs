@@ -10,9 +10,9 @@ namespace FleetSidecar.Tests;
 /// <summary>Values for tests, by one word each.</summary>
 internal static class Some
 {
-    public static WakeProfile Profile(WakeMode mode = WakeMode.Run) => new() { Name = "main", Mode = mode, Command = ["/bin/true"] };
+    public static WakeProfile Profile(string mode = WakeMode.Run) => new() { Name = "main", Mode = mode, Command = ["/bin/true"] };
 
-    public static SidecarConfig Config(int slots = 1, WakeMode mode = WakeMode.Run) => new()
+    public static SidecarConfig Config(int slots = 1, string mode = WakeMode.Run) => new()
     {
         Agent = new AgentOptions { Id = "iris", MaxConcurrentRuns = slots },
         StateDirectory = "/tmp/never-used",
@@ -24,7 +24,7 @@ internal static class Some
 
     public static RunInput.Assigned Assigned(HubMessage.TaskAssign assign) => new(assign, ReceivedAtUnixMs: 1);
 
-    public static Run Run(RunState state = RunState.Working, string task = "task-1", long generation = 1, WakeMode mode = WakeMode.Run) => new()
+    public static Run Run(RunState state = RunState.Working, string task = "task-1", long generation = 1, string mode = WakeMode.Run) => new()
     {
         Id = $"run-{task}-{generation}", TaskId = task, Generation = generation, State = state, Nonce = $"nonce-{task}-{generation}", Profile = Profile(mode),
         Assignment = Assign(task, generation), WakeAttempt = 1, CreatedAtUnixMs = 1, StateSinceUnixMs = 1,

@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using System.ComponentModel.DataAnnotations;
 
 namespace FleetSidecar.Agents;
 
@@ -9,7 +9,8 @@ internal sealed class OpenClawOptions
     public const string UsualGateway = "ws://127.0.0.1:18789";
 
     /// <summary>Mode run: <c>gateway</c> (default), <c>agent</c> or <c>exec</c>; see <see cref="OpenClawVia"/>. Mode signal does not use it.</summary>
-    public OpenClawVia Via { get; set; } = OpenClawVia.Gateway;
+    [AllowedValues(OpenClawVia.Gateway, OpenClawVia.Agent, OpenClawVia.Exec)]
+    public string Via { get; set; } = OpenClawVia.Gateway;
 
     /// <summary>Via gateway: where it listens, <c>ws://</c> or <c>wss://</c>; default <c>ws://127.0.0.1:18789</c>.</summary>
     public string Gateway { get; set; } = UsualGateway;
@@ -22,15 +23,14 @@ internal sealed class OpenClawOptions
 }
 
 /// <summary>The ways to a whole turn of OpenClaw.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<OpenClawVia>))]
-internal enum OpenClawVia
+internal static class OpenClawVia
 {
     /// <summary>The gateway's own protocol, spoken by <c>fleet-sidecar agent-turn</c>: accepted at once, then the terminal status.</summary>
-    [JsonStringEnumMemberName("gateway")] Gateway,
+    public const string Gateway = "gateway";
 
     /// <summary><c>openclaw agent</c>: the same over OpenClaw's command line, a second slower and 220 MB larger.</summary>
-    [JsonStringEnumMemberName("agent")] Agent,
+    public const string Agent = "agent";
 
     /// <summary><c>openclaw agent exec</c>: no gateway at all.</summary>
-    [JsonStringEnumMemberName("exec")] Exec,
+    public const string Exec = "exec";
 }

@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using System.ComponentModel.DataAnnotations;
 
 namespace FleetSidecar.Agents;
 
@@ -19,13 +19,15 @@ internal sealed class WakeProfile
     public string Adapter { get; set; } = "command";
 
     /// <summary><c>run</c> (default): the command is the agent's whole turn. <c>signal</c>: the command returns at once and the agent works elsewhere.</summary>
-    public WakeMode Mode { get; set; } = WakeMode.Run;
+    [AllowedValues(WakeMode.Run, WakeMode.Signal)]
+    public string Mode { get; set; } = WakeMode.Run;
 
     /// <summary>Program (absolute path) and arguments; where the adapter knows the program, further arguments of yours, which go right after the program or its verb. <c>{taskFile}</c> <c>{taskId}</c> <c>{workspace}</c> <c>{runDir}</c> <c>{nonce}</c> are replaced inside single elements. Required.</summary>
     public List<string> Command { get; set; } = [];
 
     /// <summary>What a good end needs. <c>report</c> (default): the agent said so (<c>fleet-sidecar task complete</c> or a result file). <c>exitCode</c>: exit code 0 is enough; for programs that cannot report.</summary>
-    public CompletionEvidence Completion { get; set; } = CompletionEvidence.Report;
+    [AllowedValues(CompletionEvidence.Report, CompletionEvidence.ExitCode)]
+    public string Completion { get; set; } = CompletionEvidence.Report;
 
     /// <summary>How often a wake command that could not be started, or a signal that failed, is tried again, 0 to 10; default 2.</summary>
     public int Retries { get; set; } = 2;
@@ -49,16 +51,18 @@ internal sealed class WakeProfile
     public OpenClawOptions? OpenClaw { get; set; }
 }
 
-[JsonConverter(typeof(JsonStringEnumConverter<WakeMode>))]
-internal enum WakeMode
+// Words, not enums: the converter that reads an enum by its name costs a twentieth of a start.
+
+/// <summary>What a wake command is.</summary>
+internal static class WakeMode
 {
-    [JsonStringEnumMemberName("run")] Run,
-    [JsonStringEnumMemberName("signal")] Signal,
+    public const string Run = "run";
+    public const string Signal = "signal";
 }
 
-[JsonConverter(typeof(JsonStringEnumConverter<CompletionEvidence>))]
-internal enum CompletionEvidence
+/// <summary>What a good end needs.</summary>
+internal static class CompletionEvidence
 {
-    [JsonStringEnumMemberName("report")] Report,
-    [JsonStringEnumMemberName("exitCode")] ExitCode,
+    public const string Report = "report";
+    public const string ExitCode = "exitCode";
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -111,12 +112,22 @@ internal static class SidecarCommands
         var schema = new Command("schema", "Print a JSON Schema of the configuration, for editors.");
         schema.SetAction(_ =>
         {
-            var node = ConfigJson.Default.SidecarConfig.GetJsonSchemaAsNode().AsObject();
+            var node = ConfigJson.Default.SidecarConfig.GetJsonSchemaAsNode(new JsonSchemaExporterOptions { TransformSchemaNode = NameTheWords }).AsObject();
             node.Insert(0, "$schema", JsonValue.Create("https://json-schema.org/draft/2020-12/schema"));
             Terminal.Write(node.ToJsonString(ConfigJson.Default.Options) + "\n");
             return ExitCodes.Ok;
         });
         return new Command("config", "Check, show or describe the configuration.") { validate, show, schema };
+    }
+
+    private static JsonNode NameTheWords(JsonSchemaExporterContext context, JsonNode node)
+    {
+        if (context.PropertyInfo?.AttributeProvider?.GetCustomAttributes(typeof(AllowedValuesAttribute), inherit: false) is [AllowedValuesAttribute words])
+        {
+            node["enum"] = new JsonArray([.. words.Values.Select(word => JsonValue.Create((string)word!))]);
+        }
+
+        return node;
     }
 
     public static async Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token)

@@ -21,7 +21,7 @@ internal static class ConfigLoader
     {
         try
         {
-            return MoreFiles(path).Length > 0 || Variables().Any() ? null : JsonSerializer.Deserialize(File.ReadAllBytes(path), ConfigJson.Default.SidecarConfig);
+            return MoreFiles(path).Length > 0 || Variables().Any() ? null : PlainFile.Read(File.ReadAllBytes(path));
         }
         catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException or ArgumentException)
         {

@@ -134,6 +134,21 @@ internal static class ConfigRules
                 yield return new($"{key}.name", $"'{profile.Name}' is taken by another profile", "choose another name");
             }
 
+            if (profile.Mode is not (WakeMode.Run or WakeMode.Signal))
+            {
+                yield return new($"{key}.mode", $"must be {WakeMode.Run} or {WakeMode.Signal}", "leave it out where the command is the agent's whole turn");
+            }
+
+            if (profile.Completion is not (CompletionEvidence.Report or CompletionEvidence.ExitCode))
+            {
+                yield return new($"{key}.completion", $"must be {CompletionEvidence.Report} or {CompletionEvidence.ExitCode}", "leave it out where the agent reports its end itself");
+            }
+
+            if (profile.OpenClaw is { Via: not (OpenClawVia.Gateway or OpenClawVia.Agent or OpenClawVia.Exec) })
+            {
+                yield return new($"{key}.openClaw.via", $"must be {OpenClawVia.Gateway}, {OpenClawVia.Agent} or {OpenClawVia.Exec}", "leave it out");
+            }
+
             if (AgentAdapters.Find(profile.Adapter) is not { } adapter)
             {
                 yield return new($"{key}.adapter", $"'{Printable.Cut(profile.Adapter, 40)}' is not known", $"this version knows: {string.Join(", ", AgentAdapters.Names)}");
