@@ -1,17 +1,11 @@
-using FleetSidecar.Ground;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
-
-/// <summary>A git command that did not do what was asked.</summary>
-internal sealed class GitException(string message, string hint) : SidecarException(message, hint);
 
 /// <summary>Runs git: argv, no prompts, no hooks of the repository, a time limit, and only transports that cannot run programs.</summary>
 internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 {
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
-
-    private static readonly string[] Telling = ["fatal:", "error:", "remote:", "! ["];
 
     private readonly Dictionary<string, string> _environment = Environment();
 
@@ -20,37 +14,38 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     public async Task<string> RunAsync(string directory, CancellationToken token, params string[] arguments)
     {
         var outcome = await TryAsync(directory, token, arguments);
-        return outcome.Ok ? outcome.Output.Trim() : throw Explain(arguments, outcome);
+        return outcome.Ok ? outcome.Output.Trim() : throw GitFaults.Explain(arguments, outcome);
     }
 
-    public async Task<ToolOutcome> TryAsync(string directory, CancellationToken token, params string[] arguments)
+    public Task<ToolOutcome> TryAsync(string directory, CancellationToken token, params string[] arguments) =>
+        TryAsync(directory, [], token, arguments);
+
+    /// <summary>The same with variables of git's own besides the usual ones (<c>GIT_INDEX_FILE</c>, <c>GIT_WORK_TREE</c>).</summary>
+    public async Task<string> RunAsync(string directory, Dictionary<string, string> more, CancellationToken token, params string[] arguments)
+    {
+        var outcome = await TryAsync(directory, more, token, arguments);
+        return outcome.Ok ? outcome.Output.Trim() : throw GitFaults.Explain(arguments, outcome);
+    }
+
+    /// <summary>The same with variables of git's own besides the usual ones; a failure is the caller's to judge.</summary>
+    /// <exception cref="GitException">Git is missing, or the directory is.</exception>
+    public async Task<ToolOutcome> TryAsync(string directory, Dictionary<string, string> more, CancellationToken token, params string[] arguments)
     {
         if (!Directory.Exists(directory))
         {
-            throw new GitException($"the directory {directory} is gone", "somebody removed it while the run was going on; the agent must leave its workspace in place");
+            throw new GitException(GitFaults.WorkspaceGone, $"the directory {directory} is gone", "somebody removed it while the run was going on; the agent must leave its workspace in place");
         }
 
         try
         {
             return await tools.RunAsync(
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. arguments],
-                _environment, directory, options.GitTimeout, token);
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. arguments],
+                more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token);
         }
         catch (SpawnException fault)
         {
-            throw new GitException(fault.Message, "install git (apt-get install git)");
+            throw new GitException(GitFaults.GitMissing, fault.Message, "install git (apt-get install git)");
         }
-    }
-
-    private static GitException Explain(string[] arguments, ToolOutcome outcome)
-    {
-        var said = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-
-        // What the other side says of a refused push stands in lines of their own; the last line alone says nothing.
-        var telling = said.Where(text => Telling.Any(start => text.StartsWith(start, StringComparison.Ordinal))).Distinct().Take(4).ToList();
-        var line = telling.Count > 0 ? string.Join(" | ", telling) : said.LastOrDefault() ?? $"exit code {outcome.ExitCode}";
-        return new GitException($"git {arguments.FirstOrDefault(word => !word.StartsWith('-'))}: {line}",
-            outcome.TimedOut ? "raise workspace.gitTimeout or look at the network" : "try the same address with git by hand, as the service user");
     }
 
     private static Dictionary<string, string> Environment()

@@ -20,7 +20,7 @@ internal sealed class Workspace(SidecarConfig config, Git git, Mirrors mirrors)
         var address = run.Assignment.Repo!;
         if (RepositoryRules.Refuse(address, config.Workspace.AllowedRepositories) is { } refusal)
         {
-            throw new GitException(refusal.Why, refusal.Hint);
+            throw new GitException(GitFaults.Forbidden, refusal.Why, refusal.Hint);
         }
 
         var mirror = await mirrors.RefreshAsync(address, token);
@@ -77,7 +77,7 @@ internal sealed class Workspace(SidecarConfig config, Git git, Mirrors mirrors)
             var proof = await RemoteAsync(path, run.Assignment.Repo!, branch, token);
             if (proof != commit)
             {
-                throw new GitException($"the origin shows {(proof?.Length > 0 ? proof : "nothing")} at {branch}, not {commit}", "look for a server-side hook that rewrites or drops pushes");
+                throw new GitException(GitFaults.PushRefused, $"the origin shows {(proof?.Length > 0 ? proof : "nothing")} at {branch}, not {commit}", "look for a server-side hook that rewrites or drops pushes");
             }
         }
 
@@ -96,7 +96,7 @@ internal sealed class Workspace(SidecarConfig config, Git git, Mirrors mirrors)
         var from = remote.Length > 0 ? $"refs/heads/{branch}" : run.Assignment.Branch is { Length: > 0 } named ? $"refs/heads/{named}" : "HEAD";
         var commit = await git.TryAsync(mirror, token, "rev-parse", "--verify", "--quiet", "--end-of-options", $"{from}^{{commit}}");
         return commit.Ok ? commit.Output.Trim()
-            : throw new GitException(from == "HEAD" ? "the repository has no commit on its default branch" : $"the origin has no branch {from["refs/heads/".Length..]}",
+            : throw new GitException(from == "HEAD" ? GitFaults.EmptyRepository : GitFaults.NoBranch, from == "HEAD" ? "the repository has no commit on its default branch" : $"the origin has no branch {from["refs/heads/".Length..]}",
                 "push a first commit, or name an existing branch in the task");
     }
 
