@@ -50,6 +50,26 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task No_watch_ends_before_its_process_however_many_begin_and_end_at_once()
+    {
+        // A child that was forked but has not become its program yet holds every handle for a moment; so both kinds of start at once.
+        var tools = new ToolRunner(TimeProvider.System);
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(lane => Task.Run(async () =>
+        {
+            for (var count = 0; count < 60; count++)
+            {
+                var process = ProcessIdentity.Of(Start(["/bin/sleep", $"0.00{lane}"]));
+                await tools.RunAsync(["/bin/true"], new Dictionary<string, string>(), "/", TimeSpan.FromSeconds(10), CancellationToken.None);
+                if (process is not null)
+                {
+                    await _watch.EndOfAsync(process).WaitAsync(TimeSpan.FromSeconds(20));
+                    Assert.False(process.IsAlive());
+                }
+            }
+        })));
+    }
+
+    [Fact]
     public void A_nul_in_an_argument_is_refused_rather_than_cut() =>
         Assert.Throws<ArgumentException>(() => Start(["/bin/echo", "a\0b"]));
 

@@ -9,15 +9,16 @@ namespace FleetSidecar.Ground.Processes;
 public sealed partial class ProcessWatch : IDisposable
 {
     private const long PidfdOpenCall = 434; // the same number on every architecture
-    private const int Add = 1, Readable = 1, NoHang = 1, CloseOnExec = 0x80000;
+    private const int Add = 1, Remove = 2, Readable = 1, NoHang = 1, CloseOnExec = 0x80000;
 
     // epoll_event is packed to 12 bytes on x86-64 and padded to 16 on every other architecture.
     private static readonly bool Packed = RuntimeInformation.ProcessArchitecture == Architecture.X64;
     private static readonly int EventSize = Packed ? 12 : 16;
-    private static readonly int HandleOffset = Packed ? 4 : 8;
+    private static readonly int TicketOffset = Packed ? 4 : 8;
 
     private readonly int _poll = Create(CloseOnExec);
-    private readonly ConcurrentDictionary<int, (int Pid, TaskCompletionSource Ended)> _watched = new();
+    private readonly ConcurrentDictionary<long, (int Handle, int Pid, TaskCompletionSource Ended)> _watched = new();
+    private long _tickets;
     private int _started;
 
     /// <summary>Ends when the process does; at once where it is already gone.</summary>
@@ -37,11 +38,14 @@ public sealed partial class ProcessWatch : IDisposable
         }
 
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _watched[handle] = (process.Pid, ended);
+
+        // Events carry a ticket, not the handle: a handle's number is used again at once, and what comes late must not hit its next owner.
+        var ticket = Interlocked.Increment(ref _tickets);
+        _watched[ticket] = (handle, process.Pid, ended);
         StartThread();
         var interest = new byte[EventSize];
         BitConverter.TryWriteBytes(interest, Readable);
-        BitConverter.TryWriteBytes(interest.AsSpan(HandleOffset), handle);
+        BitConverter.TryWriteBytes(interest.AsSpan(TicketOffset), ticket);
         if (Control(_poll, Add, handle, interest) != 0)
         {
             throw new InvalidOperationException($"Cannot watch process {process.Pid}: {Marshal.GetLastPInvokeErrorMessage()}");
@@ -72,10 +76,12 @@ public sealed partial class ProcessWatch : IDisposable
             var count = Poll(_poll, events, Room, -1);
             for (var index = 0; index < count; index++)
             {
-                var handle = BitConverter.ToInt32(events, (index * EventSize) + HandleOffset);
-                if (_watched.TryRemove(handle, out var watched))
+                var ticket = BitConverter.ToInt64(events, (index * EventSize) + TicketOffset);
+                if (_watched.TryRemove(ticket, out var watched))
                 {
-                    _ = Close(handle);
+                    // Before closing: a child that was just forked still holds the file, and its registration would outlive the handle.
+                    _ = Control(_poll, Remove, watched.Handle, events);
+                    _ = Close(watched.Handle);
                     Reap(watched.Pid);
                     watched.Ended.TrySetResult();
                 }
