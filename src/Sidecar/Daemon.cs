@@ -110,7 +110,9 @@ internal static partial class Daemon
         services.AddSingleton(_ => opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
-        services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
+        services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Clones>().AddSingleton<Fences>();
+        services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<Workspace>();
+        services.AddSingleton(all => new Origin(all.GetRequiredService<Git>(), config.StateDirectory)).AddSingleton<WorkspaceKeeper>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();
@@ -125,8 +127,10 @@ internal static partial class Daemon
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
         services.AddHostedService(all => all.GetRequiredService<ControlServer>());
         services.AddHostedService(all => all.GetRequiredService<SelfTestLoop>());
+        services.AddHostedService(all => all.GetRequiredService<WorkspaceKeeper>());
         services.AddHostedService(all => new Watchdog(
-            [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>()],
+            [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
+                all.GetRequiredService<WorkspaceKeeper>()],
             all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }

@@ -21,6 +21,15 @@ internal static class EventIds
     public const int RestartAsked = 207;
     public const int HubMessageIgnored = 208;
 
+    public const int PrepareAgain = 300;
+    public const int SubmitAgain = 301;
+    public const int RefNotKept = 302;
+    public const int StrayBranch = 303;
+    public const int WorkRescued = 304;
+    public const int RescueFailed = 305;
+    public const int WorkspaceRemoved = 306;
+    public const int WorkspaceKept = 307;
+
     public const int RunMoved = 400;
     public const int RunsLoaded = 401;
     public const int AssignmentRejected = 402;

@@ -32,10 +32,4 @@ public sealed class RepositoryRulesTests
         Assert.NotNull(RepositoryRules.Refuse("https://git.example/other/app.git", ["https://git.example/team/*"]));
         Assert.NotNull(RepositoryRules.Refuse("https://git.example/team/app.git", []));
     }
-
-    [Theory]
-    [InlineData("task-0123456789abcdef", "iris/task-0123456789abcdef")]
-    [InlineData("a.lock", "iris/a.lock_")]
-    [InlineData("a.", "iris/a._")]
-    public void A_branch_is_a_valid_ref(string task, string branch) => Assert.Equal(branch, RepositoryRules.BranchFor("iris", task));
 }

@@ -3,6 +3,7 @@ using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
+using FleetSidecar.Workspaces;
 
 namespace FleetSidecar.Configuration;
 
@@ -69,6 +70,11 @@ internal static class ConfigRules
             yield return new("safeMode.starts", "must be 0 to 100", "leave it out, or 0 for no safe mode");
         }
 
+        if (config.Workspace.Credentials.Select(CredentialHelper.Complaint).FirstOrDefault(complaint => complaint is not null) is { } complaint)
+        {
+            yield return new("workspace.credentials", complaint, "for example { \"url\": \"https://git.example\", \"tokenFile\": \"/etc/fleet-sidecar/git-token\" }");
+        }
+
         if (config.SelfTest.DiskFloorBytes < 0 || config.SelfTest.DiskFloorInodes < 0)
         {
             yield return new("selfTest.diskFloorBytes", "and diskFloorInodes must not be negative", "leave them out");
@@ -97,6 +103,7 @@ internal static class ConfigRules
         yield return ("hub.refusedInterval", config.Hub.RefusedInterval, instant, TimeSpan.FromHours(1));
         yield return ("hub.stableAfter", config.Hub.StableAfter, TimeSpan.Zero, TimeSpan.FromHours(1));
         yield return ("workspace.gitTimeout", config.Workspace.GitTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        yield return ("workspace.keepFor", config.Workspace.KeepFor, TimeSpan.Zero, TimeSpan.FromDays(90));
         yield return ("selfTest.interval", config.SelfTest.Interval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
         yield return ("selfTest.clockSkew", config.SelfTest.ClockSkew, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
         yield return ("safeMode.within", config.SafeMode.Within, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));

@@ -12,7 +12,14 @@ internal sealed record RunFacts
 
     public string? Branch { get; init; }
 
+    /// <summary>Where the task's branch leaves the one that it is meant for: every commit of the task, of whatever attempt, stands on it.</summary>
     public string? BaseCommit { get; init; }
+
+    /// <summary>Where this attempt began: the base, or what earlier attempts left on the branch.</summary>
+    public string? StartCommit { get; init; }
+
+    /// <summary>The branch that the work is meant for.</summary>
+    public string? TargetBranch { get; init; }
 
     /// <summary>What the branch pointed to on the origin when the workspace was made; empty where it did not exist.</summary>
     public string? RemoteAtStart { get; init; }

@@ -62,6 +62,9 @@ internal sealed partial class RunLoop : DaemonLoop
     /// <summary>Hears about progress that agents report; not stored.</summary>
     public Action<SidecarMessage.TaskProgress>? Progressed { get; set; }
 
+    /// <summary>Hears that a run is over and its agent gone; what it left may be looked at.</summary>
+    public Action? Ended { get; set; }
+
     public ValueTask PostAsync(RunInput input, CancellationToken token) => _inputs.Writer.WriteAsync(input, token);
 
     /// <summary>What the operator, or the hub, lets in; as of the last commit.</summary>
@@ -144,6 +147,11 @@ internal sealed partial class RunLoop : DaemonLoop
             Report(before, run);
         }
 
+        if (draft.Changed.Any(run => run.State.IsFinal() && !run.ProcessMayLive))
+        {
+            Ended?.Invoke();
+        }
+
         foreach (var rejected in draft.Rejections)
         {
             LogAssignmentRejected(rejected.TaskId, rejected.Generation, rejected.Reason, rejected.Detail);
@@ -218,6 +226,7 @@ internal sealed partial class RunLoop : DaemonLoop
     /// <summary>Sees to it that what the run needs now is going on, and nothing else.</summary>
     private void Follow(Run run)
     {
+        _work.Fence(run);
         var wanted = RunPolicy.OrderFor(run);
         if (_orders.TryGetValue(run.Id, out var going) && going.Order != wanted)
         {

@@ -11,7 +11,7 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, ProcessWatch watch, Redactor redactor,
+    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, ProcessWatch watch, Redactor redactor,
     TimeProvider time, ILogger<RunOrders> log)
 {
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
@@ -78,6 +78,19 @@ internal sealed partial class RunOrders(
             await watch.EndOfAsync(process!).WaitAsync(scene.Token);
             var end = await ends.OfAsync(run);
             await scene.LearnAsync(now => AfterSignal(now, end));
+        }
+    }
+
+    /// <summary>Tells the run's clone which generation is current, or that none is.</summary>
+    public void Fence(Run run)
+    {
+        try
+        {
+            fences.Set(run);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            LogOrderFailed(run.Id, run.State.Word(), fault.Message, "the hooks in its clone do not know of the change; submit does");
         }
     }
 
@@ -171,7 +184,7 @@ internal sealed partial class RunOrders(
     // The order saw the run as it was when it began; what others learned meanwhile stays.
     private static RunFacts Merge(RunFacts now, RunFacts found) => now with
     {
-        Workspace = found.Workspace, Branch = found.Branch, BaseCommit = found.BaseCommit, RemoteAtStart = found.RemoteAtStart,
+        Workspace = found.Workspace, Branch = found.Branch, BaseCommit = found.BaseCommit, StartCommit = found.StartCommit, TargetBranch = found.TargetBranch, RemoteAtStart = found.RemoteAtStart,
         Verification = found.Verification, Commit = found.Commit, CommitsAhead = found.CommitsAhead, Delivered = found.Delivered,
         Failure = now.Failure ?? found.Failure,
     };

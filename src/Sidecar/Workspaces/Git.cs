@@ -8,6 +8,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
     private readonly Dictionary<string, string> _environment = Environment();
+    private readonly string[] _credentials = [.. CredentialHelper.Arguments(options.Credentials)];
 
     /// <summary>Standard output of a command that has to succeed.</summary>
     /// <exception cref="GitException">It failed or took too long.</exception>
@@ -39,7 +40,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         try
         {
             return await tools.RunAsync(
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. arguments],
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. arguments],
                 more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token);
         }
         catch (SpawnException fault)

@@ -30,6 +30,7 @@ internal static class GitFaults
     public const string EmptyRepository = "empty_repository";
     public const string NoBranch = "branch_not_found";
     public const string StaleBase = "stale_base";
+    public const string StaleGeneration = "stale_generation";
     public const string BranchMoved = "branch_moved";
     public const string PushRefused = "push_refused";
     public const string Other = "git_failed";
@@ -56,7 +57,7 @@ internal static class GitFaults
         ("Repository not found", NotFound),
         ("repository '", NotFound),
         ("does not exist", NotFound),
-        ("is not allowed", BadAddress),
+        ("not allowed", BadAddress),
         ("Unable to find remote helper", BadAddress),
         ("stale info", BranchMoved),
         ("[rejected]", BranchMoved),

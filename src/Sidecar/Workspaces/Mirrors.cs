@@ -2,25 +2,36 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
 
 /// <summary>One bare copy of each repository, fetched before every run, so that a workspace costs a fraction of a clone.</summary>
-internal sealed class Mirrors(SidecarConfig config, Git git)
+/// <remarks>Workspaces borrow its objects, so none is ever thrown away: nothing here prunes, and a damaged mirror that was replaced
+/// stays beside the new one until no workspace is left.</remarks>
+internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch, TimeProvider time)
 {
+    private static readonly TimeSpan CheckEvery = TimeSpan.FromDays(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
+    public static string DirectoryOf(SidecarConfig config) => Path.Combine(config.StateDirectory, "mirrors");
+
     /// <summary>Brings the mirror up to date and says where it is.</summary>
+    /// <param name="address">The repository.</param>
+    /// <param name="damaged">It was found damaged just now: made anew whatever it looks like.</param>
+    /// <param name="token">Gives up waiting.</param>
     /// <exception cref="GitException">The origin could not be fetched whole.</exception>
-    public async Task<string> RefreshAsync(string address, CancellationToken token)
+    public async Task<string> RefreshAsync(string address, bool damaged, CancellationToken token)
     {
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..24];
-        var path = Path.Combine(config.StateDirectory, "mirrors", $"{name}.git");
+        var path = Path.Combine(DirectoryOf(config), $"{name}.git");
         var turn = _turns.GetOrAdd(name, _ => new SemaphoreSlim(1));
         await turn.WaitAsync(token);
         try
         {
-            if (!Directory.Exists(path) || !await FetchAsync(path, token))
+            Directory.CreateDirectory(DirectoryOf(config));
+            using var owner = await MirrorOwner.TakeAsync(path, address, watch, token);
+            if (damaged || !Directory.Exists(path) || !await FetchAsync(path, token))
             {
                 await CloneAsync(address, path, token);
             }
@@ -33,22 +44,43 @@ internal sealed class Mirrors(SidecarConfig config, Git git)
         }
     }
 
+    // False: the copy here is at fault, not the way to the origin.
     private async Task<bool> FetchAsync(string path, CancellationToken token)
     {
-        var fetched = await git.TryAsync(path, token, "fetch", "--prune", "--quiet", "origin");
+        string[] fetch = ["fetch", "--prune", "--quiet", "--no-write-fetch-head", "--", "origin"];
+        var fetched = await git.TryAsync(path, token, fetch);
+        if (!fetched.Ok)
+        {
+            return GitFaults.Classify(fetched) is GitFaults.Damaged or GitFaults.Other ? false : throw GitFaults.Explain(fetch, fetched);
+        }
 
-        // The default branch may have been renamed since.
-        return fetched.Ok && (await git.TryAsync(path, token, "remote", "set-head", "origin", "--auto")) is not null;
+        var mark = Path.Combine(path, "fleet-checked");
+        if (File.Exists(mark) && time.GetUtcNow() - File.GetLastWriteTimeUtc(mark) is var age && age >= TimeSpan.Zero && age < CheckEvery)
+        {
+            return true;
+        }
+
+        if (!(await git.TryAsync(path, token, "fsck", "--connectivity-only", "--no-dangling", "--no-progress")).Ok)
+        {
+            return false;
+        }
+
+        // Many small packs make every later step slow. Everything is kept, reachable or not.
+        await git.TryAsync(path, token, "repack", "-a", "-d", "-k", "--quiet");
+        await File.WriteAllTextAsync(mark, "", token);
+        File.SetLastWriteTimeUtc(mark, time.GetUtcNow().UtcDateTime);
+        return true;
     }
 
-    // Beside and renamed: what stands at the real name is always whole. A damaged mirror holds nothing that the origin does not.
+    // Beside and renamed: what stands at the real name is always whole.
     private async Task CloneAsync(string address, string path, CancellationToken token)
     {
-        var beside = $"{path}.{Guid.NewGuid():N}";
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var beside = $"{path}.making-{Guid.NewGuid():N}";
         try
         {
-            await git.RunAsync(Path.GetDirectoryName(path)!, token, "clone", "--mirror", "--quiet", "--", address, beside);
+            await git.RunAsync(DirectoryOf(config), token, "clone", "--bare", "--template=", "--quiet", "--", address, beside);
+            await git.RunAsync(beside, token, "config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*");
+            await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
             if (Directory.Exists(path))
             {
                 Directory.Move(path, $"{path}.replaced-{Guid.NewGuid():N}");

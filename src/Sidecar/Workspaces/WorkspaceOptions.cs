@@ -12,6 +12,28 @@ internal sealed class WorkspaceOptions
     /// <summary>Author address of the agent's commits; default <c>AGENT@fleet.invalid</c>.</summary>
     public string? AuthorEmail { get; set; }
 
+    /// <summary>Credentials for git, each given to its own host and no other. Default none: git then asks what the service user's own git configuration names. With any here, it asks nothing else.</summary>
+    public List<GitCredential> Credentials { get; set; } = [];
+
+    /// <summary>Whether work that an attempt left uncommitted or unpushed is pushed to <c>refs/fleet/rescue/TASK/GENERATION</c>; default true. Off, it is saved under that name in the workspace alone, and such a workspace is never removed.</summary>
+    public bool PushRescue { get; set; } = true;
+
+    /// <summary>How long a workspace stays after its run, 0 to 90 days; default 1 day. It is removed only when its work is proved to be on the origin; where the disk is near its floor, at once.</summary>
+    public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>Longest time for one git command, 1 s to 1 h; default 5 min.</summary>
     public TimeSpan GitTimeout { get; set; } = TimeSpan.FromMinutes(5);
+}
+
+/// <summary>One of <c>workspace.credentials</c>.</summary>
+internal sealed class GitCredential
+{
+    /// <summary>Scheme and host, with a port where it is not the usual one, as <c>https://git.example</c>. <c>http://</c> only for this machine. Required.</summary>
+    public string Url { get; set; } = "";
+
+    /// <summary>User name; default <c>x-access-token</c>, which forges take with a token.</summary>
+    public string Username { get; set; } = "x-access-token";
+
+    /// <summary>Absolute path of a file whose first line is the token or password. Read by git's helper when it is asked; never in argv or in a log. Required.</summary>
+    public string TokenFile { get; set; } = "";
 }

@@ -1,0 +1,118 @@
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>Brings a run's commit to its branch on the origin, and proves it there.</summary>
+internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger<Delivery> log)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
+
+    /// <summary>Pushes; while the origin cannot be reached it tries again, until the deadline <c>submit</c> ends it.</summary>
+    /// <exception cref="GitException">The origin refuses, or somebody else moved the branch.</exception>
+    public async Task<RunFacts> SubmitAsync(Run run, CancellationToken token)
+    {
+        if (run.Facts is not { Workspace: { } work, Branch: { } branch, Commit: { } commit, BaseCommit: { } start })
+        {
+            return run.Facts with { Delivered = true };
+        }
+
+        if (run.Facts.CommitsAhead is not > 0)
+        {
+            return run.Facts with { Delivered = true, Commit = null };
+        }
+
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await PushAsync(run, work, branch, commit, token);
+                return run.Facts with { Delivered = true, Verification = await NameStraysAsync(run, work, $"{start}..{commit}", token) };
+            }
+            catch (GitException fault) when (fault.IsPassing)
+            {
+                LogSubmitAgain(run.Id, run.TaskId, attempt, fault.Message);
+                var pause = FirstPause * Math.Pow(2, attempt - 1);
+                await Task.Delay(pause < LongestPause ? pause : LongestPause, time, token);
+            }
+        }
+    }
+
+    private async Task PushAsync(Run run, string work, string branch, string commit, CancellationToken token)
+    {
+        var (address, name, record) = (run.Assignment.Repo!, $"refs/heads/{branch}", RefNames.Attempt(run.TaskId, run.Generation));
+        var refs = await origin.RefsAsync(address, token, name, RefNames.Attempts(run.TaskId));
+        if (refs.HighestGeneration(run.TaskId) is var highest && highest > run.Generation)
+        {
+            throw Preparation.Stale(run, highest);
+        }
+
+        if (refs[name] != commit)
+        {
+            var expected = await ExpectAsync(run, work, refs[name], commit, token);
+            await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", $"--force-with-lease={name}:{expected}", "--", address, $"{commit}:{name}");
+        }
+
+        if (refs[record] != commit)
+        {
+            // Who may push branches may not always push other refs; the branch is what counts.
+            var recorded = await origin.TryAsync(work, [], token, "push", "--quiet", "--no-verify", "--", address, $"+{commit}:{record}");
+            if (!recorded.Ok)
+            {
+                LogRefNotKept(run.Id, record, GitFaults.Explain(["push"], recorded).Message);
+            }
+        }
+
+        var proof = (await origin.RefsAsync(address, token, name))[name];
+        if (proof != commit)
+        {
+            throw new GitException(GitFaults.PushRefused, $"the origin shows {(proof.Length > 0 ? proof : "nothing")} at {branch}, not {commit}", "look for a server-side hook that rewrites or drops pushes");
+        }
+    }
+
+    // What the branch may be overwritten from. Whoever else moved it since the workspace was made keeps what is there.
+    private async Task<string> ExpectAsync(Run run, string work, string now, string commit, CancellationToken token)
+    {
+        if (now.Length == 0 || await WorkLine.StandsOnAsync(origin, work, now, commit, token))
+        {
+            return now; // New, or only forward: also where the agent itself pushed a part.
+        }
+
+        if (now != run.Facts.RemoteAtStart && !await WasOursAsync(work, now, token))
+        {
+            throw new GitException(GitFaults.BranchMoved, $"{run.Facts.Branch} on the origin is {now}, which this attempt neither found nor made", "look at who else pushes to it; nothing was overwritten, the work is kept as a rescue ref");
+        }
+
+        // Rewritten: what stood there is kept under a name of its own, or nothing is overwritten.
+        await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", run.Assignment.Repo!, $"+{now}:{RefNames.Before(run.TaskId, run.Generation)}");
+        return now;
+    }
+
+    private async Task<bool> WasOursAsync(string work, string commit, CancellationToken token) =>
+        (await origin.AskAsync(work, token, "log", "--walk-reflogs", "--all", "--format=%H")).Output.Split('\n').Contains(commit);
+
+    // The agent may have pushed under a name of its own. That does no harm, but somebody should know.
+    private async Task<VerificationReport?> NameStraysAsync(Run run, string work, string range, CancellationToken token)
+    {
+        var ours = (await origin.AskAsync(work, token, "rev-list", "--max-count=1000", range)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToHashSet();
+        var refs = await origin.RefsAsync(run.Assignment.Repo!, token, "refs/heads/*");
+        var strays = refs.All.Where(pair => ours.Contains(pair.Value) && pair.Key != $"refs/heads/{run.Facts.Branch}").Select(pair => Printable.Cut(pair.Key["refs/heads/".Length..], 200)).Take(5).ToList();
+        if (strays.Count == 0 || run.Facts.Verification is not { } report)
+        {
+            return run.Facts.Verification;
+        }
+
+        LogStrayBranch(run.Id, run.TaskId, string.Join(", ", strays), run.Facts.Branch!);
+        return report with { Checks = [.. report.Checks, .. strays.Select(stray => new VerificationCheck { Type = "branch", Target = stray, Status = "skipped", Detail = $"the agent pushed the work under this name too; it is delivered on {run.Facts.Branch}" })] };
+    }
+
+    [LoggerMessage(EventIds.SubmitAgain, LogLevel.Warning, "{Run} could not deliver {Task} yet, attempt {Attempt}: {Reason}; the work is kept, trying again", EventName = "SubmitAgain")]
+    private partial void LogSubmitAgain(string run, string task, int attempt, string reason);
+
+    [LoggerMessage(EventIds.RefNotKept, LogLevel.Warning, "{Run}: the origin does not take {Ref}: {Reason}", EventName = "RefNotKept")]
+    private partial void LogRefNotKept(string run, string @ref, string reason);
+
+    [LoggerMessage(EventIds.StrayBranch, LogLevel.Warning, "{Run}: the agent of {Task} pushed its work under other names as well: {Strays}; it counts on {Branch} alone, nothing was removed", EventName = "StrayBranch")]
+    private partial void LogStrayBranch(string run, string task, string strays, string branch);
+}

@@ -1,0 +1,48 @@
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>Speaks with origins, and looks into clones that an agent has had in its hands, without believing a word of their configuration.</summary>
+/// <remarks>
+/// A clone's own <c>.git/config</c> can name programs (filters, helpers, monitors) and other addresses. So whatever reads the work
+/// tree or uses the network runs from a bare repository of ours, with the clone's objects; the clone's own directory is asked for
+/// refs and history alone, which run nothing.
+/// </remarks>
+internal sealed class Origin(Git git, string stateDirectory)
+{
+    private readonly string _control = Path.Combine(stateDirectory, "control.git");
+
+    /// <summary>What the origin's refs of these names or patterns point to.</summary>
+    /// <exception cref="GitException">It could not be asked.</exception>
+    public async Task<RemoteRefs> RefsAsync(string address, CancellationToken token, params string[] names) =>
+        RemoteRefs.Parse(await git.RunAsync(await ControlAsync(token), token, ["ls-remote", "--symref", "--", address, .. names]));
+
+    /// <summary>Refs and history of a clone.</summary>
+    public Task<ToolOutcome> AskAsync(string work, CancellationToken token, params string[] arguments) =>
+        git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = Path.Combine(work, ".git"), ["GIT_NO_REPLACE_OBJECTS"] = "1" }, token, arguments);
+
+    /// <summary>Anything else on a clone's objects and files.</summary>
+    public async Task<string> RunAsync(string work, CancellationToken token, params string[] arguments)
+    {
+        var outcome = await TryAsync(work, [], token, arguments);
+        return outcome.Ok ? outcome.Output.Trim() : throw GitFaults.Explain(arguments, outcome);
+    }
+
+    /// <summary>The same, with an index or an author; a failure is the caller's to judge.</summary>
+    public async Task<ToolOutcome> TryAsync(string work, Dictionary<string, string> more, CancellationToken token, params string[] arguments) => await git.TryAsync(work, new Dictionary<string, string>(more)
+    {
+        ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"), ["GIT_WORK_TREE"] = work,
+    }, token, arguments);
+
+    // Holds no object and no ref: only a configuration that nobody else writes.
+    private async Task<string> ControlAsync(CancellationToken token)
+    {
+        if (!File.Exists(Path.Combine(_control, "HEAD")))
+        {
+            Directory.CreateDirectory(stateDirectory);
+            await git.RunAsync(stateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", _control);
+        }
+
+        return _control;
+    }
+}

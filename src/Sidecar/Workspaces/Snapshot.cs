@@ -1,0 +1,65 @@
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>The files of a clone as they lie there, as a tree of git.</summary>
+/// <param name="Tree">The tree; null where it could not be made.</param>
+/// <param name="Kept">What it does not hold, or cannot: a reason to keep the directory.</param>
+internal sealed record Snapshot(string? Tree, string? Kept)
+{
+    // What an attribute of the repository may ask for is decided by us, not by the machine: every file is stored as it is.
+    private static readonly string[] Plain =
+    [
+        "-c", "filter.lfs.process=", "-c", "filter.lfs.clean=", "-c", "filter.lfs.required=false", "-c", "core.excludesFile=/dev/null", "-c", "core.attributesFile=/dev/null",
+        "-c", "core.autocrlf=false", "-c", "core.safecrlf=false", "-c", "core.fsmonitor=false", "-c", "advice.addEmbeddedRepo=false", "-c", "core.quotePath=true",
+    ];
+
+    /// <summary>Takes it with an index of our own: the agent's may say that a file is not to be looked at.</summary>
+    /// <param name="origin">Git on the clone's objects.</param>
+    /// <param name="work">The clone.</param>
+    /// <param name="head">The commit that it is compared with later; empty for none.</param>
+    /// <param name="index">A file to be used, and removed.</param>
+    /// <param name="token">Gives up.</param>
+    public static async Task<Snapshot> TakeAsync(Origin origin, string work, string head, string index, CancellationToken token)
+    {
+        var ours = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index };
+        File.Delete(index);
+        File.Delete($"{index}.lock");
+        try
+        {
+            if (head.Length > 0)
+            {
+                await MustAsync(["read-tree", head]);
+            }
+
+            string? kept = null;
+            string[] add = [.. Plain, "add", "--all", "--", "."];
+            if (await origin.TryAsync(work, ours, token, add) is { Ok: false } refused)
+            {
+                // The rest can still be saved; what stands in the way is a reason to keep it all.
+                kept = $"not every file could be saved: {Printable.Cut(GitFaults.Explain(add, refused).Message, 200)}";
+                await origin.TryAsync(work, ours, token, [.. Plain, "add", "--all", "--ignore-errors", "--", "."]);
+            }
+
+            var links = (await MustAsync([.. Plain, "ls-files", "--stage"])).Split('\n').Where(line => line.StartsWith("160000 ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf('\t', StringComparison.Ordinal) + 1)..]);
+            kept ??= links.FirstOrDefault(path => IsInhabited(Path.Combine(work, path))) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;
+            kept ??= IsInhabited(Path.Combine(work, ".git", "lfs", "objects")) ? "it holds objects of git-lfs, which the sidecar does not push" : null;
+            return new Snapshot((await MustAsync(["write-tree"])).Trim(), kept);
+        }
+        finally
+        {
+            File.Delete(index);
+            File.Delete($"{index}.lock");
+        }
+
+        async Task<string> MustAsync(string[] arguments)
+        {
+            var outcome = await origin.TryAsync(work, ours, token, arguments);
+            return outcome.Ok ? outcome.Output : throw GitFaults.Explain(arguments, outcome);
+        }
+    }
+
+    // A name that git had to quote cannot be looked up here: taken as inhabited.
+    private static bool IsInhabited(string path) =>
+        path.EndsWith('"') || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any());
+}

@@ -1,0 +1,161 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Runs;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>Looks after workspaces whose runs are over: saves what they left, then removes those whose work is proved to be on the origin.</summary>
+/// <remarks>It goes by the directories and their marks, not by the store, so that it finds the work of every run that ever ended
+/// here, whatever crashed. What carries no mark of ours is never touched.</remarks>
+internal sealed partial class WorkspaceKeeper(
+    SidecarConfig config, Rescue rescue, RunLoop runs, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
+    : DaemonLoop(verdict, lifetime, log)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), FirstPause = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMinutes(10);
+    private readonly SemaphoreSlim _nudge = new(0, 1);
+    private readonly Dictionary<string, (TimeSpan Pause, long NotBefore, string Said)> _failed = [];
+
+    protected override async Task RunAsync(CancellationToken stopping)
+    {
+        runs.Ended = () =>
+        {
+            if (_nudge.CurrentCount == 0)
+            {
+                _nudge.Release();
+            }
+        };
+        RemoveLeftovers();
+        while (true)
+        {
+            Pulse.Beat(config.Workspace.GitTimeout * 10);
+            foreach (var directory in Marked().ToList())
+            {
+                if (!IsOpen(Path.GetFileName(directory)))
+                {
+                    await TendAsync(directory, stopping);
+                    Pulse.Beat(config.Workspace.GitTimeout * 10);
+                }
+            }
+
+            var next = _failed.Values.Select(failed => TimeSpan.FromMilliseconds(failed.NotBefore - Now)).Append(Interval).Min();
+            await _nudge.WaitAsync(next > TimeSpan.Zero ? next : FirstPause, stopping);
+        }
+    }
+
+    private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    // The directories first, the runs afterwards: a run is known before its workspace is there.
+    private bool IsOpen(string runId) => runs.Snapshot.FirstOrDefault(run => run.Id == runId) is { } run && (!run.State.IsFinal() || run.ProcessMayLive);
+
+    private IEnumerable<string> Marked() => Directory.Exists(Clones.Root(config))
+        ? Directory.EnumerateDirectories(Clones.Root(config)).Where(path => !Path.GetFileName(path).StartsWith('.') && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path))
+        : [];
+
+    private async Task TendAsync(string directory, CancellationToken token)
+    {
+        var mark = WorkspaceMark.Read(directory);
+        if (mark is null || (_failed.TryGetValue(mark.RunId, out var failed) && failed.NotBefore > Now))
+        {
+            return;
+        }
+
+        try
+        {
+            if (mark.Rescue is not { Pushed: true } || (mark.Rescue.IsSafe && IsDue(mark.Rescue)))
+            {
+                mark = await SaveAsync(directory, mark, token);
+            }
+
+            _failed.Remove(mark.RunId);
+            if (mark.Rescue is { IsSafe: true } note && IsDue(note))
+            {
+                Remove(directory);
+                LogWorkspaceRemoved(mark.RunId, mark.TaskId, note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}");
+            }
+        }
+        catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+        {
+            var before = _failed.GetValueOrDefault(mark.RunId);
+            var pause = before.Pause == default ? FirstPause : before.Pause * 2 < LongestPause ? before.Pause * 2 : LongestPause;
+            _failed[mark.RunId] = (pause, Now + (long)pause.TotalMilliseconds, fault.Message);
+            if (before.Said != fault.Message)
+            {
+                LogRescueFailed(mark.RunId, mark.TaskId, directory, fault.Message);
+            }
+        }
+    }
+
+    private async Task<WorkspaceMark> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
+    {
+        var note = await rescue.SaveAsync(directory, mark, token);
+        CrashPoints.At("rescued");
+        var saved = mark with { Rescue = note };
+        saved.Write(directory);
+        if (note.Commit is not null && note.Commit != mark.Rescue?.Commit)
+        {
+            LogWorkRescued(mark.RunId, mark.TaskId, RefNames.Rescue(mark.TaskId, mark.Generation), note.Commit, note.Pushed ? "on the origin" : $"in {directory}");
+        }
+
+        if (note.Kept is not null && note.Kept != mark.Rescue?.Kept)
+        {
+            LogWorkspaceKept(mark.RunId, mark.TaskId, directory, note.Kept);
+        }
+
+        return saved;
+    }
+
+    private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
+
+    private bool IsDiskLow()
+    {
+        var (space, limits) = (DiskSpace.At(config.StateDirectory), config.SelfTest);
+
+        // A quarter above the floor: below it no work is taken.
+        return space.Bytes < limits.DiskFloorBytes * 1.25 || space.Inodes < limits.DiskFloorInodes * 1.25;
+    }
+
+    // Renamed first: half a workspace must not look like one.
+    private void Remove(string directory)
+    {
+        var gone = Path.Combine(Clones.Root(config), Clones.Removing + Path.GetFileName(directory));
+        Directory.Move(directory, gone);
+        Directory.Delete(gone, recursive: true);
+    }
+
+    // What was being made or removed when the last process ended: nobody's work is in it.
+    private void RemoveLeftovers()
+    {
+        foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Making}*").Concat(Leftovers(Clones.Root(config), $"{Clones.Removing}*"))
+            .Concat(Leftovers(Mirrors.DirectoryOf(config), "*.making-*"))
+            .Concat(Marked().Any() ? [] : Leftovers(Mirrors.DirectoryOf(config), "*.replaced-*")))
+        {
+            try
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                LogRescueFailed(Path.GetFileName(directory), "no task", directory, fault.Message);
+            }
+        }
+    }
+
+    private static string[] Leftovers(string root, string pattern) => Directory.Exists(root) ? Directory.GetDirectories(root, pattern) : [];
+
+    [LoggerMessage(EventIds.WorkRescued, LogLevel.Warning, "{Run}: work that {Task} left uncommitted or unpushed is kept as {Ref}, commit {Commit}, {Where}", EventName = "WorkRescued")]
+    private partial void LogWorkRescued(string run, string task, string @ref, string commit, string where);
+
+    [LoggerMessage(EventIds.RescueFailed, LogLevel.Warning, "{Run}: the workspace of {Task} in {Directory} is kept: {Reason}; trying again", EventName = "RescueFailed")]
+    private partial void LogRescueFailed(string run, string task, string directory, string reason);
+
+    [LoggerMessage(EventIds.WorkspaceRemoved, LogLevel.Information, "{Run}: removed the workspace of {Task}; {Proof}", EventName = "WorkspaceRemoved")]
+    private partial void LogWorkspaceRemoved(string run, string task, string proof);
+
+    [LoggerMessage(EventIds.WorkspaceKept, LogLevel.Warning, "{Run}: the workspace of {Task} in {Directory} stays for good: {Reason}; look at it and remove it by hand", EventName = "WorkspaceKept")]
+    private partial void LogWorkspaceKept(string run, string task, string directory, string reason);
+}

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>Our mark in a workspace's directory: what the work in it belongs to. Only what carries one is ever rescued or removed.</summary>
+/// <remarks>It is beside the clone, not in it, and says everything that a rescue needs: also where the store was lost.</remarks>
+internal sealed record WorkspaceMark
+{
+    public const string FileName = "fleet-workspace.json";
+
+    public required string RunId { get; init; }
+
+    public required string TaskId { get; init; }
+
+    public required long Generation { get; init; }
+
+    public required string Agent { get; init; }
+
+    public required string Repository { get; init; }
+
+    public required string Branch { get; init; }
+
+    /// <summary>Commits that were on the origin when the clone was made: where the branch began, and where it stood.</summary>
+    public required IReadOnlyList<string> Known { get; init; }
+
+    /// <summary>What was found and saved after the run's end; null before.</summary>
+    public RescueNote? Rescue { get; init; }
+
+    /// <summary>The mark of a workspace, or null where there is none that can be read.</summary>
+    public static WorkspaceMark? Read(string directory)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(directory, FileName)), MarkJson.Default.WorkspaceMark);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    public void Write(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, MarkJson.Default.WorkspaceMark));
+}
+
+/// <summary>What became of the work that an attempt left.</summary>
+/// <param name="AtUnixMs">When it was looked at last.</param>
+/// <param name="EndedAtUnixMs">When the run was first seen to be over.</param>
+/// <param name="Commit">The rescue commit; null where all work was on the origin.</param>
+/// <param name="Pushed">The origin holds it, proved by asking; true as well where there was nothing to push.</param>
+/// <param name="Kept">Why the workspace stays whatever its age; null where nothing is against removing it.</param>
+internal sealed record RescueNote(long AtUnixMs, long EndedAtUnixMs, string? Commit, bool Pushed, string? Kept)
+{
+    /// <summary>Nothing would be lost with the directory.</summary>
+    [JsonIgnore]
+    public bool IsSafe => Pushed && Kept is null;
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
+[JsonSerializable(typeof(WorkspaceMark))]
+internal sealed partial class MarkJson : JsonSerializerContext;

@@ -1,0 +1,265 @@
+using System.Text.Json;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>No end of a run loses what its agent made, and nothing is removed that the origin does not hold.</summary>
+public sealed class RescueTests : IAsyncDisposable
+{
+    private const string Ref = "refs/fleet/rescue/task-a/1";
+    private const string Everything = """
+        echo committed > a; git add a; git commit --quiet -m Committed
+        echo stashed > b; git add b; git stash --quiet
+        echo thrown > c; git add c; git commit --quiet -m Thrown; git reset --quiet --hard HEAD~
+        git branch side; git checkout --quiet side; echo side > d; git add d; git commit --quiet -m Side; git checkout --quiet -
+        echo staged > e; git add e; echo loose > f; echo more >> README.md; rm -f a
+        git update-index --assume-unchanged README.md
+        """;
+
+    private readonly TempDir _directory = new();
+    private ScriptedHub? _hub;
+    private TestSidecar? _sidecar;
+
+    public async ValueTask DisposeAsync()
+    {
+        _sidecar?.Dispose();
+        _directory.Dispose();
+        if (_hub is not null)
+        {
+            await _hub.DisposeAsync();
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("fleet-sidecar task complete", "task_complete")]
+    [InlineData("fleet-sidecar task fail --reason no", "task_failed")]
+    [InlineData("exit 7", "task_failed")]
+    [InlineData("kill -9 $$", "task_failed")]
+    [InlineData("fleet-sidecar task handoff --reason other", "task_handoff")]
+    [InlineData("kill -9 -- -$(ps -o pgid= $$ | tr -d ' ')", "task_failed")]
+    public async Task L27_whatever_was_not_pushed_is_saved_at_every_end(string end, string message)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{Everything}\n{end}");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync(message);
+
+        await RescuedWholeAsync(origin);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("""{"type":"task_cancelled","task_id":"task-a","reason":"no more"}""")]
+    [InlineData("""{"type":"task_reassign","task_id":"task-a"}""")]
+    public async Task L27_what_a_run_left_that_was_taken_away_is_saved(string frame)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("wake_result");
+
+        await Hub.SendAsync(frame);
+
+        await RescuedWholeAsync(origin);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_drain_that_comes_to_its_deadline_saves_the_work_before_anything_else_happens_to_it()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("wake_result");
+
+        await _sidecar!.CliAsync("drain", "--deadline", "00:00:01");
+
+        await RescuedWholeAsync(origin);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L26_a_stash_is_the_runs_own_and_no_other_run_sees_it()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync("""
+            git stash list > "$FLEET_TEST_DIR/stash-$FLEET_TASK_ID"
+            echo x > x; git add x; git stash --quiet
+            echo y > y; git add y; git commit --quiet -m Y
+            fleet-sidecar task complete
+            """);
+        foreach (var task in new[] { "task-a", "task-b" })
+        {
+            await AssignAsync(origin.Path, task);
+            await Wait.UntilAsync(() => Hub.Of("task_complete").Any(end => end.GetProperty("task_id").GetString() == task), $"{task} to be complete");
+            Assert.Empty(await File.ReadAllTextAsync(_directory[$"stash-{task}"]));
+            await Wait.ForAsync(() => RefAsync(origin, $"refs/fleet/rescue/{task}/1"), "the stash on the origin");
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task With_nothing_left_behind_nothing_is_pushed_and_the_workspace_goes_when_its_time_is_over()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync("echo a > a; git add a; git commit --quiet -m A\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_complete");
+
+        await _sidecar!.Program.WaitForLineAsync("WorkspaceRemoved]");
+
+        Assert.Empty(Directory.GetDirectories(Path.Combine(_sidecar.State, "workspaces")));
+        Assert.Null(await RefAsync(origin, Ref));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_workspace_stays_as_long_as_the_origin_does_not_hold_its_work_and_goes_when_it_does()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        using var daemon = new GitDaemon(_directory);
+        await StartAsync($"{Everything}\nfleet-sidecar task start\n{Scripts.WaitForGo}\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(daemon.AddressOf(origin));
+        await Hub.WaitForAsync("wake_result");
+        daemon.Stop();
+        Scripts.Go(_directory);
+        await _sidecar!.Program.WaitForLineAsync("RescueFailed]");
+        _sidecar.Program.Kill();
+        await _sidecar.StartAsync();
+        await _sidecar.Program.WaitForLineAsync("RescueFailed]");
+        Assert.Single(Directory.GetDirectories(Path.Combine(_sidecar.State, "workspaces")));
+
+        daemon.Start();
+
+        await _sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
+        await RescuedWholeAsync(origin);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L27_a_lost_store_does_not_lose_the_work_of_its_runs()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("wake_result");
+        _sidecar!.Program.Kill();
+        foreach (var file in Directory.GetFiles(_sidecar.State, "state.db*"))
+        {
+            File.WriteAllText(file, "not a database");
+        }
+
+        await _sidecar.StartAsync();
+
+        await RescuedWholeAsync(origin);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_has_no_mark_of_ours_and_what_holds_another_repository_is_never_removed()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync("git init --quiet nested; cd nested; echo x > x; git add x; git commit --quiet -m X; cd ..; echo y > y; git add y; git commit --quiet -m Y\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        _directory.Write("iris-state/workspaces/somebody/file", "x");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_complete");
+
+        await _sidecar!.Program.WaitForLineAsync("WorkspaceKept]");
+
+        Assert.Contains("a repository of its own", _sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.True(File.Exists(_directory["iris-state/workspaces/somebody/file"]));
+        Assert.DoesNotContain("WorkspaceRemoved]", _sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Nothing_that_an_agent_wrote_into_its_clones_configuration_is_run_or_believed()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var trap = _directory.WriteScript("trap", "echo \"$0 $*\" >> \"$(dirname \"$0\")/sprung\"; cat");
+        await StartAsync($$"""
+            echo a > a; git add a; git commit --quiet -m A
+            echo '* filter=evil diff=evil' > .gitattributes; echo loose > f
+            for key in core.fsmonitor core.sshCommand core.editor core.pager core.gitProxy core.alternateRefsCommand diff.external filter.evil.clean filter.evil.process credential.helper gpg.program diff.evil.textconv uploadpack.packObjectsHook; do git config $key {{trap}}; done
+            git config core.hooksPath {{_directory["hooks"]}}; git config remote.origin.pushurl ext::{{trap}}; git config url.{{_directory["elsewhere.git"]}}.insteadOf {{origin.Path}}; git config protocol.ext.allow always
+            echo '[core]' > .git/config.worktree
+            fleet-sidecar task complete
+            """);
+        foreach (var hook in new[] { "pre-push", "reference-transaction", "post-index-change" })
+        {
+            _directory.WriteScript($"hooks/{hook}", $"exec {trap}");
+        }
+
+        await AssignAsync(origin.Path);
+        var done = await Hub.WaitForAsync("task_complete");
+
+        Assert.Equal(done.GetProperty("result").GetProperty("commit").GetString(), await origin.HeadAsync("iris/task-a"));
+        var saved = await Wait.ForAsync(() => RefAsync(origin, Ref), "the rescue");
+        Assert.Equal("loose", (await origin.GitAsync("show", $"{saved}:f")).Trim());
+        Assert.False(File.Exists(_directory["sprung"]), File.Exists(_directory["sprung"]) ? File.ReadAllText(_directory["sprung"]) : "");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L29_a_disk_near_its_floor_is_cleared_of_proved_workspaces_at_once()
+    {
+        var state = _directory["iris-state"];
+        using var disk = await SmallDisk.TryMountAsync(state, 64);
+        Assert.SkipUnless(disk is not null, "needs the right to mount a tmpfs");
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync("head -c 40000000 /dev/zero > big; echo big > .gitignore; git add .gitignore; git commit --quiet -m A\nfleet-sidecar task complete",
+            """{ "selfTest": { "diskFloorBytes": 31457280, "interval": "00:00:01" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_complete");
+
+        await _sidecar!.Program.WaitForLineAsync("WorkspaceRemoved]");
+
+        await _sidecar.WaitForAvailableAsync();
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("sidecar")]
+    public async Task A_kill_in_the_middle_of_a_rescue_changes_nothing_about_it(string _)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var point = new CrashPoint(_directory, "rescued");
+        _hub = await ScriptedHub.StartAsync(version: 2);
+        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Agent(_directory, $"{Everything}\nexit 3")).StartAsync(crashPoint: point);
+        await _sidecar.WaitForAvailableAsync();
+        await AssignAsync(origin.Path);
+        await point.ReachedAsync();
+        var first = await RefAsync(origin, Ref);
+
+        _sidecar.Program.Kill();
+        await _sidecar.StartAsync();
+
+        await Wait.UntilAsync(() => Mark().TryGetProperty("rescue", out var note) && note.GetProperty("pushed").GetBoolean(), "the mark");
+        Assert.Equal(first, await RefAsync(origin, Ref));
+        await RescuedWholeAsync(origin);
+    }
+
+    private ScriptedHub Hub => _hub ?? throw new InvalidOperationException("Not started.");
+
+    private async Task StartAsync(string agent, string settings = "{}")
+    {
+        _hub = await ScriptedHub.StartAsync(version: 2);
+        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Agent(_directory, agent), settings).StartAsync();
+        await _sidecar.WaitForAvailableAsync();
+    }
+
+    private Task AssignAsync(string repository, string task = "task-a") =>
+        Hub.SendAsync($$"""{"type":"task_assign","task_id":"{{task}}","generation":1,"description":"x","repo":"{{repository}}"}""");
+
+    private JsonElement Mark()
+    {
+        using var mark = JsonDocument.Parse(File.ReadAllText(Path.Combine(Directory.GetDirectories(Path.Combine(_sidecar!.State, "workspaces")).Single(), "fleet-workspace.json")));
+        return mark.RootElement.Clone();
+    }
+
+    // Every line of work that the agent's script made is somewhere below the rescue ref, and its files are as they lay there.
+    private static async Task RescuedWholeAsync(GitOrigin origin)
+    {
+        var saved = await Wait.ForAsync(() => RefAsync(origin, Ref), $"{Ref} on the origin");
+        var history = await origin.GitAsync("log", "--format=%s", saved);
+        foreach (var subject in new[] { "Committed", "Thrown", "Side" })
+        {
+            Assert.Contains(subject, history.Split('\n'));
+        }
+
+        Assert.Contains("WIP on", history, StringComparison.Ordinal);
+        Assert.Equal("README.md,e,f", (await origin.GitAsync("ls-tree", "--name-only", saved)).Trim().Replace('\n', ','));
+        Assert.Equal("# Origin\nmore", (await origin.GitAsync("show", $"{saved}:README.md")).Trim());
+    }
+
+    private static async Task<string?> RefAsync(GitOrigin origin, string name) => (await origin.GitAsync("for-each-ref", "--format=%(objectname)", name)).Trim() is { Length: > 0 } commit ? commit : null;
+}

@@ -1,0 +1,35 @@
+using System.Globalization;
+
+namespace FleetSidecar.Testing;
+
+/// <summary>A real git server for the repositories of a test that can go away and come back at the same address.</summary>
+public sealed class GitDaemon : IDisposable
+{
+    private readonly TempDir _directory;
+    private readonly int _port = FreePort.Take();
+    private TestProgram? _program;
+
+    public GitDaemon(TempDir directory)
+    {
+        _directory = directory;
+        Start();
+    }
+
+    public string AddressOf(GitOrigin origin) => $"git://127.0.0.1:{_port}/{System.IO.Path.GetFileName(origin.Path)}";
+
+    public void Start() => _program = TestProgram.Start("/usr/bin/git",
+        ["daemon", "--reuseaddr", "--listen=127.0.0.1", $"--port={_port.ToString(CultureInfo.InvariantCulture)}", "--export-all", "--enable=receive-pack", $"--base-path={_directory.Path}", _directory.Path]);
+
+    public void Stop()
+    {
+        // The server proper is a child of the program that was started; both go.
+        foreach (var child in File.ReadAllText($"/proc/{_program!.Pid}/task/{_program.Pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            TestProgram.RunAsync("/bin/kill", ["-9", child]).GetAwaiter().GetResult();
+        }
+
+        _program.Dispose();
+    }
+
+    public void Dispose() => Stop();
+}
