@@ -91,6 +91,7 @@ internal static partial class Daemon
             LogOrphanStopped(log, pid);
         }
 
+        _ = Task.Run(services.GetRequiredService<StepLeftovers>().Sweep, CancellationToken.None); // The first step waits for it; the start does not.
         services.GetRequiredService<ControlServer>().Open();
     }
 
@@ -111,6 +112,7 @@ internal static partial class Daemon
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Workspace>();
+        services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();

@@ -11,7 +11,7 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, ProcessWatch watch, Redactor redactor,
+    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Verification verification, ProcessWatch watch, Redactor redactor,
     TimeProvider time, ILogger<RunOrders> log)
 {
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
@@ -145,7 +145,7 @@ internal sealed partial class RunOrders(
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
     {
-        var facts = await workspace.VerifyAsync(run, token);
+        var facts = await verification.RunAsync(run, token);
         return facts.Verification is { Status: "fail" } report
             ? facts with { Failure = new Failure(FailureClass.Verification, "the work was checked and does not hold: " + string.Join("; ", report.Checks.Where(check => check.Status == "fail").Select(check => $"{check.Type} {check.Target}: {check.Detail}"))) }
             : facts;
@@ -173,6 +173,7 @@ internal sealed partial class RunOrders(
     {
         Workspace = found.Workspace, Branch = found.Branch, BaseCommit = found.BaseCommit, RemoteAtStart = found.RemoteAtStart,
         Verification = found.Verification, Commit = found.Commit, CommitsAhead = found.CommitsAhead, Delivered = found.Delivered,
+        Diff = found.Diff, PullRequest = found.PullRequest,
         Failure = now.Failure ?? found.Failure,
     };
 

@@ -32,7 +32,7 @@ internal sealed class Workspace(SidecarConfig config, Git git, Mirrors mirrors)
         return run.Facts with { Workspace = path, Branch = branch, BaseCommit = start, RemoteAtStart = remote };
     }
 
-    /// <summary>Checks the work: commits on the right base, and the steps that the task asks for.</summary>
+    /// <summary>Checks the work: commits on the right base. <see cref="Verification"/> adds the steps that the task asks for.</summary>
     public async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
     {
         if (run.Facts.Workspace is not { } path || run.Facts.BaseCommit is not { } start)
@@ -52,11 +52,9 @@ internal sealed class Workspace(SidecarConfig config, Git git, Mirrors mirrors)
                 Detail = !descends ? $"HEAD does not stand on {start}" : $"{ahead} commits ahead of {start}",
             },
         };
-        checks.AddRange((run.Assignment.VerificationSteps ?? []).Select(step => StepChecks.Run(step, path, run.Assignment.SkipVerification == true)));
-        var status = checks.Any(check => check.Status == "fail") ? "fail" : checks.All(check => check.Status == "skipped") ? "skipped" : "pass";
         return run.Facts with
         {
-            Commit = head, CommitsAhead = ahead, Verification = new VerificationReport { Status = status, Checks = checks },
+            Commit = head, CommitsAhead = ahead, Verification = new VerificationReport { Status = StepRules.Overall(checks), Checks = checks },
         };
     }
 
