@@ -14,7 +14,7 @@ public static class CrashPoints
     /// <summary>Every name, in the order of a task's life.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        "received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pushed", "reported", "acknowledged",
+        "received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pull_request_opened", "pushed", "reported", "acknowledged",
     ];
 
     private static (string Name, string Directory)? _armed;
