@@ -10,7 +10,10 @@ internal static class SidecarRules
         SidecarMessage.TaskProgress progress => Task(progress.TaskId, progress.Generation, null)
             ?? FieldRules.Text("message", progress.Message, WireLimits.MaxReason),
         SidecarMessage.TaskComplete complete => Task(complete.TaskId, complete.Generation, complete.MessageId)
-            ?? FieldRules.Text("result.output", complete.Result?.Output, WireLimits.MaxResultOutput),
+            ?? FieldRules.Text("result.output", complete.Result?.Output, WireLimits.MaxResultOutput)
+            ?? FieldRules.Items("result.diff.paths", complete.Result?.Diff?.Paths, WireLimits.MaxItemText)
+            ?? FieldRules.Text("result.pull_request", complete.Result?.PullRequest, WireLimits.MaxRepo)
+            ?? FieldRules.Text("result.pull_request_state", complete.Result?.PullRequestState, WireLimits.MaxName),
         SidecarMessage.TaskFailed failed => Task(failed.TaskId, failed.Generation, failed.MessageId)
             ?? FieldRules.Text("error", failed.Error, WireLimits.MaxReason)
             ?? FieldRules.Text("reason", failed.Reason, WireLimits.MaxReason)

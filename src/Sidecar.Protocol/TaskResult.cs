@@ -47,12 +47,43 @@ public sealed record TaskResult
 
     /// <summary>The run's id on its machine, for <c>fleet-sidecar logs</c>.</summary>
     public string? RunId { get; init; }
+
+    /// <summary>What changed between <see cref="BaseCommit"/> and <see cref="Commit"/>, in numbers.</summary>
+    public DiffSummary? Diff { get; init; }
+
+    /// <summary>Address of the pull request for <see cref="Branch"/>; absent where none is wanted or the forge could not be moved to open one, which a check <c>pull_request</c> then says.</summary>
+    public string? PullRequest { get; init; }
+
+    /// <summary>How that pull request stood: <c>open</c>, <c>closed</c> or <c>merged</c>.</summary>
+    public string? PullRequestState { get; init; }
+}
+
+/// <summary>The size of a change.</summary>
+public sealed record DiffSummary
+{
+    /// <summary>Changed files; a rename is one.</summary>
+    public required int Files { get; init; }
+
+    /// <summary>Lines added; binary files have none.</summary>
+    public required long Insertions { get; init; }
+
+    /// <summary>Lines taken away; binary files have none.</summary>
+    public required long Deletions { get; init; }
+
+    /// <summary>Files that are gone; renamed ones are not.</summary>
+    public required int DeletedFiles { get; init; }
+
+    /// <summary>The first 50 changed paths, each cut at 256 characters and fit for one line.</summary>
+    public IReadOnlyList<string>? Paths { get; init; }
+
+    /// <summary>False where there are more paths than those.</summary>
+    public bool? Complete { get; init; }
 }
 
 /// <summary>What was checked before a run was called complete.</summary>
 public sealed record VerificationReport
 {
-    /// <summary><c>pass</c>, <c>fail</c> or <c>skipped</c>.</summary>
+    /// <summary><c>pass</c>: everything that was asked for was checked and holds. <c>fail</c>: something does not. <c>skipped</c>: nothing failed, but not everything was checked.</summary>
     public required string Status { get; init; }
 
     /// <summary>One entry a check, in the order they ran.</summary>
@@ -68,7 +99,7 @@ public sealed record VerificationCheck
     /// <summary>What was checked.</summary>
     public string? Target { get; init; }
 
-    /// <summary><c>pass</c>, <c>fail</c> or <c>skipped</c> (this version does not run that kind of step).</summary>
+    /// <summary><c>pass</c>, <c>fail</c> or <c>skipped</c> (not made; the detail says why).</summary>
     public required string Status { get; init; }
 
     /// <summary>One line of evidence.</summary>

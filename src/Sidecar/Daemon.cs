@@ -2,6 +2,7 @@ using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Drain;
+using FleetSidecar.Forge;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Loops;
@@ -91,6 +92,7 @@ internal static partial class Daemon
             LogOrphanStopped(log, pid);
         }
 
+        _ = Task.Run(services.GetRequiredService<StepLeftovers>().Sweep, CancellationToken.None); // The first step waits for it; the start does not.
         services.GetRequiredService<ControlServer>().Open();
     }
 
@@ -113,6 +115,7 @@ internal static partial class Daemon
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Clones>().AddSingleton<Fences>();
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<Workspace>();
         services.AddSingleton(all => new Origin(all.GetRequiredService<Git>(), config.StateDirectory)).AddSingleton<WorkspaceKeeper>();
+        services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();

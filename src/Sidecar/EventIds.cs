@@ -54,4 +54,8 @@ internal static class EventIds
 
     public const int ControlReady = 700;
     public const int ControlRequestFailed = 701;
+
+    public const int PullRequestReady = 900;
+    public const int PullRequestFailed = 901;
+    public const int ForgeWaiting = 902;
 }

@@ -218,7 +218,7 @@ public sealed class GitFenceTests : IAsyncDisposable
             printf x > "$(printf 'new\nline')"
             printf x > "$(printf 'latin-\351')"
             printf '[submodule "sub"]\n\tpath = sub\n\turl = ../nowhere.git\n' > .gitmodules
-            mkdir sub; git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub
+            mkdir -p sub; git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub
             {{Commit}}
             {{Done}}
             """);

@@ -103,7 +103,7 @@ public sealed class MainJobTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task Unsupported_checks_are_reported_as_skipped_and_a_missing_file_fails_the_task()
+    public async Task Checks_that_nobody_can_make_are_skipped_and_keep_the_report_from_passing_and_a_missing_file_fails_the_task()
     {
         var origin = await GitOrigin.CreateAsync(_directory);
         using var hub = await TestHub.StartAsync(_directory);
@@ -113,8 +113,9 @@ public sealed class MainJobTests : IDisposable
         var good = await hub.AddJsonAsync($$"""{"description":"x","repo":"{{origin.Path}}","verification_steps":[{"type":"file_exists","target":"README.md"},{"type":"tests_pass"}]}""");
         var bad = await hub.AddJsonAsync($$"""{"description":"x","repo":"{{origin.Path}}","max_retries":0,"verification_steps":[{"type":"file_exists","target":"missing.md"}]}""");
 
-        var checks = (await hub.WaitForAsync(good, "completed")).GetProperty("verification_report").GetProperty("checks").EnumerateArray()
-            .Select(check => $"{check.GetProperty("type")} {check.GetProperty("status")}");
+        var report = (await hub.WaitForAsync(good, "completed")).GetProperty("verification_report");
+        Assert.Equal("skipped", report.GetProperty("status").GetString());
+        var checks = report.GetProperty("checks").EnumerateArray().Select(check => $"{check.GetProperty("type")} {check.GetProperty("status")}");
         Assert.Equal(["commits pass", "file_exists pass", "tests_pass skipped"], checks);
         var failed = await hub.WaitForAsync(bad, "dead_letter");
         Assert.Contains("missing.md", failed.GetProperty("last_error").GetString(), StringComparison.Ordinal);

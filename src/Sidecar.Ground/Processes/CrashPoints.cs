@@ -14,7 +14,8 @@ public static class CrashPoints
     /// <summary>Every name, in the order of a task's life.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        "received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pushed", "reported", "acknowledged", "rescued",
+        "received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pull_request_opened", "pushed", "reported", "acknowledged",
+        "rescued",
     ];
 
     private static (string Name, string Directory)? _armed;

@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 
 namespace FleetSidecar.Ground.Processes;
 
-/// <summary>How a tool ended. Output is cut at <see cref="ToolRunner.OutputLimit"/>.</summary>
+/// <summary>How a tool ended. Output is cut at <see cref="ToolRunner.OutputLimit"/>; one that took too long has what it said until then.</summary>
 public sealed record ToolOutcome(int ExitCode, string Output, string Error, bool TimedOut)
 {
     public bool Ok => ExitCode == 0 && !TimedOut;
+
+    /// <summary>The end of the output and of the errors, also of those that were cut.</summary>
+    public (string Output, string Error) Last { get; init; } = (Output, Error);
 }
 
 /// <summary>Runs a short-lived tool (git) to its end: argv only, no standard input, bounded output, a time limit that kills the whole tree.</summary>
@@ -16,10 +18,19 @@ public sealed class ToolRunner(TimeProvider time)
     /// <summary>Most characters kept of each stream.</summary>
     public const int OutputLimit = 1_000_000;
 
+    // How long the last words of a tool that was killed are waited for; its pipes are empty or nobody reads them by then.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
+
+    /// <param name="command">The program and its arguments.</param>
+    /// <param name="environment">All of its variables.</param>
+    /// <param name="directory">Where it runs.</param>
+    /// <param name="limit">After this it is killed with its children.</param>
+    /// <param name="token">Kills it too.</param>
+    /// <param name="linger">How long to read on after it has ended while something that it left behind holds its output; null reads to the limit.</param>
     /// <exception cref="SpawnException">The tool is not installed or may not be executed.</exception>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the seam that the ban points to.")]
     public async Task<ToolOutcome> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null)
     {
         using var process = new Process { StartInfo = Describe(command, environment, directory) };
         try
@@ -38,19 +49,38 @@ public sealed class ToolRunner(TimeProvider time)
         using var standardError = process.StandardError;
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
-        var output = ReadAsync(standardOutput, limited.Token);
-        var error = ReadAsync(standardError, limited.Token);
+        var (output, error) = (new KeptText(), new KeptText());
+        var reading = Task.WhenAll(output.FillAsync(standardOutput, limited.Token), error.FillAsync(standardError, limited.Token));
         try
         {
             await process.WaitForExitAsync(limited.Token);
-            return new ToolOutcome(process.ExitCode, await output, await error, TimedOut: false);
+            if (linger is not { } span)
+            {
+                await reading;
+            }
+            else if (!await IsOverAsync(reading, span))
+            {
+                limited.Cancel();
+                await IsOverAsync(reading, LastWords);
+            }
+
+            token.ThrowIfCancellationRequested();
+
+            return new ToolOutcome(process.ExitCode, output.Head, error.Head, TimedOut: false) { Last = (output.Tail, error.Tail) };
         }
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
             token.ThrowIfCancellationRequested();
-            return new ToolOutcome(-1, "", $"no end after {limit}", TimedOut: true);
+            await IsOverAsync(reading, LastWords);
+            return new ToolOutcome(-1, output.Head, $"no end after {limit}", TimedOut: true) { Last = (output.Tail, error.Tail) };
         }
+    }
+
+    private async Task<bool> IsOverAsync(Task reading, TimeSpan span)
+    {
+        await Task.WhenAny(reading, Task.Delay(span, time, CancellationToken.None));
+        return reading.IsCompleted;
     }
 
     private static ProcessStartInfo Describe(
@@ -71,19 +101,5 @@ public sealed class ToolRunner(TimeProvider time)
         }
 
         return start;
-    }
-
-    private static async Task<string> ReadAsync(StreamReader stream, CancellationToken token)
-    {
-        var kept = new StringBuilder();
-        var buffer = new char[4096];
-        int count;
-        while ((count = await stream.ReadAsync(buffer, token)) > 0)
-        {
-            // Read on past the limit: a pipe that nobody drains hangs the tool.
-            kept.Append(buffer, 0, Math.Min(count, OutputLimit - kept.Length));
-        }
-
-        return kept.ToString();
     }
 }

@@ -34,7 +34,8 @@ internal static class ProcessScan
         }
     }
 
-    private static List<ProcessIdentity> Carrying(string variable)
+    /// <summary>Every live process that was started with this text in its environment, oldest first.</summary>
+    public static List<ProcessIdentity> Carrying(string variable)
     {
         var wanted = Encoding.UTF8.GetBytes(variable);
         return [.. Directory.EnumerateDirectories("/proc")

@@ -130,6 +130,17 @@ internal sealed record RunView
 
     public string? Commit { get; init; }
 
+    public string? BaseCommit { get; init; }
+
+    public string? PullRequest { get; init; }
+
+    public string? PullRequestState { get; init; }
+
+    public DiffSummary? Diff { get; init; }
+
+    /// <summary>What was checked, where it was; in the answer to <c>run</c> and <c>runs</c>.</summary>
+    public VerificationReport? VerificationReport { get; init; }
+
     public string? Failure { get; init; }
 
     public required long CreatedAtUnixMs { get; init; }

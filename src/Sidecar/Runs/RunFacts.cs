@@ -89,6 +89,12 @@ internal sealed record RunFacts
 
     public int? CommitsAhead { get; init; }
 
+    /// <summary>What changed between base and commit, in numbers.</summary>
+    public DiffSummary? Diff { get; init; }
+
+    /// <summary>The pull request for the branch, once it is known to be there.</summary>
+    public PullRequest? PullRequest { get; init; }
+
     /// <summary>The work is where it belongs: pushed and proved, or there was nothing to push.</summary>
     public bool Delivered { get; init; }
 
@@ -124,6 +130,9 @@ internal sealed record AgentReport(string Status, string? Output, string? Reason
     public const string Failed = "failed";
     public const string HandOff = "handoff";
 }
+
+/// <summary>A pull request as the forge shows it: where it is, and whether it is <c>open</c>, <c>closed</c> or <c>merged</c>.</summary>
+internal sealed record PullRequest(string Url, string State);
 
 /// <summary>Why a run failed: one of <see cref="FailureClass"/> and a line for people.</summary>
 internal sealed record Failure(string Code, string Reason)

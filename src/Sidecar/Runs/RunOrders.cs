@@ -1,5 +1,6 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
+using FleetSidecar.Forge;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
@@ -11,7 +12,8 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, ProcessWatch watch, Redactor redactor,
+    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, Verification verification,
+    PullRequests pullRequests, ProcessWatch watch, Redactor redactor,
     TimeProvider time, ILogger<RunOrders> log)
 {
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
@@ -22,7 +24,7 @@ internal sealed partial class RunOrders(
         OrderKind.Pause => PauseAsync(scene),
         OrderKind.Watch => watcher.WatchAsync(scene),
         OrderKind.Verify => GuardAsync(scene, FailureClass.Verification, "verified", () => VerifyAsync(scene.Run, scene.Token)),
-        OrderKind.Submit => GuardAsync(scene, FailureClass.Workspace, "pushed", () => workspace.SubmitAsync(scene.Run, scene.Token)),
+        OrderKind.Submit => GuardAsync(scene, FailureClass.Workspace, "pushed", () => SubmitAsync(scene.Run, scene.Token)),
         OrderKind.Stop => StopAsync(scene),
         _ => throw new InvalidOperationException($"No way to do {scene.Order.Kind}."),
     };
@@ -158,11 +160,15 @@ internal sealed partial class RunOrders(
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
     {
-        var facts = await workspace.VerifyAsync(run, token);
+        var facts = await verification.RunAsync(run, token);
         return facts.Verification is { Status: "fail" } report
             ? facts with { Failure = new Failure(FailureClass.Verification, "the work was checked and does not hold: " + string.Join("; ", report.Checks.Where(check => check.Status == "fail").Select(check => $"{check.Type} {check.Target}: {check.Detail}"))) }
             : facts;
     }
+
+    // In this order: what the forge says or does not say cannot cost the work any more.
+    private async Task<RunFacts> SubmitAsync(Run run, CancellationToken token) =>
+        await pullRequests.EnsureAsync(run, await workspace.SubmitAsync(run, token), token);
 
     private async Task GuardAsync(OrderScene scene, string failureClass, string step, Func<Task<RunFacts>> work)
     {
@@ -186,6 +192,7 @@ internal sealed partial class RunOrders(
     {
         Workspace = found.Workspace, Branch = found.Branch, BaseCommit = found.BaseCommit, StartCommit = found.StartCommit, TargetBranch = found.TargetBranch, RemoteAtStart = found.RemoteAtStart,
         Verification = found.Verification, Commit = found.Commit, CommitsAhead = found.CommitsAhead, Delivered = found.Delivered,
+        Diff = found.Diff, PullRequest = found.PullRequest,
         Failure = now.Failure ?? found.Failure,
     };
 

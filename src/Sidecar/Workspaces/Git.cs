@@ -40,7 +40,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         try
         {
             return await tools.RunAsync(
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. arguments],
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. arguments],
                 more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token);
         }
         catch (SpawnException fault)

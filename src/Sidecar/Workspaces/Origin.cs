@@ -11,6 +11,7 @@ namespace FleetSidecar.Workspaces;
 internal sealed class Origin(Git git, string stateDirectory)
 {
     private readonly string _control = Path.Combine(stateDirectory, "control.git");
+    private readonly SemaphoreSlim _making = new(1);
 
     /// <summary>What the origin's refs of these names or patterns point to.</summary>
     /// <exception cref="GitException">It could not be asked.</exception>
@@ -34,15 +35,30 @@ internal sealed class Origin(Git git, string stateDirectory)
         ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"), ["GIT_WORK_TREE"] = work,
     }, token, arguments);
 
-    // Holds no object and no ref: only a configuration that nobody else writes.
+    // Holds no object and no ref: only a configuration that nobody else writes. Made beside and renamed, so that it is whole or not there.
     private async Task<string> ControlAsync(CancellationToken token)
     {
-        if (!File.Exists(Path.Combine(_control, "HEAD")))
+        if (File.Exists(Path.Combine(_control, "HEAD")))
         {
-            Directory.CreateDirectory(stateDirectory);
-            await git.RunAsync(stateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", _control);
+            return _control;
         }
 
-        return _control;
+        await _making.WaitAsync(token);
+        try
+        {
+            if (!File.Exists(Path.Combine(_control, "HEAD")))
+            {
+                var beside = $"{_control}.{Guid.NewGuid():N}";
+                Directory.CreateDirectory(stateDirectory);
+                await git.RunAsync(stateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
+                Directory.Move(beside, _control);
+            }
+
+            return _control;
+        }
+        finally
+        {
+            _making.Release();
+        }
     }
 }

@@ -13,7 +13,7 @@ internal sealed class Workspace(Preparation preparation, Delivery delivery, Orig
     /// <exception cref="GitException">It could not be made whole; the agent must not be woken.</exception>
     public Task<RunFacts> PrepareAsync(Run run, CancellationToken token) => preparation.PrepareAsync(run, token);
 
-    /// <summary>Checks the work: commits on the right base, and the steps that the task asks for.</summary>
+    /// <summary>Checks the work: commits on the right base. <see cref="Verification"/> adds the steps that the task asks for.</summary>
     public async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
     {
         if (run.Facts is not { Workspace: { } work, BaseCommit: { } start, Branch: { } branch })
@@ -35,11 +35,9 @@ internal sealed class Workspace(Preparation preparation, Delivery delivery, Orig
                     : string.Join("; ", new[] { $"{ahead} commits ahead of {start}", line.Note, rewritten ? $"earlier commits up to {run.Facts.StartCommit} were rewritten" : null }.OfType<string>())),
             },
         };
-        checks.AddRange((run.Assignment.VerificationSteps ?? []).Select(step => StepChecks.Run(step, work, run.Assignment.SkipVerification == true)));
-        var status = checks.Any(check => check.Status == "fail") ? "fail" : checks.All(check => check.Status == "skipped") ? "skipped" : "pass";
         return run.Facts with
         {
-            Commit = line.Commit.Length > 0 ? line.Commit : null, CommitsAhead = ahead, Verification = new VerificationReport { Status = status, Checks = checks },
+            Commit = line.Commit.Length > 0 ? line.Commit : null, CommitsAhead = ahead, Verification = new VerificationReport { Status = StepRules.Overall(checks), Checks = checks },
         };
     }
 

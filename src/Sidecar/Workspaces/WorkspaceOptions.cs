@@ -1,3 +1,5 @@
+using FleetSidecar.Forge;
+
 namespace FleetSidecar.Workspaces;
 
 /// <summary>Section <c>workspace</c>: where agents work.</summary>
@@ -23,6 +25,18 @@ internal sealed class WorkspaceOptions
 
     /// <summary>Longest time for one git command, 1 s to 1 h; default 5 min.</summary>
     public TimeSpan GitTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>What a step <c>tests_pass</c> without a target runs, as argv; default none: such a step is skipped and the report is no <c>pass</c>.</summary>
+    public List<string> TestCommand { get; set; } = [];
+
+    /// <summary>Programs that the steps of a task may run, by the first word of their command; <c>*</c> stands for any run of characters. Default <c>["*"]</c>; <c>[]</c> forbids all. A step with any other one is skipped.</summary>
+    public List<string> VerifyCommands { get; set; } = ["*"];
+
+    /// <summary>Longest time for one verification step, 1 s to 7 days; default 10 min. The task's <c>verification_timeout_ms</c> bounds all of its steps together, <c>deadlines.verify</c> the whole check.</summary>
+    public TimeSpan VerifyTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Where a pull request is opened for work that was pushed; default none.</summary>
+    public ForgeOptions? Forge { get; set; }
 }
 
 /// <summary>One of <c>workspace.credentials</c>.</summary>

@@ -1,0 +1,134 @@
+using System.Text.Json;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>The steps of a task on the built programs: what is run, how it is bounded, and that nothing of it is left.</summary>
+public sealed class VerificationTests : IDisposable
+{
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact(Timeout = 120_000)]
+    public async Task Steps_are_run_without_a_shell_and_without_secrets_and_their_output_is_kept()
+    {
+        var script = _directory.WriteScript("check", """
+            printf '[%s]' "$@"
+            env | sort > "$(dirname "$0")/seen"
+            echo "token is secret-secret-token" >&2
+            """);
+        var report = await ReportAsync([
+            new("file_exists", "README.md"), new("command", $"'{script}' '$(touch {_directory["pwned"]})' ';' 'a b'"), new("git_clean", null),
+            new("tests_pass", null), new("file_contains", "README.md Origin"), new("command_succeeds", "git --version"), new("telepathy", "x"),
+        ], $$"""{ "workspace": { "testCommand": ["/bin/sh", "-c", "test -f README.md"] }, "wake": { "profiles": [ { "name": "main", "command": ["AGENT"], "environment": { "PROVIDER_KEY": "sk-do-not-leak" } } ] } }""");
+
+        Assert.Equal(["commits pass", "file_exists pass", "command pass", "git_clean pass", "tests_pass pass", "file_contains pass", "command_succeeds pass", "telepathy skipped"], Checks(report));
+        Assert.Equal("skipped", report.GetProperty("verification_report").GetProperty("status").GetString());
+        Assert.False(File.Exists(_directory["pwned"]));
+        var seen = File.ReadAllText(_directory["seen"]);
+        Assert.DoesNotContain("sk-do-not-leak", seen, StringComparison.Ordinal);
+        Assert.DoesNotContain("FLEET_NONCE", seen, StringComparison.Ordinal);
+        Assert.Contains("FLEET_TASK_ID=", seen, StringComparison.Ordinal);
+        var detail = report.GetProperty("verification_report").GetProperty("checks")[2].GetProperty("detail").GetString()!;
+        Assert.Contains("[$(touch", detail, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret-secret-token", detail, StringComparison.Ordinal);
+        var log = Assert.Single(Directory.GetFiles(Path.Combine(_directory["iris-state"], "runs"), "verify-2.log", SearchOption.AllDirectories));
+        Assert.Contains("[;][a b]", File.ReadAllText(log), StringComparison.Ordinal);
+
+        var diff = report.GetProperty("result").GetProperty("diff");
+        Assert.Equal((1, 1, 0, 0), (diff.GetProperty("files").GetInt32(), diff.GetProperty("insertions").GetInt32(), diff.GetProperty("deletions").GetInt32(), diff.GetProperty("deleted_files").GetInt32()));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_step_that_hangs_or_leaves_helpers_behind_ends_in_time_and_takes_them_along()
+    {
+        var helper = _directory.WriteScript("helper", $"setsid sleep 300 & echo $! > '{_directory["helper-pid"]}'; exit 0");
+        var hang = _directory.WriteScript("hang", $"echo before; (trap '' TERM; setsid sleep 300 & echo $! > '{_directory["hang-pid"]}'; wait) & wait");
+
+        var report = await ReportAsync([new("command", helper), new("command", hang)], """{ "workspace": { "verifyTimeout": "00:00:02" } }""");
+
+        Assert.Equal(["commits pass", "command pass", "command fail"], Checks(report));
+        Assert.Contains("no end after 00:00:02: before", report.GetProperty("verification_report").GetProperty("checks")[2].GetProperty("detail").GetString(), StringComparison.Ordinal);
+        foreach (var pid in new[] { "helper-pid", "hang-pid" })
+        {
+            var left = File.ReadAllText(_directory[pid]).Trim();
+            await Wait.UntilAsync(() => !LiveProcess.Exists(left), $"{pid} to be gone", TimeSpan.FromSeconds(2));
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_program_that_the_operator_does_not_allow_is_not_run_and_the_report_does_not_pass()
+    {
+        var script = _directory.WriteScript("check", $"touch '{_directory["ran"]}'");
+
+        var report = await ReportAsync([new("command", script), new("command", "git --version")], """{ "workspace": { "verifyCommands": ["git"] } }""");
+
+        Assert.Equal(["commits pass", "command skipped", "command pass"], Checks(report));
+        Assert.Equal("skipped", report.GetProperty("verification_report").GetProperty("status").GetString());
+        Assert.False(File.Exists(_directory["ran"]));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Killed_in_the_middle_of_a_step_the_next_process_ends_what_is_left_and_does_the_step_again()
+    {
+        var step = _directory.WriteScript("step", $"echo $$ >> '{_directory["steps"]}'; [ \"$(wc -l < '{_directory["steps"]}')\" -gt 1 ] || exec sleep 300");
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        Scripts.Go(_directory);
+        await hub.SendAsync(Assign(origin, [new("command", step)]));
+        await Wait.UntilAsync(() => File.Exists(_directory["steps"]) && File.ReadAllLines(_directory["steps"]).Length == 1, "the step to begin");
+        var first = File.ReadAllLines(_directory["steps"])[0];
+
+        sidecar.Program.Kill();
+        Assert.True(LiveProcess.Exists(first));
+        await sidecar.StartAsync();
+
+        Assert.Equal(["commits pass", "command pass"], Checks(await hub.WaitForAsync("task_complete")));
+        Assert.False(LiveProcess.Exists(first));
+        Assert.Equal(2, File.ReadAllLines(_directory["steps"]).Length);
+        Assert.Single(Scripts.Executions(_directory));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Cancelling_a_task_ends_the_step_that_is_under_way()
+    {
+        var step = _directory.WriteScript("step", $"echo $$ > '{_directory["step-pid"]}'; exec sleep 300");
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        Scripts.Go(_directory);
+        await hub.SendAsync(Assign(origin, [new("command", step)]));
+        await Wait.UntilAsync(() => File.Exists(_directory["step-pid"]) && File.ReadAllText(_directory["step-pid"]).EndsWith('\n'), "the step to begin");
+
+        await hub.SendAsync("""{"type":"task_cancelled","task_id":"task-1","generation":1,"reason":"enough"}""");
+
+        await Wait.UntilAsync(() => !LiveProcess.Exists(File.ReadAllText(_directory["step-pid"]).Trim()), "the step to be gone");
+    }
+
+    private async Task<JsonElement> ReportAsync(Step[] steps, string settings)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var agent = Scripts.Worker(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "secret-secret-token", agent, settings.Replace("AGENT", agent, StringComparison.Ordinal)).StartAsync();
+        Scripts.Go(_directory);
+        await hub.SendAsync(Assign(origin, steps));
+        await Wait.UntilAsync(() => hub.Of("task_complete").Any() || hub.Of("task_failed").Any(), "the end");
+        if (hub.Of("task_complete").Any())
+        {
+            return hub.Of("task_complete").Single();
+        }
+
+        // A failed task says its checks in words; the report itself is in the store.
+        return (await sidecar.RunsAsync())[0];
+    }
+
+    private static string Assign(GitOrigin origin, Step[] steps) =>
+        $$"""{"type":"task_assign","task_id":"task-1","generation":1,"description":"x","repo":"{{origin.Path}}","verification_steps":[{{string.Join(',', steps.Select(step => $"{{\"type\":\"{step.Type}\"{(step.Target is null ? "" : $",\"target\":{TestHub.Quote(step.Target)}")}}}"))}}]}""";
+
+    private static IEnumerable<string> Checks(JsonElement complete) =>
+        complete.GetProperty("verification_report").GetProperty("checks").EnumerateArray().Select(check => $"{check.GetProperty("type")} {check.GetProperty("status")}");
+
+    private sealed record Step(string Type, string? Target);
+}
