@@ -11,7 +11,6 @@ namespace FleetSidecar.Workspaces;
 internal sealed class Origin(Git git, string stateDirectory)
 {
     private readonly string _control = Path.Combine(stateDirectory, "control.git");
-    private readonly SemaphoreSlim _making = new(1);
 
     /// <summary>What the origin's refs of these names or patterns point to.</summary>
     /// <exception cref="GitException">It could not be asked.</exception>
@@ -43,22 +42,18 @@ internal sealed class Origin(Git git, string stateDirectory)
             return _control;
         }
 
-        await _making.WaitAsync(token);
+        var beside = $"{_control}.{Guid.NewGuid():N}";
+        Directory.CreateDirectory(stateDirectory);
+        await git.RunAsync(stateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
         try
         {
-            if (!File.Exists(Path.Combine(_control, "HEAD")))
-            {
-                var beside = $"{_control}.{Guid.NewGuid():N}";
-                Directory.CreateDirectory(stateDirectory);
-                await git.RunAsync(stateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
-                Directory.Move(beside, _control);
-            }
-
-            return _control;
+            Directory.Move(beside, _control);
         }
-        finally
+        catch (IOException) when (File.Exists(Path.Combine(_control, "HEAD")))
         {
-            _making.Release();
+            Directory.Delete(beside, recursive: true); // Another run was quicker; it made the same.
         }
+
+        return _control;
     }
 }
