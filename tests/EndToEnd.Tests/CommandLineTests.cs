@@ -136,7 +136,7 @@ public sealed class CommandLineTests : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task Every_command_has_help_and_the_schema_is_json()
     {
-        foreach (var command in new[] { "", "run", "status", "runs", "logs", "task", "task show", "task start", "task progress", "task complete", "task fail", "task handoff", "config", "config validate", "config show", "config schema" })
+        foreach (var command in new[] { "", "run", "status", "runs", "workspaces", "logs", "task", "task show", "task start", "task progress", "task complete", "task fail", "task handoff", "config", "config validate", "config show", "config schema" })
         {
             var (exit, text) = await TestProgram.RunAsync(TestProgram.Sidecar, [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
             Assert.Equal(0, exit);

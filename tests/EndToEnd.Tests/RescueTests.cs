@@ -121,7 +121,8 @@ public sealed class RescueTests : IAsyncDisposable
         _sidecar.Program.Kill();
         await _sidecar.StartAsync();
         await _sidecar.Program.WaitForLineAsync("RescueFailed]");
-        Assert.Single(Directory.GetDirectories(Path.Combine(_sidecar.State, "workspaces")));
+        var listed = JsonDocument.Parse(await _sidecar.CliAsync("workspaces", "--json")).RootElement.EnumerateArray().Single();
+        Assert.Equal(("waiting", "task-a"), (listed.GetProperty("state").GetString(), listed.GetProperty("task_id").GetString()));
 
         daemon.Start();
 
@@ -207,9 +208,22 @@ public sealed class RescueTests : IAsyncDisposable
         await _sidecar.WaitForAvailableAsync();
     }
 
-    [Theory(Timeout = 120_000)]
-    [InlineData("sidecar")]
-    public async Task A_kill_in_the_middle_of_a_rescue_changes_nothing_about_it(string _)
+    [Fact(Timeout = 120_000)]
+    public async Task L29_with_less_than_two_gigabytes_free_no_work_is_taken_unless_told_otherwise()
+    {
+        using var disk = await SmallDisk.TryMountAsync(_directory["iris-state"], 1900);
+        Assert.SkipUnless(disk is not null, "needs the right to mount a tmpfs");
+        _hub = await ScriptedHub.StartAsync(version: 2);
+        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        await Hub.WaitForBeatAsync(beat => beat.TryGetProperty("self_test", out _), "what the self-test found");
+
+        await AssignAsync("/nowhere.git");
+
+        Assert.Contains("the floor is 2048 MiB", (await Hub.WaitForAsync("task_rejected")).GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_kill_in_the_middle_of_a_rescue_changes_nothing_about_it()
     {
         var origin = await GitOrigin.CreateAsync(_directory);
         var point = new CrashPoint(_directory, "rescued");

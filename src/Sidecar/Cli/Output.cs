@@ -73,7 +73,7 @@ internal static class Output
     private static string Until(IntakeReport intake) => intake.UntilUnixMs is not { } at ? "" : intake.Mode == "draining" ? $", what still runs at {Time(at)} is stopped" : $" until {Time(at)}";
 
     // Whatever stands in a store, a time is shown and nothing breaks.
-    private static string Time(long unixMs) => $"{DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(unixMs, 0, LatestTime)):u}";
+    public static string Time(long unixMs) => $"{DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(unixMs, 0, LatestTime)):u}";
 
     public static string Runs(IReadOnlyList<RunView> runs, DateTimeOffset now)
     {

@@ -31,6 +31,7 @@ internal static class SidecarCommands
         root.Add(Status());
         root.Add(Runs());
         root.Add(LogsCommand.Create(Config, Set));
+        root.Add(WorkspacesCommand.Create(Config, Set, Json));
         root.Add(DoctorCommand.Create(Config, Set, Json));
         root.Add(IntakeCommands.Pause(Config, Set));
         root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));

@@ -6,8 +6,8 @@ internal sealed class SelfTestOptions
     /// <summary>Time between self-tests, 1 s to 1 day; default 5 min. Up to a tenth more is added by chance.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Least free space where the state lives, bytes; default 512 MiB. Below it no work is accepted.</summary>
-    public long DiskFloorBytes { get; set; } = 512L * 1024 * 1024;
+    /// <summary>Least free space where the state lives, bytes; default 2 GiB. Below it no work is accepted; near it, workspaces whose work is on the origin are removed.</summary>
+    public long DiskFloorBytes { get; set; } = 2L * 1024 * 1024 * 1024;
 
     /// <summary>Fewest free inodes there; default 10 000. File systems that do not count them pass.</summary>
     public long DiskFloorInodes { get; set; } = 10_000;
