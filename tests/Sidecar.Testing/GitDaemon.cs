@@ -22,13 +22,19 @@ public sealed class GitDaemon : IDisposable
 
     public void Stop()
     {
+        if (_program is null)
+        {
+            return;
+        }
+
         // The server proper is a child of the program that was started; both go.
-        foreach (var child in File.ReadAllText($"/proc/{_program!.Pid}/task/{_program.Pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var child in File.ReadAllText($"/proc/{_program.Pid}/task/{_program.Pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             TestProgram.RunAsync("/bin/kill", ["-9", child]).GetAwaiter().GetResult();
         }
 
         _program.Dispose();
+        _program = null;
     }
 
     public void Dispose() => Stop();

@@ -14,15 +14,16 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
     /// <param name="directory">The workspace.</param>
     /// <param name="mark">Its mark.</param>
     /// <param name="token">Gives up; nothing is lost, the next call does it all again.</param>
-    /// <exception cref="GitException">It could not be looked at, or the origin not be asked. The clone itself is as it was.</exception>
-    public async Task<RescueNote> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
+    /// <returns>What was found, and why it is not on the origin yet, where the origin cannot be asked or refuses.</returns>
+    /// <exception cref="GitException">The clone could not be looked at. It is as it was.</exception>
+    public async Task<(RescueNote Note, GitException? Problem)> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
     {
         var (work, now) = (Clones.WorkOf(directory), time.GetUtcNow().ToUnixTimeMilliseconds());
         var ended = mark.Rescue?.EndedAtUnixMs ?? now;
         if (!Directory.Exists(Path.Combine(work, ".git")))
         {
             var left = Directory.Exists(work) && Directory.EnumerateFileSystemEntries(work).Any();
-            return new RescueNote(now, ended, null, Pushed: true, left ? "the clone has lost its .git directory; only its files are left" : null);
+            return (new RescueNote(now, ended, null, Pushed: true, left ? "the clone has lost its .git directory; only its files are left" : null), null);
         }
 
         var name = RefNames.Rescue(mark.TaskId, mark.Generation);
@@ -43,23 +44,31 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
         var commitToKeep = earlier.Length > 0 && ends.Count == 0 && await TreeOfAsync(work, earlier, token) == snapshot.Tree ? earlier
             : ends.Count == 0 && snapshot.Tree == await TreeOfAsync(work, head, token) ? earlier
             : await CommitAsync(work, mark, name, snapshot.Tree!, [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. ends.Where(end => end != head).Take(MostParents)], token);
-        if (commitToKeep.Length == 0)
+        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept);
+        if (note.Commit is null)
         {
-            return unasked is null ? new RescueNote(now, ended, null, Pushed: true, snapshot.Kept) : throw unasked;
+            return (note with { Pushed = unasked is null }, unasked);
         }
 
         if (!config.Workspace.PushRescue)
         {
-            return new RescueNote(now, ended, commitToKeep, Pushed: false, snapshot.Kept ?? "workspace.pushRescue is off");
+            return (note with { Kept = note.Kept ?? "workspace.pushRescue is off" }, null);
         }
 
-        if (refs?[name] != commitToKeep)
+        try
         {
-            await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", mark.Repository, $"{commitToKeep}:{name}");
-            refs = await origin.RefsAsync(mark.Repository, token, name);
-        }
+            if (refs?[name] != commitToKeep)
+            {
+                await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", mark.Repository, $"{commitToKeep}:{name}");
+                refs = await origin.RefsAsync(mark.Repository, token, name);
+            }
 
-        return new RescueNote(now, ended, commitToKeep, refs[name] == commitToKeep, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept);
+            return (note with { Pushed = refs[name] == commitToKeep }, null);
+        }
+        catch (GitException fault)
+        {
+            return (note, fault);
+        }
     }
 
     // Without the origin the work can still be saved here; the push then says what is wrong.

@@ -16,7 +16,7 @@ internal sealed partial class WorkspaceKeeper(
     SidecarConfig config, Rescue rescue, RunLoop runs, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), FirstPause = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), FirstPause = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMinutes(10), LookAgain = TimeSpan.FromHours(1);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private readonly Dictionary<string, (TimeSpan Pause, long NotBefore, string Said)> _failed = [];
 
@@ -66,7 +66,7 @@ internal sealed partial class WorkspaceKeeper(
 
         try
         {
-            if (mark.Rescue is not { Pushed: true } || (mark.Rescue.IsSafe && IsDue(mark.Rescue)))
+            if (NeedsLook(mark.Rescue))
             {
                 mark = await SaveAsync(directory, mark, token);
             }
@@ -92,7 +92,7 @@ internal sealed partial class WorkspaceKeeper(
 
     private async Task<WorkspaceMark> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
     {
-        var note = await rescue.SaveAsync(directory, mark, token);
+        var (note, problem) = await rescue.SaveAsync(directory, mark, token);
         CrashPoints.At("rescued");
         var saved = mark with { Rescue = note };
         saved.Write(directory);
@@ -106,8 +106,12 @@ internal sealed partial class WorkspaceKeeper(
             LogWorkspaceKept(mark.RunId, mark.TaskId, directory, note.Kept);
         }
 
-        return saved;
+        return problem is null ? saved : throw problem;
     }
+
+    // Never looked at, not on the origin yet, or about to go. What is kept for a reason changes only by hand, so once an hour is enough.
+    private bool NeedsLook(RescueNote? note) => note is null || (note.IsSafe && IsDue(note))
+        || (!note.Pushed && (note.Kept is null || Now - note.AtUnixMs > LookAgain.TotalMilliseconds));
 
     private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
 
