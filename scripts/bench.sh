@@ -5,14 +5,15 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/bench.sh [--idle SECONDS] [--starts] [--no-aot-proxy] [--help]
+usage: scripts/bench.sh [--idle SECONDS] [--starts] [--workspace] [--no-aot-proxy] [--help]
 
 Publishes the programs, then prints a table: what the machine costs (fdatasync, posix_spawn), hub push until the
-agent's first instruction, start until identified, idle memory and CPU, durable accepts a second. Takes about five
+agent's first instruction, start until identified, idle memory and CPU, durable accepts a second, a workspace. Takes about five
 minutes. Needs a C compiler for the benchmark's agent.
 
   --idle SECONDS   how long to watch an idle sidecar (default 60)
   --starts         only the floor and the time from start until identified
+  --workspace      only a workspace of 100,000 objects next to a fresh clone
   --no-aot-proxy   leave out the .NET 9 Native AOT build
 EOT
 }
@@ -22,6 +23,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --idle) shift; idle=${1-}; [[ $idle =~ ^[1-9][0-9]*$ ]] || usage "--idle takes a number of seconds" ;;
     --starts) idle=-1 ;;
+    --workspace) idle=-2 ;;
     --no-aot-proxy) proxy='' ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;
@@ -34,7 +36,7 @@ need cc "install a C compiler (apt-get install gcc libc6-dev)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cc -O2 -static -o "$work/stamp" "$root/benchmarks/stamp.c"
-"$root/scripts/publish.sh" $proxy >&2
+[ "$idle" = -2 ] || "$root/scripts/publish.sh" $proxy >&2
 build benchmarks/Bench/Bench.csproj Release
 programs=("published=$root/artifacts/publish/fleet-sidecar/fleet-sidecar")
 if [ -n "$proxy" ]; then programs+=("AOT proxy=$root/artifacts/publish/aot-proxy/fleet-sidecar"); fi

@@ -27,12 +27,31 @@ internal sealed class Clones(SidecarConfig config, Git git)
             "-c", $"user.name={config.Workspace.AuthorName ?? config.Agent.Name ?? config.Agent.Id}",
             "-c", $"user.email={config.Workspace.AuthorEmail ?? $"{config.Agent.Id}@fleet.invalid"}",
             "-c", "gc.auto=0", "-c", "submodule.recurse=false", "--", mirror, work);
-        await git.RunAsync(work, token, "remote", "set-url", "origin", mark.Repository);
+        if (!PointAt(work, mirror, mark.Repository))
+        {
+            await git.RunAsync(work, token, "remote", "set-url", "origin", mark.Repository);
+        }
+
         await git.RunAsync(work, new Dictionary<string, string> { ["GIT_LFS_SKIP_SMUDGE"] = "1" }, token, "checkout", "--quiet", "--no-track", "-B", mark.Branch, start);
         Fence.Build(work);
         Remove(path); // Of this run, from before a crash; no agent has seen it yet.
         Directory.Move(beside, path);
         return WorkOf(path);
+    }
+
+    // The agent's origin is the real one. Writing the line here saves a process; a mirror whose path git had to quote is left to git.
+    private static bool PointAt(string work, string mirror, string address)
+    {
+        var file = Path.Combine(work, ".git", "config");
+        var (text, line) = (File.ReadAllText(file), $"\turl = {mirror}\n");
+        if (!text.Contains(line, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var quoted = address.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        File.WriteAllText(file, text.Replace(line, $"\turl = \"{quoted}\"\n", StringComparison.Ordinal));
+        return true;
     }
 
     private static void Remove(string directory)

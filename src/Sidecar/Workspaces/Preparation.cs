@@ -64,17 +64,10 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
             throw new GitException(GitFaults.StaleBase, $"the hub expects {target} at {expected}, the origin shows {head}", "submit the task anew on the branch's present head");
         }
 
-        await RequireAsync(mirror, target, head, token);
         var tip = refs[$"refs/heads/{branch}"];
-        if (tip.Length > 0)
-        {
-            await RequireAsync(mirror, $"refs/heads/{branch}", tip, token);
-        }
-
+        await RequireAsync(mirror, tip.Length > 0 ? [(target, head), ($"refs/heads/{branch}", tip)] : [(target, head)], token);
         var start = tip.Length > 0 ? tip : head;
-        var forked = await git.TryAsync(mirror, token, "merge-base", start, head);
-        var from = forked.Ok ? forked.Output.Trim()
-            : throw new GitException(GitFaults.BranchMoved, $"the branch {branch} has no commit in common with {target}", "look at who pushed it; rename it on the origin if it is not this task's");
+        var from = start == head ? head : await ForkAsync(mirror, branch, start, target, head, token);
         var work = await clones.MakeAsync(mirror, new WorkspaceMark
         {
             RunId = run.Id, TaskId = run.TaskId, Generation = run.Generation, Agent = config.Agent.Id, Repository = address, Branch = branch, Known = [from, start],
@@ -86,12 +79,19 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
     public static GitException Stale(Run run, long highest) => new(GitFaults.StaleGeneration,
         $"the origin holds the work of generation {highest} of {run.TaskId}, this is generation {run.Generation}", "nothing to do: the later attempt counts; what this one left is kept as a rescue ref");
 
-    private async Task RequireAsync(string mirror, string name, string commit, CancellationToken token)
+    private async Task<string> ForkAsync(string mirror, string branch, string start, string target, string head, CancellationToken token)
     {
-        var fetched = await git.TryAsync(mirror, token, "rev-parse", "--verify", "--quiet", "--end-of-options", $"{name}^{{commit}}");
-        if (fetched.Output.Trim() != commit)
+        var forked = await git.TryAsync(mirror, token, "merge-base", start, head);
+        return forked.Ok ? forked.Output.Trim()
+            : throw new GitException(GitFaults.BranchMoved, $"the branch {branch} has no commit in common with {target}", "look at who pushed it; rename it on the origin if it is not this task's");
+    }
+
+    private async Task RequireAsync(string mirror, (string Name, string Commit)[] wanted, CancellationToken token)
+    {
+        var fetched = RemoteRefs.Parse(await git.RunAsync(mirror, token, ["for-each-ref", "--format=%(objectname)%09%(refname)", "--", .. wanted.Select(one => one.Name)]));
+        foreach (var (name, commit) in wanted.Where(one => fetched[one.Name] != one.Commit))
         {
-            throw new GitException(GitFaults.StaleBase, $"after the fetch {name} is {(fetched.Ok ? fetched.Output.Trim() : "missing")} here and {commit} on the origin",
+            throw new GitException(GitFaults.StaleBase, $"after the fetch {name} is {(fetched[name].Length > 0 ? fetched[name] : "missing")} here and {commit} on the origin",
                 "the origin answers with different states; look for a cache or a replica in between");
         }
     }
