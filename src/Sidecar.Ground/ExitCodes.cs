@@ -9,6 +9,12 @@ public static class ExitCodes
     /// <summary>The command was understood and refused, or its subject is in trouble; the line on stderr says which.</summary>
     public const int Failed = 1;
 
+    /// <summary>Of <c>gate check</c>: a person has to look at the change. Its 0 says that nobody has to.</summary>
+    public const int GateReview = 10;
+
+    /// <summary>Of <c>gate check</c>: something about the change is wrong or dangerous.</summary>
+    public const int GateEscalate = 20;
+
     /// <summary>The command line is wrong (EX_USAGE).</summary>
     public const int Usage = 64;
 

@@ -17,6 +17,8 @@ public sealed class PlainFileTests
         given.Deadlines.Wake = TimeSpan.FromSeconds(7);
         given.SelfTest.DiskFloorBytes = 7;
         given.SafeMode.Starts = 7;
+        given.Gate.MaxFiles = 7;
+        given.Workspace.Forge = new Forge.ForgeOptions { TokenFile = "/t" };
         given.Log.Level = "Error";
         given.Control.Socket = "/s";
         var text = JsonSerializer.SerializeToUtf8Bytes(given, ConfigJson.Default.SidecarConfig);

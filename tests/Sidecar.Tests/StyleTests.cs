@@ -76,7 +76,7 @@ public sealed partial class StyleTests
         foreach (var (section, type) in new (string, Type)[]
         {
             ("agent", typeof(Configuration.AgentOptions)), ("hub", typeof(Link.HubOptions)), ("wake.profiles[]", typeof(Agents.WakeProfile)),
-            ("workspace", typeof(Workspaces.WorkspaceOptions)), ("deadlines", typeof(Runs.DeadlineOptions)), ("log", typeof(Configuration.LogOptions)), ("control", typeof(Configuration.ControlOptions)),
+            ("workspace", typeof(Workspaces.WorkspaceOptions)), ("deadlines", typeof(Runs.DeadlineOptions)), ("workspace.forge", typeof(Forge.ForgeOptions)), ("gate", typeof(Gate.GateOptions)), ("log", typeof(Configuration.LogOptions)), ("control", typeof(Configuration.ControlOptions)),
         })
         {
             foreach (var option in type.GetProperties().Where(property => property.CanWrite).Select(property => char.ToLowerInvariant(property.Name[0]) + property.Name[1..]))

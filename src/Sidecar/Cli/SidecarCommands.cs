@@ -36,6 +36,7 @@ internal static class SidecarCommands
         root.Add(IntakeCommands.Pause(Config, Set));
         root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));
         root.Add(IntakeCommands.Resume(Config, Set));
+        root.Add(GateCommands.Create(Config, Set, Json));
         root.Add(TaskCommands.Create());
         root.Add(AgentTurnCommand.Create());
         root.Add(ConfigCommand());

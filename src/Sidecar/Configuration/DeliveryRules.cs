@@ -1,4 +1,5 @@
 using FleetSidecar.Forge;
+using FleetSidecar.Gate;
 using FleetSidecar.Protocol;
 using FleetSidecar.Workspaces;
 
@@ -7,10 +8,11 @@ namespace FleetSidecar.Configuration;
 /// <summary>The rules for how work is checked and delivered: verification and forge.</summary>
 internal static class DeliveryRules
 {
-    private const int LongestWord = 4_096;
+    private const int LongestWord = 4_096, LongestPattern = 256;
 
     public static IEnumerable<ConfigProblem> Problems(SidecarConfig config) => VerificationProblems(config.Workspace)
-        .Concat(config.Workspace.Forge is { } forge ? ForgeProblems(forge) : []);
+        .Concat(config.Workspace.Forge is { } forge ? ForgeProblems(forge) : [])
+        .Concat(GateProblems(config.Gate));
 
     private static IEnumerable<ConfigProblem> VerificationProblems(WorkspaceOptions workspace)
     {
@@ -27,6 +29,25 @@ internal static class DeliveryRules
         if (workspace.VerifyTimeout < TimeSpan.FromSeconds(1) || workspace.VerifyTimeout > TimeSpan.FromDays(7))
         {
             yield return new("workspace.verifyTimeout", "must be between 1 second and 7 days", "write it as \"hh:mm:ss\"");
+        }
+    }
+
+    private static IEnumerable<ConfigProblem> GateProblems(GateOptions gate)
+    {
+        foreach (var (key, patterns) in new[] { ("allowedPaths", gate.AllowedPaths), ("forbiddenPaths", gate.ForbiddenPaths), ("sensitivePaths", gate.SensitivePaths), ("executablePaths", gate.ExecutablePaths) })
+        {
+            if (patterns.Any(pattern => string.IsNullOrEmpty(pattern) || pattern.Length > LongestPattern || pattern.StartsWith('/') || pattern.EndsWith('/')))
+            {
+                yield return new($"gate.{key}", $"holds a pattern that is empty, longer than {LongestPattern} characters, or begins or ends with '/'", "for example \"src/**\" or \"*.md\"");
+            }
+        }
+
+        foreach (var (key, value, most) in new (string, long, long)[] { ("maxFiles", gate.MaxFiles, 10_000), ("maxLines", gate.MaxLines, 10_000_000), ("maxDeletedFiles", gate.MaxDeletedFiles, 10_000), ("maxFileBytes", gate.MaxFileBytes, 1L << 30) })
+        {
+            if (value < 0 || value > most)
+            {
+                yield return new($"gate.{key}", $"must be 0 to {most}", "leave it out");
+            }
         }
     }
 

@@ -48,13 +48,6 @@ internal static class DiffFacts
         return (Number(text, " insertion"), Number(text, " deletion"));
     }
 
-    /// <summary>Which of the changed files git takes for binary.</summary>
-    public static async Task<IReadOnlySet<string>> BinariesAsync(Git git, string directory, string from, string to, CancellationToken token)
-    {
-        var text = await git.RunAsync(directory, token, [.. Look, "--numstat", "--no-renames", "--end-of-options", from, to]);
-        return text.Split('\0').Where(line => line.StartsWith("-\t-\t", StringComparison.Ordinal)).Select(line => line[4..]).ToHashSet(StringComparer.Ordinal);
-    }
-
     /// <summary>Reads <c>:OLDMODE NEWMODE OLD NEW STATUS NUL PATH NUL [PATH NUL]</c>. A record that was cut off is left out.</summary>
     public static IReadOnlyList<ChangedFile> Parse(string text)
     {

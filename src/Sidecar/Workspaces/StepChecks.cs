@@ -11,7 +11,7 @@ namespace FleetSidecar.Workspaces;
 /// Steps look at the workspace as the agent left it, not at the commit: a step <c>git_clean</c> says that the two are the same.
 /// Every step may be done again after a crash; what an earlier try left running is killed first.
 /// </remarks>
-internal sealed class StepChecks(SidecarConfig config, Git git, StepCommand commands, TimeProvider time)
+internal sealed class StepChecks(SidecarConfig config, Origin origin, StepCommand commands, TimeProvider time)
 {
     private const int LargestFile = 1024 * 1024;
 
@@ -57,12 +57,19 @@ internal sealed class StepChecks(SidecarConfig config, Git git, StepCommand comm
             : await commands.RunAsync(run, words, workspace, number, limit, token);
     }
 
-    // The agent may have told its clone to run programs at a status; and a submodule with changes is not clean.
+    // The clone's own "git status" would run whatever programs the agent configured there.
     private async Task<(string Status, string Detail)> IsCleanAsync(string workspace, CancellationToken token)
     {
-        var status = await git.RunAsync(workspace, token, "-c", "core.fsmonitor=false", "status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=none");
-        return status.Length == 0 ? (StepRules.Pass, "nothing is left uncommitted")
-            : (StepRules.Fail, $"{status.Split('\0', StringSplitOptions.RemoveEmptyEntries).Length} changes are not committed, the first one: {Printable.Cut(status.Split('\0')[0], 128)}");
+        var head = (await origin.AskAsync(workspace, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
+        var snapshot = await Snapshot.TakeAsync(origin, workspace, head, Path.Combine(Path.GetDirectoryName(workspace)!, "verify.index"), token);
+        if (snapshot.Kept is { } unseen)
+        {
+            return (StepRules.Skipped, unseen);
+        }
+
+        var changed = head.Length == 0 ? snapshot.Tree! : await origin.RunAsync(workspace, token, "diff-tree", "-r", "--name-only", "--no-ext-diff", head, snapshot.Tree!);
+        return changed.Length == 0 ? (StepRules.Pass, "nothing is left uncommitted")
+            : (StepRules.Fail, $"{changed.Split('\n').Length} changes are not committed, the first one: {Printable.Cut(changed.Split('\n')[0], 128)}");
     }
 
     private static (string Status, string Detail) Contains(string? target, string workspace)

@@ -1,0 +1,43 @@
+using System.Text.Json;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Gate;
+
+/// <summary>Reads the report of the checks out of what people have: a <c>task_complete</c>, a task of the hub's API, or a run of <c>runs --json</c>. Pure.</summary>
+internal static class VerificationReports
+{
+    // Not a check of the work: it says that the forge was not reached.
+    private const string OfTheForge = "pull_request";
+
+    /// <summary>Null where there is no report in it.</summary>
+    /// <exception cref="JsonException">It is no JSON.</exception>
+    public static GateVerification? Read(byte[] json)
+    {
+        using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = WireLimits.MaxDepth, AllowDuplicateProperties = false });
+        var root = document.RootElement;
+        var report = Member(root, "verification_report") ?? root;
+        var result = Member(root, "result") ?? root;
+        if (Text(report, "status") is not { } status || Member(report, "checks") is not { ValueKind: JsonValueKind.Array } checks)
+        {
+            return null;
+        }
+
+        var outcomes = checks.EnumerateArray().Where(check => Text(check, "type") != OfTheForge).Select(check => Text(check, "status") ?? "unknown").ToList();
+        return new GateVerification(Overall(status, outcomes), Text(result, "commit"), Member(root, "generation") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var generation) ? generation : null,
+            Text(result, "base_commit"));
+    }
+
+    public static GateVerification Of(VerificationReport report, string? commit, long generation, string? baseCommit) =>
+        new(Overall(report.Status, [.. report.Checks.Where(check => check.Type != OfTheForge).Select(check => check.Status)]), commit, generation, baseCommit);
+
+    // A report that passes as a whole and not in its parts does not pass.
+    private static string Overall(string said, List<string> outcomes) =>
+        said == "fail" || outcomes.Contains("fail") ? "fail"
+        : said == "pass" && (outcomes.Count == 0 || outcomes.Any(outcome => outcome != "pass")) ? "skipped"
+        : said;
+
+    private static JsonElement? Member(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind is not JsonValueKind.Null ? value : null;
+
+    private static string? Text(JsonElement element, string name) => Member(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+}
