@@ -84,6 +84,7 @@ internal static partial class Daemon
             LogRunUnreadable(log, run);
         }
 
+        services.GetRequiredService<WorkspaceKeeper>().Begin();
         services.GetRequiredService<SelfTestLoop>().Begin();
         services.GetRequiredService<HeartbeatSource>().SelfTest = services.GetRequiredService<SelfTestLoop>().Report;
         services.GetRequiredService<RunLoop>().Load();

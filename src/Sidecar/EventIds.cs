@@ -29,6 +29,7 @@ internal static class EventIds
     public const int RescueFailed = 305;
     public const int WorkspaceRemoved = 306;
     public const int WorkspaceKept = 307;
+    public const int LeftoverStays = 308;
 
     public const int RunMoved = 400;
     public const int RunsLoaded = 401;

@@ -101,11 +101,13 @@ public sealed class GitFenceTests : IAsyncDisposable
         Assert.Equal("1", await origin.GitAsync("rev-list", "--count", "--grep=^B$", "refs/fleet/rescue/task-a/1").TrimAsync());
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task Rewritten_commits_of_an_earlier_attempt_are_archived_before_the_branch_moves()
+    [Theory(Timeout = 120_000)]
+    [InlineData("")]
+    [InlineData("git push --quiet --force origin iris/task-a")]
+    public async Task Rewritten_commits_of_an_earlier_attempt_are_archived_whoever_moved_the_branch(string push)
     {
         var origin = await GitOrigin.CreateAsync(_directory);
-        await StartAsync($"if [ \"$FLEET_GENERATION\" = 2 ]; then git commit --quiet --amend -m Better --allow-empty; else {Commit}; fi\n{Done}");
+        await StartAsync($"if [ \"$FLEET_GENERATION\" = 2 ]; then git commit --quiet --amend -m Better --allow-empty; {push}\nelse {Commit}; fi\n{Done}");
         var first = await CompleteAsync(origin, "task-a", 1);
         var second = await CompleteAsync(origin, "task-a", 2);
 
@@ -113,6 +115,20 @@ public sealed class GitFenceTests : IAsyncDisposable
         Assert.Equal(second, await origin.HeadAsync("iris/task-a"));
         Assert.Equal(first, await RefAsync(origin, "refs/fleet/rescue/task-a/2-before"));
         Assert.Contains("were rewritten", Completed("task-a", 2).GetProperty("verification_report").GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task An_earlier_attempts_commits_that_the_agent_threw_off_the_branch_before_it_failed_are_rescued()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{Commit}\nif [ \"$FLEET_GENERATION\" = 1 ]; then git push --quiet origin iris/task-a; exit 3; fi\ngit reset --quiet --hard origin/main; {Commit}; git push --quiet --force origin iris/task-a; exit 3");
+        await FailAsync(origin, "task-a", 1);
+        var first = await origin.HeadAsync("iris/task-a");
+        await FailAsync(origin, "task-a", 2, count: 2);
+
+        var saved = await RescuedAsync(origin, "refs/fleet/rescue/task-a/2");
+
+        Assert.Contains(first, (await origin.GitAsync("rev-list", saved)).Split('\n'));
     }
 
     [Fact(Timeout = 120_000)]
@@ -278,10 +294,12 @@ public sealed class GitFenceTests : IAsyncDisposable
         return end.GetProperty("result").GetProperty("commit").GetString()!;
     }
 
-    private async Task<JsonElement> FailAsync(GitOrigin origin, string task, int generation)
+    private async Task<JsonElement> FailAsync(GitOrigin origin, string task, int generation, int count = 1)
     {
         await AssignAsync(origin, task, generation);
-        return await Hub.WaitForAsync("task_failed");
+        var failed = await Hub.WaitForAsync("task_failed", count);
+        await AcknowledgeAsync(failed);
+        return failed;
     }
 
     private Task AcknowledgeAsync(JsonElement end) =>

@@ -148,20 +148,42 @@ public sealed class RescueTests : IAsyncDisposable
         await RescuedWholeAsync(origin);
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task What_has_no_mark_of_ours_and_what_holds_another_repository_is_never_removed()
+    [Theory(Timeout = 120_000)]
+    [InlineData("git init --quiet nested; cd nested; echo x > x; git add x; git commit --quiet -m X; cd ..", "a repository of its own")]
+    [InlineData("git worktree add --quiet \"$FLEET_TEST_DIR/tree\" -b tree", "work trees of its own")]
+    [InlineData("echo x > ../notes", "lies beside the clone")]
+    [InlineData("git config --unset core.worktree || :; mkdir empty; git init --quiet empty", "not every file could be saved")]
+    public async Task What_cannot_be_saved_whole_keeps_its_workspace_and_what_has_no_mark_of_ours_is_not_touched(string also, string why)
     {
         var origin = await GitOrigin.CreateAsync(_directory);
-        await StartAsync("git init --quiet nested; cd nested; echo x > x; git add x; git commit --quiet -m X; cd ..; echo y > y; git add y; git commit --quiet -m Y\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await StartAsync($"{also}; echo y > y; git add y; git commit --quiet -m Y\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
         _directory.Write("iris-state/workspaces/somebody/file", "x");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("task_complete");
 
         await _sidecar!.Program.WaitForLineAsync("WorkspaceKept]");
 
-        Assert.Contains("a repository of its own", _sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.Contains(why, _sidecar.Program.Text, StringComparison.Ordinal);
         Assert.True(File.Exists(_directory["iris-state/workspaces/somebody/file"]));
         Assert.DoesNotContain("WorkspaceRemoved]", _sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_clone_that_became_a_link_is_not_followed_and_nothing_of_what_it_leads_to_is_pushed_or_removed()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        var precious = _directory["precious"];
+        await TestProgram.MustAsync("/usr/bin/git", "init", "--quiet", precious);
+        _directory.Write("precious/secret", "s3cret");
+        await StartAsync($"cd ..; mv work hidden; ln -s {precious} work; ln -s {precious} ../run-link\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_failed");
+
+        await _sidecar!.Program.WaitForLineAsync("WorkspaceKept]");
+
+        Assert.Contains("the clone was replaced by a link", _sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.True(File.Exists(_directory["precious/secret"]));
+        Assert.Null(await RefAsync(origin, Ref));
     }
 
     [Fact(Timeout = 120_000)]

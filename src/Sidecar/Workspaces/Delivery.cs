@@ -48,9 +48,9 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
             throw Preparation.Stale(run, highest);
         }
 
+        var expected = await ExpectAsync(run, work, refs[name], commit, token);
         if (refs[name] != commit)
         {
-            var expected = await ExpectAsync(run, work, refs[name], commit, token);
             await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", $"--force-with-lease={name}:{expected}", "--", address, $"{commit}:{name}");
         }
 
@@ -74,6 +74,13 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
     // What the branch may be overwritten from. Whoever else moved it since the workspace was made keeps what is there.
     private async Task<string> ExpectAsync(Run run, string work, string now, string commit, CancellationToken token)
     {
+        if (run.Facts.RemoteAtStart is { Length: > 0 } begun && !await WorkLine.StandsOnAsync(origin, work, begun, commit, token))
+        {
+            // Rewritten: what earlier attempts left is kept under a name of its own, or nothing is overwritten. The agent's own
+            // push may have thrown it off the branch already.
+            await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", run.Assignment.Repo!, $"+{begun}:{RefNames.Before(run.TaskId, run.Generation)}");
+        }
+
         if (now.Length == 0 || await WorkLine.StandsOnAsync(origin, work, now, commit, token))
         {
             return now; // New, or only forward: also where the agent itself pushed a part.
@@ -84,8 +91,6 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
             throw new GitException(GitFaults.BranchMoved, $"{run.Facts.Branch} on the origin is {now}, which this attempt neither found nor made", "look at who else pushes to it; nothing was overwritten, the work is kept as a rescue ref");
         }
 
-        // Rewritten: what stood there is kept under a name of its own, or nothing is overwritten.
-        await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", run.Assignment.Repo!, $"+{now}:{RefNames.Before(run.TaskId, run.Generation)}");
         return now;
     }
 

@@ -74,6 +74,12 @@ internal sealed class Fences
             File.Move($"{file}.tmp", file, overwrite: true);
         }
 
+        // A higher generation of the same run: what it leaves is kept under that one.
+        if (Path.GetDirectoryName(work) is { } directory && WorkspaceMark.Read(directory) is { } mark && mark.Generation != run.Generation)
+        {
+            (mark with { Generation = run.Generation }).Write(directory);
+        }
+
         _set[run.Id] = wanted;
         if (run.State == RunState.Settled)
         {

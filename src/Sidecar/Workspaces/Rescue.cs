@@ -20,15 +20,19 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
     {
         var (work, now) = (Clones.WorkOf(directory), time.GetUtcNow().ToUnixTimeMilliseconds());
         var ended = mark.Rescue?.EndedAtUnixMs ?? now;
-        if (!Directory.Exists(Path.Combine(work, ".git")))
+        if (!Directory.EnumerateFileSystemEntries(directory).Any(path => !IsOurs(path)))
         {
-            var left = Directory.Exists(work) && Directory.EnumerateFileSystemEntries(work).Any();
-            return (new RescueNote(now, ended, null, Pushed: true, left ? "the clone has lost its .git directory; only its files are left" : null), null);
+            return (new RescueNote(now, ended, null, Pushed: true, Kept: null), null); // The agent took its clone away; nothing is left here.
+        }
+
+        if (Ruin(directory, work) is { } ruin)
+        {
+            return (new RescueNote(now, ended, null, Pushed: false, ruin), null);
         }
 
         var name = RefNames.Rescue(mark.TaskId, mark.Generation);
         var (refs, unasked) = await AskOriginAsync(mark, name, token);
-        var known = new HashSet<string>(mark.Known);
+        var known = new HashSet<string> { mark.Base };
         foreach (var commit in refs?.All.Values.Distinct() ?? [])
         {
             if ((await origin.AskAsync(work, token, "cat-file", "-e", $"{commit}^{{commit}}")).ExitCode == 0)
@@ -44,7 +48,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
         var commitToKeep = earlier.Length > 0 && ends.Count == 0 && await TreeOfAsync(work, earlier, token) == snapshot.Tree ? earlier
             : ends.Count == 0 && snapshot.Tree == await TreeOfAsync(work, head, token) ? earlier
             : await CommitAsync(work, mark, name, snapshot.Tree!, [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. ends.Where(end => end != head).Take(MostParents)], token);
-        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept);
+        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept ?? Beside(directory, work));
         if (note.Commit is null)
         {
             return (note with { Pushed = unasked is null }, unasked);
@@ -70,6 +74,20 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
             return (note, fault);
         }
     }
+
+    // A clone that cannot be looked at as one. A link could lead anywhere, and what it leads to is not ours to push.
+    private static string? Ruin(string directory, string work) =>
+        new DirectoryInfo(work).LinkTarget is not null || new DirectoryInfo(Path.Combine(work, ".git")).LinkTarget is not null ? "the clone was replaced by a link"
+        : Directory.Exists(Path.Combine(work, ".git", "objects")) ? null : "the clone has lost its .git directory; only its files are left";
+
+    // Work outside the clone is not in its history.
+    private static string? Beside(string directory, string work) =>
+        Directory.EnumerateFileSystemEntries(directory).FirstOrDefault(path => path != work && !IsOurs(path)) is { } other ? $"'{Printable.Cut(Path.GetFileName(other), 100)}' lies beside the clone"
+        : Directory.Exists(Path.Combine(work, ".git", "worktrees")) && Directory.EnumerateFileSystemEntries(Path.Combine(work, ".git", "worktrees")).Any() ? "the clone has work trees of its own elsewhere"
+        : null;
+
+    private static bool IsOurs(string path) =>
+        Path.GetFileName(path) is var name && (name.StartsWith(WorkspaceMark.FileName, StringComparison.Ordinal) || name.StartsWith("rescue.index", StringComparison.Ordinal) || name.StartsWith("verify.index", StringComparison.Ordinal));
 
     // Without the origin the work can still be saved here; the push then says what is wrong.
     private async Task<(RemoteRefs? Refs, GitException? Unasked)> AskOriginAsync(WorkspaceMark mark, string name, CancellationToken token)

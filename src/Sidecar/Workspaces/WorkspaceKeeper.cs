@@ -29,9 +29,9 @@ internal sealed partial class WorkspaceKeeper(
                 _nudge.Release();
             }
         };
-        RemoveLeftovers();
         while (true)
         {
+            RemoveLeftovers();
             Pulse.Beat(config.Workspace.GitTimeout * 10);
             foreach (var directory in Marked().ToList())
             {
@@ -53,7 +53,7 @@ internal sealed partial class WorkspaceKeeper(
     private bool IsOpen(string runId) => runs.Snapshot.FirstOrDefault(run => run.Id == runId) is { } run && (!run.State.IsFinal() || run.ProcessMayLive);
 
     private IEnumerable<string> Marked() => Directory.Exists(Clones.Root(config))
-        ? Directory.EnumerateDirectories(Clones.Root(config)).Where(path => !Path.GetFileName(path).StartsWith('.') && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path))
+        ? Directory.EnumerateDirectories(Clones.Root(config)).Where(path => !Path.GetFileName(path).StartsWith('.') && new DirectoryInfo(path).LinkTarget is null && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path))
         : [];
 
     private async Task TendAsync(string directory, CancellationToken token)
@@ -131,12 +131,20 @@ internal sealed partial class WorkspaceKeeper(
         Directory.Delete(gone, recursive: true);
     }
 
-    // What was being made or removed when the last process ended: nobody's work is in it.
+    /// <summary>Part of the start, before anything is made: what was being made when the last process ended gets a name that says it may go.</summary>
+    public void Begin()
+    {
+        foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Making}*").Concat(Leftovers(Mirrors.DirectoryOf(config), "*.making-*")))
+        {
+            Directory.Move(directory, Path.Combine(Path.GetDirectoryName(directory)!, $"{Clones.Removing}{Guid.NewGuid():N}"));
+        }
+    }
+
+    // Nobody's work is in these: a clone that no agent has seen, a workspace whose work was proved to be on the origin, a mirror.
     private void RemoveLeftovers()
     {
-        foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Making}*").Concat(Leftovers(Clones.Root(config), $"{Clones.Removing}*"))
-            .Concat(Leftovers(Mirrors.DirectoryOf(config), "*.making-*"))
-            .Concat(Marked().Any() ? [] : Leftovers(Mirrors.DirectoryOf(config), "*.replaced-*")))
+        var replaced = Marked().Any() ? [] : Leftovers(Mirrors.DirectoryOf(config), "*.replaced-*");
+        foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Removing}*").Concat(Leftovers(Mirrors.DirectoryOf(config), $"{Clones.Removing}*")).Concat(replaced))
         {
             try
             {
@@ -144,7 +152,7 @@ internal sealed partial class WorkspaceKeeper(
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
-                LogRescueFailed(Path.GetFileName(directory), "no task", directory, fault.Message);
+                LogNotRemoved(directory, fault.Message);
             }
         }
     }
@@ -162,4 +170,7 @@ internal sealed partial class WorkspaceKeeper(
 
     [LoggerMessage(EventIds.WorkspaceKept, LogLevel.Warning, "{Run}: the workspace of {Task} in {Directory} stays for good: {Reason}; look at it and remove it by hand", EventName = "WorkspaceKept")]
     private partial void LogWorkspaceKept(string run, string task, string directory, string reason);
+
+    [LoggerMessage(EventIds.LeftoverStays, LogLevel.Warning, "the leftover {Directory} could not be removed: {Reason}; trying again", EventName = "LeftoverStays")]
+    private partial void LogNotRemoved(string directory, string reason);
 }

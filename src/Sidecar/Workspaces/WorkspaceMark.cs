@@ -22,8 +22,8 @@ internal sealed record WorkspaceMark
 
     public required string Branch { get; init; }
 
-    /// <summary>Commits that were on the origin when the clone was made: where the branch began, and where it stood.</summary>
-    public required IReadOnlyList<string> Known { get; init; }
+    /// <summary>Where the branch leaves its target. The one commit that is taken to be on the origin without asking: it is nobody's work here.</summary>
+    public required string Base { get; init; }
 
     /// <summary>What was found and saved after the run's end; null before.</summary>
     public RescueNote? Rescue { get; init; }
