@@ -148,6 +148,6 @@ internal static partial class Daemon
     [LoggerMessage(EventIds.RunUnreadable, LogLevel.Error, "the store's row of {Run} cannot be read; set aside, its agent is ended, the hub is told and the task comes again", EventName = "RunUnreadable")]
     private static partial void LogRunUnreadable(ILogger log, string run);
 
-    [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "process {Pid} belongs to a run that the store does not know; ending it, because its task may be given out again. Its workspace is kept", EventName = "OrphanStopped")]
+    [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "process {Pid} belongs to a run that the store does not know; ending it, because its task may be given out again. What it left is rescued", EventName = "OrphanStopped")]
     private static partial void LogOrphanStopped(ILogger log, int pid);
 }

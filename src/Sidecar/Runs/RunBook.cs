@@ -219,7 +219,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         {
             foreach (var run in draft.Runs.Where(run => !run.State.IsFinal() && !run.IsEnding).ToList())
             {
-                draft.Advance(run with { Facts = run.Facts with { Failure = new Failure(FailureClass.Timeout, "this machine is being drained and the drain's deadline came; the workspace is kept") { Deadline = "drain" } } });
+                draft.Advance(run with { Facts = run.Facts with { Failure = new Failure(FailureClass.Timeout, "this machine is being drained and the drain's deadline came; what it left is rescued") { Deadline = "drain" } } });
             }
         }
     }
