@@ -17,6 +17,9 @@ public sealed class PlainFileTests
         given.Deadlines.Wake = TimeSpan.FromSeconds(7);
         given.SelfTest.DiskFloorBytes = 7;
         given.SafeMode.Starts = 7;
+        given.Identity.Tree = "/srv/code";
+        given.Identity.Files.Add(new Identity.IdentityFileOptions { Path = "SOUL.md", Mark = "I am Iris" });
+        given.Identity.Restart.Add(["/bin/true"]);
         given.Log.Level = "Error";
         given.Control.Socket = "/s";
         var text = JsonSerializer.SerializeToUtf8Bytes(given, ConfigJson.Default.SidecarConfig);

@@ -44,6 +44,7 @@ internal static class PlainFile
             case "deadlines": config.Deadlines = Section(ref reader, ConfigJson.Default.DeadlineOptions); break;
             case "selfTest": config.SelfTest = Section(ref reader, ConfigJson.Default.SelfTestOptions); break;
             case "safeMode": config.SafeMode = Section(ref reader, ConfigJson.Default.SafeModeOptions); break;
+            case "identity": config.Identity = Section(ref reader, ConfigJson.Default.IdentityOptions); break;
             case "log": config.Log = Section(ref reader, ConfigJson.Default.LogOptions); break;
             default: return false;
         }

@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Identity;
 using FleetSidecar.Link;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
@@ -27,6 +28,8 @@ internal sealed class SidecarConfig
     public SelfTestOptions SelfTest { get; set; } = new();
 
     public SafeModeOptions SafeMode { get; set; } = new();
+
+    public IdentityOptions Identity { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 }
