@@ -28,7 +28,7 @@ internal sealed class SyncExecution(
         CrashPoints.At("sync_recorded");
         journal.Drop();
         CrashPoints.At("sync_done");
-        return [.. restored.Select(path => $"restored {path}"), .. notes];
+        return notes;
     }
 
     private static async Task VerifyAsync(SyncPlan plan, ITreeMethod method, IdentityWriter identity, string tree, CancellationToken token)
