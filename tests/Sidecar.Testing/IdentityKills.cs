@@ -103,7 +103,8 @@ public sealed class IdentityKills(TempDir directory, Random random)
         using var program = scene.Start();
         using var watch = Watch(scene, out var struck);
         var usual = _length.GetValueOrDefault(method, TimeSpan.FromSeconds(1));
-        await Task.WhenAny(struck, program.EndAsync(), Task.Delay(random.Next(2) == 0 ? usual * 3 : usual * random.NextDouble(), TimeProvider.System));
+        var moment = random.Next(4) switch { 0 => Task.Delay(usual * random.NextDouble(), TimeProvider.System), 1 => struck, _ => InTheMiddleAsync(scene, program, usual / 3 * random.NextDouble()) };
+        await Task.WhenAny(moment, program.EndAsync());
         var killed = program.IsRunning;
         program.Kill();
         if (!killed)
@@ -119,6 +120,22 @@ public sealed class IdentityKills(TempDir directory, Random random)
         }
 
         return killed;
+    }
+
+    // Where it matters most: while the plan is on disk.
+    private static async Task InTheMiddleAsync(IdentityScene scene, TestProgram program, TimeSpan further)
+    {
+        var plan = Path.Combine(scene.Home, "journal", "plan.json");
+        while (program.IsRunning && !File.Exists(plan))
+        {
+            await Task.Yield();
+        }
+
+        var seen = TimeProvider.System.GetTimestamp();
+        while (program.IsRunning && TimeProvider.System.GetElapsedTime(seen) < further)
+        {
+            await Task.Yield();
+        }
     }
 
     // Strikes at the n-th change of a file in the tree or in our own directory.

@@ -111,7 +111,7 @@ public sealed class IdentityScene
 
     /// <summary>All that is in the tree, for comparing.</summary>
     public string Picture() => string.Join('\n', Directory.EnumerateFiles(Tree + "/", "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
-        .Where(path => !path.Contains("/.git/", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(path => $"{path} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)))}"));
+        .Where(path => !path.Contains("/.git/", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(path => $"{path} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(new FileInfo(path).LinkTarget is { } target ? Encoding.UTF8.GetBytes(target) : File.ReadAllBytes(path)))}"));
 
     public string CodeVersion() => File.ReadAllText(Path.Combine(Tree, "app", "version")).Trim();
 

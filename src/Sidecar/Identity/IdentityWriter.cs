@@ -29,6 +29,20 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
         return written;
     }
 
+    /// <summary>Puts the chosen bytes into a directory that nobody looks at yet, whatever identity is there: one that is gone back to has an old one.</summary>
+    public void Overlay(SyncPlan plan, string root)
+    {
+        foreach (var planned in plan.Files)
+        {
+            if (!sources.Judge(files[planned.Path], root, IdentitySource.Live).IsOurs
+                || IdentityRules.Sha256(OutsideFile.Read(Path.Combine(root, planned.Path), IdentitySources.LargestFile, followLink: false) ?? []) != planned.Sha256)
+            {
+                Put(planned, root, Clean(planned));
+                CrashPoints.At("identity_written_one");
+            }
+        }
+    }
+
     /// <summary>Brings what the agent has written in one directory into another, where that is still what was put there.</summary>
     public void Follow(SyncPlan plan, string from, string to)
     {

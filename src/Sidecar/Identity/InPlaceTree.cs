@@ -1,6 +1,7 @@
 using System.Text;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Workspaces;
 
 namespace FleetSidecar.Identity;
 
@@ -57,7 +58,13 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
     {
         var index = await IndexAsync(plan.FromTree, token);
         CrashPoints.At("sync_placing");
-        await repository.InAsync(Directory, index, token, "read-tree", "--reset", "-u", plan.ToTree);
+        var placed = await repository.TryInAsync(Directory, index, token, "read-tree", "--reset", "-u", plan.ToTree);
+
+        // Git counts a file that it could not write as done.
+        if (!placed.Ok || placed.Error.Contains("error: ", StringComparison.Ordinal))
+        {
+            throw GitFaults.Explain(["read-tree"], placed);
+        }
     }
 
     public async Task<string?> DifferenceAsync(SyncPlan plan, CancellationToken token)

@@ -47,7 +47,7 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         }
 
         // The identity goes in before anybody can see the directory; once more right before the turn, for what the agent wrote meanwhile.
-        identity.Write(plan, target);
+        identity.Overlay(plan, target);
         identity.Follow(plan, from, target);
         CrashPoints.At("sync_overlaid");
         if (plan.Kind == SyncPlan.Forward && await DifferenceAsync(plan, token) is { } wrong)
