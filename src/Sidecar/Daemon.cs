@@ -122,8 +122,8 @@ internal static partial class Daemon
         services.AddSingleton<TokenFile>().AddSingleton<SelfTestLoop>();
         services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>()
-            .AddSingleton<ICheck, IdentityCheck>();
-        services.AddSingleton<IdentitySync>().AddSingleton<SyncLoop>();
+            .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>());
+        services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>().AddSingleton<SyncLoop>();
         services.AddHostedService<Farewell>();
         services.AddHostedService(all => all.GetRequiredService<RunLoop>());
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());

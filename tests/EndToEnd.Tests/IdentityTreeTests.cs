@@ -167,7 +167,7 @@ public sealed class IdentityTreeTests : IDisposable
 
         for (var index = 0; index < 50; index++)
         {
-            File.WriteAllBytes(Path.Combine(scene.Seed, "app", $"large-{index}"), new byte[200_000]);
+            File.WriteAllBytes(Path.Combine(scene.Seed, "app", $"large-{index}"), System.Security.Cryptography.RandomNumberGenerator.GetBytes(200_000));
         }
 
         await scene.CommitAsync("Too large");
