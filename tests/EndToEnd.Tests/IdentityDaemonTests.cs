@@ -114,6 +114,26 @@ public sealed class IdentityDaemonTests : IDisposable
         Assert.Contains("in the log", await scene.MustAsync("contacts", "fresh"), StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task No_agent_is_started_on_an_identity_that_became_foreign_after_the_last_self_test()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Worker(_directory);
+        var scene = await IdentityScene.CreateAsync(_directory, settings: $$"""
+            { "hub": { "url": "{{hub.SocketUrl}}", "heartbeatInterval": "00:00:01" }, "selfTest": { "interval": "01:00:00", "diskFloorBytes": 0 },
+              "wake": { "profiles": [ { "name": "main", "command": ["{{agent}}"], "retries": 0 } ] } }
+            """);
+        using var daemon = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", scene.ConfigFile]);
+        await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "available");
+        await scene.ContaminateAsync("live");
+
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-1","description":"Do it","generation":1,"assigned_at":1}""");
+
+        var failed = await hub.WaitForAsync("task_failed");
+        Assert.Contains("identity_contaminated", failed.ToString(), StringComparison.Ordinal);
+        Assert.Empty(Scripts.Executions(_directory));
+    }
+
     private static string Reason(JsonElement beat) => beat.TryGetProperty("unavailable_reason", out var reason) ? reason.GetString() ?? "" : "";
 
     private static string Hub(ScriptedHub hub, string selfTest) => $$"""

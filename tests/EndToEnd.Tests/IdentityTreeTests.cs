@@ -144,6 +144,99 @@ public sealed class IdentityTreeTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task The_trees_own_repository_is_left_alone_and_its_history_is_known()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory);
+        string Git() => string.Join('\n', Directory.EnumerateFiles(Path.Combine(scene.Tree, ".git"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .Select(file => $"{file} {Convert.ToHexString(File.ReadAllBytes(file))}"));
+        var before = Git();
+
+        await scene.MustAsync("sync");
+
+        Assert.Equal(before, Git());
+        Assert.False(Directory.Exists(Path.Combine(scene.Tree, "app", "only-1"))); // Its HEAD told which files were the old version's.
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_the_agent_writes_while_a_version_is_staged_is_in_the_new_one()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, "swap");
+        var crash = new CrashPoint(_directory, "sync_overlaid");
+        using var sync = scene.Start(crash);
+        await crash.ReachedAsync();
+        File.AppendAllText(Path.Combine(scene.Tree, "MEMORY.md"), "- written meanwhile\n");
+
+        crash.Release();
+
+        Assert.Equal(0, await sync.EndAsync());
+        Assert.EndsWith("- written meanwhile\n", File.ReadAllText(Path.Combine(scene.Tree, "MEMORY.md")), StringComparison.Ordinal);
+        Assert.EndsWith("- written meanwhile\n", File.ReadAllText(Path.Combine(scene.Root("backup"), "MEMORY.md")), StringComparison.Ordinal);
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("in-place", "sync_placing")]
+    [InlineData("in-place", "identity_written")]
+    [InlineData("swap", "sync_overlaid")]
+    [InlineData("swap", "sync_turned")]
+    public async Task A_sync_that_was_cut_short_can_be_taken_back_instead(string method, string point)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        var crash = new CrashPoint(_directory, point);
+        using (var sync = scene.Start(crash))
+        {
+            await crash.ReachedAsync();
+            sync.Kill();
+        }
+
+        Assert.Contains("had been cut short", await scene.MustAsync("sync", "--rollback"), StringComparison.Ordinal);
+
+        Assert.Equal("1", scene.CodeVersion());
+        Assert.True(File.Exists(Path.Combine(scene.Tree, "app", "only-1", "file")));
+        Assert.Equal(IdentityScene.Files.Count() * 3, scene.Ours().Count);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("in-place")]
+    [InlineData("swap")]
+    public async Task A_journal_whose_bytes_a_disk_spoilt_is_not_believed(string method)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        await scene.ContaminateAsync("live");
+        var crash = new CrashPoint(_directory, "sync_journaled");
+        using (var sync = scene.Start(crash))
+        {
+            await crash.ReachedAsync();
+            sync.Kill();
+        }
+
+        foreach (var file in new[] { "SOUL.md", "MEMORY.md" })
+        {
+            File.WriteAllText(Path.Combine(scene.Home, "journal", "files", file), "I am Master\n# Memory of Master\n");
+        }
+
+        Assert.Empty(await IdentityKills.AfterRecoveryAsync(scene));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_signed_commit_is_taken_where_signatures_are_asked_for()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, settings: """{ "identity": { "upstream": { "verifySignatures": true } } }""");
+        var key = _directory["key"];
+        await TestProgram.MustAsync("/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key);
+        _directory.Write("home/.gitconfig", $"[gpg \"ssh\"]\n  allowedSignersFile = {_directory["signers"]}\n");
+        _directory.Write("signers", $"tester@fleet.invalid {File.ReadAllText(key + ".pub")}");
+        Assert.Contains("upstream_unsigned", (await scene.RunAsync("sync")).Text, StringComparison.Ordinal);
+        await IdentityScene.GitAsync(scene.Seed, "-c", "gpg.format=ssh", "-c", $"user.signingkey={key}", "commit", "-S", "--quiet", "--allow-empty", "--message", "Signed");
+        await IdentityScene.GitAsync(scene.Seed, "push", "--quiet", "origin", "HEAD:main");
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["sync", "--config", scene.ConfigFile], new Dictionary<string, string?> { ["HOME"] = _directory["home"] });
+
+        Assert.True(code == 0, text);
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Without_git_it_says_so()
     {
         var scene = await IdentityScene.CreateAsync(_directory);

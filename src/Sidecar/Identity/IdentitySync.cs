@@ -146,6 +146,7 @@ internal sealed class IdentitySync
             var back = plan.Kind == SyncPlan.Undo ? plan : plan.Reversed();
             Journal.Replace(back);
             await _execution.RunAsync(back, method, files, token);
+            await PruneAsync(method, token);
         }
         catch (Exception worse) when (worse is SidecarException or IOException or UnauthorizedAccessException)
         {

@@ -11,6 +11,8 @@ namespace FleetSidecar.Identity;
 /// (a file) or the sync is refused (a directory, or a file where a directory must be).</remarks>
 internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository repository) : ITreeMethod
 {
+    private const long LeastSpace = 1024 * 1024; // Git says which file it could not write, not why.
+
     public string Name => SyncMethod.InPlace;
 
     public string Directory => paths.Tree;
@@ -63,7 +65,8 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
         // Git counts a file that it could not write as done.
         if (!placed.Ok || placed.Error.Contains("error: ", StringComparison.Ordinal))
         {
-            throw GitFaults.Explain(["read-tree"], placed);
+            throw DiskSpace.At(Directory).Bytes < LeastSpace ? new GitException(GitFaults.DiskFull, $"No space left for the new version in {Directory}", "free space there, then sync again")
+                : GitFaults.Explain(["read-tree"], placed);
         }
     }
 
