@@ -20,6 +20,7 @@ public sealed class IdentityDaemonTests : IDisposable
 
         var beat = await hub.WaitForBeatAsync(beat => Reason(beat).Contains("identity_contaminated", StringComparison.Ordinal), "contaminated");
         Assert.False(beat.GetProperty("available").GetBoolean());
+        await hub.WaitForBeatAsync(beat => beat.TryGetProperty("incidents", out var incidents) && incidents.EnumerateArray().Any(one => one.GetProperty("code").GetString() == "identity_contaminated"), "the incident, without any sync");
         await scene.MustAsync("sync");
 
         await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "available");

@@ -237,6 +237,34 @@ public sealed class IdentityTreeTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task Our_own_repository_may_be_damaged_and_is_made_anew_beside()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory);
+        await scene.MustAsync("sync");
+        await scene.PushContaminatedAsync();
+        File.Delete(Path.Combine(scene.Home, "upstream.git", "HEAD"));
+
+        await scene.MustAsync("sync", "--allow-rewind"); // The tree's own HEAD is all that is known of its version.
+
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+        Assert.Single(Directory.GetDirectories(scene.Home, "upstream.git.damaged-*"));
+        Assert.Equal(IdentityScene.Files.Count() * 3, scene.Ours().Count);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Another_user_than_the_daemons_is_turned_away_before_anything_is_written()
+    {
+        Assert.SkipWhen(!Environment.IsPrivilegedProcess, "only root can give a directory away");
+        var scene = await IdentityScene.CreateAsync(_directory);
+        await TestProgram.MustAsync("/bin/chown", "65534", scene.State);
+
+        var (code, text) = await scene.RunAsync("sync");
+
+        Assert.Equal(1, code);
+        Assert.Contains("belongs to user 65534", text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Without_git_it_says_so()
     {
         var scene = await IdentityScene.CreateAsync(_directory);

@@ -70,6 +70,7 @@ internal sealed class IdentitySync
     /// <summary>Every source of every file, judged now; no lock, nothing is changed.</summary>
     public IdentityReport Check()
     {
+        IdentityLock.RequireOwner(Paths);
         _ = TreeMethods.Choose(_config.Identity, Paths.Tree);
         var files = _book.Files(_book.Manifest(), Paths.Tree);
         return IdentityReport.Of(_config.Agent.Id, Paths.Tree, Journal.Exists, Sources.Read(files, Paths.Tree));

@@ -12,11 +12,14 @@ namespace FleetSidecar.Identity;
 
 /// <summary>Syncs by the clock where that is asked for, and says in the log and to the hub what any sync did, that of the command line too.</summary>
 internal sealed partial class SyncLoop(
-    SidecarConfig config, IdentitySync sync, RunStore store, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<SyncLoop> log)
+    SidecarConfig config, IdentitySync sync, IdentityCheck check, RunStore store, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<SyncLoop> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(5), Longest = TimeSpan.FromMinutes(30), StartLimit = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LookAtIdentity = TimeSpan.FromSeconds(30);
     private string? _said;
+    private string? _foreign;
+    private long? _looked;
 
     private string ReportedFile => Path.Combine(sync.Paths.Home, "reported");
 
@@ -56,7 +59,7 @@ internal sealed partial class SyncLoop(
                 (due, began) = (interval, time.GetTimestamp());
             }
 
-            await ReportAsync();
+            await ReportAsync(LookForForeign());
             Pulse.Beat();
             await Task.Delay(Look, time, stopping);
         }
@@ -85,10 +88,31 @@ internal sealed partial class SyncLoop(
         }
     }
 
-    private async Task ReportAsync()
+    // Somebody may write a foreign identity without any sync; it is told once, until it changes.
+    private string? LookForForeign()
+    {
+        if (_looked is { } last && time.GetElapsedTime(last) < LookAtIdentity)
+        {
+            return null;
+        }
+
+        _looked = time.GetTimestamp();
+        var foreign = check.Refuses() is { } found && found.StartsWith(SyncEvent.Contaminated, StringComparison.Ordinal) ? found : null;
+        var fresh = foreign == _foreign ? null : foreign;
+        _foreign = foreign;
+        return fresh;
+    }
+
+    private async Task ReportAsync(string? foreign)
     {
         try
         {
+            if (foreign is not null)
+            {
+                LogContaminated(foreign);
+                await store.AddIncidentAsync(new Incident { Code = SyncEvent.Contaminated, Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Detail = Printable.Cut(foreign, 1000) });
+            }
+
             var reported = OutsideFile.Read(ReportedFile, limit: 32, followLink: false) is { } text
                 && long.TryParse(System.Text.Encoding.ASCII.GetString(text), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
             var fresh = sync.Records.Read().Events.Where(happened => happened.Number > reported).ToList();
@@ -136,7 +160,7 @@ internal sealed partial class SyncLoop(
     [LoggerMessage(EventIds.IdentityCollision, LogLevel.Warning, "{Detail}", EventName = "IdentityCollision")]
     private partial void LogCollision(string detail);
 
-    [LoggerMessage(EventIds.IdentityContaminated, LogLevel.Error, "{Detail}; no work is taken until a person has put the identity right and sealed it", EventName = "IdentityContaminated")]
+    [LoggerMessage(EventIds.IdentityContaminated, LogLevel.Error, "{Detail}; no work is taken until the identity is right again: 'fleet-sidecar identity check' shows which source is clean, 'fleet-sidecar sync' puts it back", EventName = "IdentityContaminated")]
     private partial void LogContaminated(string detail);
 
     [LoggerMessage(EventIds.IdentityRestored, LogLevel.Warning, "{Detail}", EventName = "IdentityRestored")]

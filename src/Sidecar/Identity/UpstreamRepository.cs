@@ -29,7 +29,15 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         }
 
         await EnsureAsync(token);
-        var fetched = await git.TryAsync(paths.Repository, Marked(), token, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", upstream.Url, $"+refs/heads/{upstream.Branch}:refs/upstream/{upstream.Branch}");
+        var fetched = await FetchBranchAsync(upstream, token);
+        if (!fetched.Ok && GitFaults.Classify(fetched) == GitFaults.Damaged)
+        {
+            // Kept for what was rescued into it. Whatever it knew of the tree's version is asked of the tree itself.
+            Directory.Move(paths.Repository, $"{paths.Repository}.damaged-{Guid.NewGuid():N}");
+            await EnsureAsync(token);
+            fetched = await FetchBranchAsync(upstream, token);
+        }
+
         if (!fetched.Ok)
         {
             throw fetched.Error.Contains("couldn't find remote ref", StringComparison.Ordinal)
@@ -57,6 +65,9 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         return commit;
     }
 
+    private Task<ToolOutcome> FetchBranchAsync(UpstreamOptions upstream, CancellationToken token) => git.TryAsync(paths.Repository, Marked(), token,
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", upstream.Url, $"+refs/heads/{upstream.Branch}:refs/upstream/{upstream.Branch}");
+
     /// <summary>Our own repository, made where there is none. Locks that a killed git left go first: whoever holds ours is alone here.</summary>
     public async Task EnsureAsync(CancellationToken token)
     {
@@ -71,6 +82,7 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         }
 
         var beside = Path.Combine(paths.Work, "new.git");
+        Directories.Make(beside); // What is rescued is nobody else's to read.
         await git.RunAsync(paths.Home, Marked(), token, "init", "--quiet", "--bare", "--template=", beside);
         Directory.Move(beside, paths.Repository);
     }
