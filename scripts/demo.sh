@@ -6,6 +6,7 @@ set -euo pipefail
 help() {
   cat <<'EOT'
 usage: scripts/demo.sh [--keep] [--agent NAME] [--help]
+       scripts/demo.sh --sync
 
 Builds fleet-hub and fleet-sidecar, starts both on 127.0.0.1 in a temporary directory, makes a git repository
 with an origin, submits one task and waits until the agent has done it. Exit code 0 only if the hub says
@@ -16,10 +17,14 @@ with an origin, submits one task and waits until the agent has done it. Exit cod
                  its own configuration and model, which costs tokens, and may run commands without asking;
                  FLEET_DEMO_DESCRIPTION is another task for it, FLEET_DEMO_VIA openclaw's openClaw.via (agent)
 
+  --sync         another demo: two agents sync their code from an upstream that carries the master's identity, and are
+                 killed in the middle; exit code 0 only if both have the new code and their own identity
+
 examples:
   scripts/demo.sh
   scripts/demo.sh --keep
   scripts/demo.sh --agent claude-code
+  scripts/demo.sh --sync
 EOT
 }
 
@@ -27,6 +32,7 @@ keep=false agent=''
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=true ;;
+    --sync) exec "$root/scripts/lib/demo-sync.sh" ;;
     --agent) shift; agent=${1-} ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;

@@ -77,13 +77,16 @@ script_test() { # name command...
   if "$@" </dev/null >"$log" 2>&1; then count 1 0 0; else cat "$log"; say "FAILED: $name"; count 0 1 0; fi
 }
 script_test "the demo works as the README prints it" scripts/demo.sh
+script_test "the demo of the identity-safe sync ends with both identities whole" scripts/demo.sh --sync
 if $quick; then
   say "skipped with --quick: the published programs on a machine without .NET"
   say "skipped with --quick: a minute of random kills"
-  count 0 0 2
+  say "skipped with --quick: 100 random kills of a sync"
+  count 0 0 3
 else
   script_test "the published programs run without .NET" scripts/lib/publish-test.sh
   script_test "a minute of random kills loses nothing and repeats nothing" scripts/soak.sh --minutes 1
+  script_test "100 random kills of a sync never cost an identity" scripts/soak.sh --identity 100
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"

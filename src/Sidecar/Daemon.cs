@@ -9,6 +9,7 @@ using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Ground.Systemd;
+using FleetSidecar.Identity;
 using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
@@ -77,6 +78,7 @@ internal static partial class Daemon
             });
         }
 
+        await services.GetRequiredService<SyncLoop>().RecoverAsync();
         services.GetRequiredService<SafeMode>().Begin();
         // One row that somebody spoilt must not cost all the others, or the daemon.
         foreach (var run in await services.GetRequiredService<RunStore>().SetUnreadableAsideAsync(time.GetUtcNow().ToUnixTimeMilliseconds()))
@@ -125,16 +127,19 @@ internal static partial class Daemon
         services.AddSingleton<OperatorVerbs>().AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
         services.AddSingleton<TokenFile>().AddSingleton<SelfTestLoop>();
         services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
-            .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>();
+            .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>()
+            .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>());
+        services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>().AddSingleton<SyncLoop>();
         services.AddHostedService<Farewell>();
         services.AddHostedService(all => all.GetRequiredService<RunLoop>());
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
         services.AddHostedService(all => all.GetRequiredService<ControlServer>());
         services.AddHostedService(all => all.GetRequiredService<SelfTestLoop>());
         services.AddHostedService(all => all.GetRequiredService<WorkspaceKeeper>());
+        services.AddHostedService(all => all.GetRequiredService<SyncLoop>());
         services.AddHostedService(all => new Watchdog(
             [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
-                all.GetRequiredService<WorkspaceKeeper>()],
+                all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>()],
             all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }

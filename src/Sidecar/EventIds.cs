@@ -56,6 +56,15 @@ internal static class EventIds
     public const int ControlReady = 700;
     public const int ControlRequestFailed = 701;
 
+    public const int IdentitySynced = 800;
+    public const int IdentityCollision = 801;
+    public const int IdentityContaminated = 802;
+    public const int IdentityRestored = 803;
+    public const int SyncRolledBack = 804;
+    public const int SyncFailed = 805;
+    public const int SyncFinished = 806;
+    public const int SyncReportsNotKept = 807;
+
     public const int PullRequestReady = 900;
     public const int PullRequestFailed = 901;
     public const int ForgeWaiting = 902;

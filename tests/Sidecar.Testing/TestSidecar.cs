@@ -37,7 +37,7 @@ public sealed class TestSidecar : IDisposable
               "wake": { "profiles": [ { "name": "main", "command": ["{{agentScript}}"], "aliveFor": "00:00:01", "retryDelay": "00:00:00.2" } ] }
             }
             """)!.AsObject();
-        Merge(config, JsonNode.Parse(settings)!.AsObject());
+        JsonMerge.Into(config, JsonNode.Parse(settings)!.AsObject());
         directory.Write($"{name}-token", token + "\n");
         return new TestSidecar(directory, name, directory.Write($"{name}.json", config.ToJsonString()));
     }
@@ -79,21 +79,6 @@ public sealed class TestSidecar : IDisposable
         foreach (var pid in LiveProcess.With($"FLEET_RUN_DIR={State}/"))
         {
             TestProgram.RunAsync("/bin/kill", ["-9", pid]).GetAwaiter().GetResult();
-        }
-    }
-
-    private static void Merge(JsonObject into, JsonObject from)
-    {
-        foreach (var (name, value) in from)
-        {
-            if (into[name] is JsonObject below && value is JsonObject more)
-            {
-                Merge(below, more);
-            }
-            else
-            {
-                into[name] = value?.DeepClone();
-            }
         }
     }
 }

@@ -19,6 +19,9 @@ public sealed class PlainFileTests
         given.SafeMode.Starts = 7;
         given.Gate.MaxFiles = 7;
         given.Workspace.Forge = new Forge.ForgeOptions { TokenFile = "/t" };
+        given.Identity.Tree = "/srv/code";
+        given.Identity.Files.Add(new Identity.IdentityFileOptions { Path = "SOUL.md", Mark = "I am Iris" });
+        given.Identity.Restart.Add(["/bin/true"]);
         given.Log.Level = "Error";
         given.Control.Socket = "/s";
         var text = JsonSerializer.SerializeToUtf8Bytes(given, ConfigJson.Default.SidecarConfig);

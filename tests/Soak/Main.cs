@@ -2,7 +2,12 @@ using System.Globalization;
 using FleetSidecar.Soak;
 using FleetSidecar.Testing;
 
-// Soak MINUTES SEED
+// Soak MINUTES SEED, or Soak identity KILLS SEED
+if (args[0] == "identity")
+{
+    return await IdentitySoak.RunAsync(int.Parse(args[1], CultureInfo.InvariantCulture), int.Parse(args[2], CultureInfo.InvariantCulture));
+}
+
 var (minutes, seed) = (double.Parse(args[0], CultureInfo.InvariantCulture), int.Parse(args[1], CultureInfo.InvariantCulture));
 using var directory = new TempDir();
 using var fleet = await Fleet.StartAsync(directory);

@@ -8,7 +8,12 @@ public static partial class DirectorySync
     private const int ReadOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC on x86-64
 
     /// <summary>Best effort: a file system that cannot do it is not a reason to stop.</summary>
-    public static void Flush(string directory)
+    public static void Flush(string directory) => Flush(directory, Fsync);
+
+    /// <summary>The same for everything on the file system that a directory lies on: after many files at once.</summary>
+    public static void FlushFileSystem(string directory) => Flush(directory, Syncfs);
+
+    private static void Flush(string directory, Func<int, int> flush)
     {
         var flags = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 | 0x80000 : ReadOnlyDirectory;
         var handle = Open(directory, flags);
@@ -17,7 +22,7 @@ public static partial class DirectorySync
             return;
         }
 
-        _ = Fsync(handle);
+        _ = flush(handle);
         _ = Close(handle);
     }
 
@@ -26,6 +31,9 @@ public static partial class DirectorySync
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Fsync(int handle);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int Syncfs(int handle);
 
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int handle);

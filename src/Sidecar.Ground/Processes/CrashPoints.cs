@@ -18,6 +18,13 @@ public static class CrashPoints
         "rescued",
     ];
 
+    /// <summary>The same for a sync of the fleet's code tree.</summary>
+    public static IReadOnlyList<string> Sync { get; } =
+    [
+        "sync_fetched", "sync_read", "sync_rescued", "sync_journaled", "sync_placing", "sync_staged", "sync_overlaid", "sync_turning", "sync_turned", "sync_placed",
+        "identity_written_one", "identity_written", "identity_backed_up_one", "identity_backed_up", "sync_verified", "sync_restarted", "sync_recorded", "sync_done",
+    ];
+
     private static (string Name, string Directory)? _armed;
 
     public static void Arm()
@@ -29,9 +36,9 @@ public static class CrashPoints
 
         if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } name)
         {
-            _armed = All.Contains(name)
+            _armed = All.Contains(name) || Sync.Contains(name)
                 ? (name, Environment.GetEnvironmentVariable("FLEET_CRASH_DIR") ?? throw new UsageException("FLEET_CRASH_DIR is missing", "name a directory"))
-                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All)}");
+                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All.Concat(Sync))}");
         }
     }
 

@@ -6,6 +6,7 @@ using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Identity;
 using FleetSidecar.Link;
 using FleetSidecar.SelfTest;
 using FleetSidecar.Workspaces;
@@ -48,6 +49,7 @@ internal static class DoctorCommand
         [
             new StoreCheck(config, store: null, time), new WakeCheck(config, tools), new GitCheck(config, new Git(tools, config.Workspace)),
             new DiskFloor(config), new TokenCheck(new TokenFile(config.Hub, new Redactor())), new CredentialCheck(config, time),
+            new IdentityCheck(config, new IdentitySync(config, new Git(tools, config.Workspace), tools, time)),
         ];
         List<string> mended = fix ? [.. checks.Select(check => check.Fix()).OfType<string>()] : [];
         var found = new List<CheckResult> { daemon };

@@ -37,6 +37,9 @@ internal static class SidecarCommands
         root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));
         root.Add(IntakeCommands.Resume(Config, Set));
         root.Add(GateCommands.Create(Config, Set, Json));
+        root.Add(IdentityCommands.Create(Config, Set, Json));
+        root.Add(SyncCommands.Sync(Config, Set, Json));
+        root.Add(SyncCommands.Contacts(Config, Set, Json));
         root.Add(TaskCommands.Create());
         root.Add(AgentTurnCommand.Create());
         root.Add(ConfigCommand());

@@ -45,6 +45,7 @@ internal static class PlainFile
             case "selfTest": config.SelfTest = Section(ref reader, ConfigJson.Default.SelfTestOptions); break;
             case "safeMode": config.SafeMode = Section(ref reader, ConfigJson.Default.SafeModeOptions); break;
             case "gate": config.Gate = Section(ref reader, ConfigJson.Default.GateOptions); break;
+            case "identity": config.Identity = Section(ref reader, ConfigJson.Default.IdentityOptions); break;
             case "log": config.Log = Section(ref reader, ConfigJson.Default.LogOptions); break;
             default: return false;
         }

@@ -1,5 +1,6 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Gate;
+using FleetSidecar.Identity;
 using FleetSidecar.Link;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
@@ -30,6 +31,8 @@ internal sealed class SidecarConfig
     public SafeModeOptions SafeMode { get; set; } = new();
 
     public GateOptions Gate { get; set; } = new();
+
+    public IdentityOptions Identity { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 }

@@ -4,6 +4,7 @@ using FleetSidecar.Forge;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Identity;
 using FleetSidecar.Protocol;
 using FleetSidecar.Workspaces;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,7 @@ namespace FleetSidecar.Runs;
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
     SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, Verification verification,
-    PullRequests pullRequests, ProcessWatch watch, Redactor redactor,
+    PullRequests pullRequests, IdentityCheck identity, ProcessWatch watch, Redactor redactor,
     TimeProvider time, ILogger<RunOrders> log)
 {
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
@@ -53,6 +54,13 @@ internal sealed partial class RunOrders(
         else if (run.IsEnding)
         {
             await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Unknown, "nothing was started"), end: null));
+            return;
+        }
+        else if (identity.Refuses() is { } foreign)
+        {
+            // An agent that was somebody else when it woke would do somebody else's work in our name.
+            LogWakeNotStarted(run.Id, run.WakeAttempt, foreign);
+            await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Config, foreign), end: null));
             return;
         }
         else

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Puts bytes in the place of a file at one instant, with the mode and the owner that it is to have from its first moment there.</summary>
+public static partial class OwnedFile
+{
+    /// <summary>The name that the bytes have before they take the place; a crash may leave one, the next write replaces it.</summary>
+    public static string Beside(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.fleet-sidecar.tmp");
+
+    /// <param name="path">The file; whatever file or link is there is replaced.</param>
+    /// <param name="bytes">The whole content.</param>
+    /// <param name="mode">Permissions.</param>
+    /// <param name="owner">User and group; only root can give a file away, so a different owner is left alone where we are not.</param>
+    public static void Write(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode, (uint User, uint Group)? owner = null)
+    {
+        var beside = Beside(path);
+        File.Delete(beside);
+        using (var file = new FileStream(beside, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            file.Write(bytes);
+            if (owner is { } given && Environment.IsPrivilegedProcess)
+            {
+                _ = ChangeOwner(beside, given.User, given.Group);
+            }
+
+            File.SetUnixFileMode(file.SafeFileHandle, mode); // After the owner: a change of owner drops set-id bits.
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(beside, path, overwrite: true);
+        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+    }
+
+    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int ChangeOwner(string path, uint user, uint group);
+}

@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>What a name stands for; a link is itself, never what it points to.</summary>
+public enum PathKind
+{
+    File,
+    Directory,
+    Link,
+    Other,
+}
+
+/// <summary>What a file system says of one name: kind, owner, mode, length. Names are bytes, as Linux has them; they need not be text.</summary>
+public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint Group, UnixFileMode Mode, long Length)
+{
+    private const int CurrentDirectory = -100, NoFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
+    private const uint BasicStats = 0x7ff;
+    private const int FormatBits = 0xF000, Regular = 0x8000, Folder = 0x4000, Symbolic = 0xA000;
+
+    /// <summary>Null where there is nothing, or where this user may not look.</summary>
+    public static PathFacts? Of(string path) => Of(Encoding.UTF8.GetBytes(path + '\0'));
+
+    /// <summary>The same for a name that ends with NUL.</summary>
+    public static PathFacts? Of(byte[] path) => Ask(CurrentDirectory, path, NoFollow, BasicStats, out var answer) != 0 ? null
+        : new PathFacts(
+            (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, _ => PathKind.Other },
+            answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    private static partial int Ask(int directory, byte[] path, int flags, uint mask, out Answer answer);
+
+    // struct statx is the same on every architecture; see statx(2).
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private readonly struct Answer
+    {
+        [FieldOffset(20)]
+        public readonly uint Owner;
+
+        [FieldOffset(24)]
+        public readonly uint Group;
+
+        [FieldOffset(28)]
+        public readonly ushort Mode;
+
+        [FieldOffset(40)]
+        public readonly ulong Size;
+    }
+}

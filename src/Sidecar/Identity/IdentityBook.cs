@@ -1,0 +1,89 @@
+using System.IO.Enumeration;
+using System.Text.Json;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>Which files are identity files, and what makes each ours: the seal, and whatever a configured pattern finds in the tree besides.</summary>
+internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
+{
+    private const int LargestManifest = 4 * 1024 * 1024;
+
+    /// <summary>The operator's seal.</summary>
+    /// <exception cref="ConfigurationException">There is none, it cannot be read, or it is another agent's.</exception>
+    public SealedManifest Manifest()
+    {
+        if (PathFacts.Of(paths.ManifestFile) is null)
+        {
+            throw new ConfigurationException("identity_not_sealed: nobody has sealed this agent's identity files", "look at the files in the tree, then run 'fleet-sidecar identity seal'");
+        }
+
+        try
+        {
+            var manifest = OutsideFile.Read(paths.ManifestFile, LargestManifest, followLink: false) is { } bytes
+                ? JsonSerializer.Deserialize(bytes, IdentityJson.Default.SealedManifest)! : throw new JsonException("it cannot be read");
+            return manifest.Agent == config.Agent.Id ? manifest
+                : throw new ConfigurationException($"identity_contaminated: the seal in {paths.Sealed} is that of agent {manifest.Agent}, not of {config.Agent.Id}",
+                    "give this sidecar a state directory of its own, or seal anew with 'fleet-sidecar identity seal' after looking at the files");
+        }
+        catch (JsonException fault)
+        {
+            throw new ConfigurationException($"identity_not_sealed: {paths.ManifestFile}: {fault.Message}", "seal anew with 'fleet-sidecar identity seal' after looking at the files", fault);
+        }
+    }
+
+    /// <summary>Every identity file: the sealed ones, those that were configured since, and those that a pattern finds in a tree now.</summary>
+    public IReadOnlyList<SealedFile> Files(SealedManifest manifest, string tree)
+    {
+        var known = manifest.Files.ToDictionary(file => file.Path, StringComparer.Ordinal);
+        foreach (var (path, options) in Configured(tree))
+        {
+            known.TryAdd(path, Unsealed(path, options));
+        }
+
+        return [.. known.Values.OrderBy(file => file.Path, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Configured paths with what they say; patterns are looked up in the tree. The first entry that fits a path counts.</summary>
+    public IEnumerable<(string Path, IdentityFileOptions Options)> Configured(string tree) => config.Identity.Files
+        .SelectMany(options => IdentityPattern.IsPattern(options.Path) ? Find(tree, options.Path).Select(path => (path, options)) : [(options.Path, options)])
+        .DistinctBy(found => found.Item1, StringComparer.Ordinal);
+
+    /// <summary>What git must never write, remove or read: sealed and configured paths with what SQLite keeps beside a database, as pathspecs.</summary>
+    public IReadOnlyList<string> Untouchable(SealedManifest? manifest)
+    {
+        var plain = (manifest?.Files ?? []).Select(file => (file.Path, file.Rule)).Concat(config.Identity.Files.Select(file => (file.Path, file.Rule))).Distinct();
+        return [.. plain.SelectMany(file => file.Rule == IdentityRule.Sqlite ? Companions(file.Path).Prepend(file.Path) : [file.Path]).Distinct()];
+    }
+
+    public static IEnumerable<string> Companions(string database) => [$"{database}-wal", $"{database}-shm", $"{database}-journal"];
+
+    // Judged by the configuration alone. A file that must be sealed and is not cannot be proved ours: its hash is nobody's.
+    private static SealedFile Unsealed(string path, IdentityFileOptions options) => new()
+    {
+        Path = path, Rule = options.Rule, Sha256 = "", Mark = options.Mark, Table = options.Table, MinimumRows = options.MinimumRows,
+        Mode = (int)(UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner = 0, Group = 0,
+    };
+
+    private static List<string> Find(string tree, string pattern)
+    {
+        var start = IdentityPattern.Parents(pattern).LastOrDefault() is { } parent ? Path.Combine(tree, parent) : tree;
+        if (PathFacts.Of(start + "/.") is not { Kind: PathKind.Directory })
+        {
+            return [];
+        }
+
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false,
+            MaxRecursionDepth = pattern.Contains("**", StringComparison.Ordinal) ? 32 : pattern.Count(letter => letter == '/'),
+        };
+        return [.. new FileSystemEnumerable<string>(start, (ref FileSystemEntry entry) => Path.GetRelativePath(tree, entry.ToFullPath()), options)
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory || (entry.Attributes & FileAttributes.ReparsePoint) != 0,
+            ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0 && !entry.FileName.SequenceEqual(".git"),
+        }.Where(path => IdentityPattern.Matches(pattern, path) && !path.EndsWith(".fleet-sidecar.tmp", StringComparison.Ordinal))];
+    }
+}

@@ -1,0 +1,33 @@
+using FleetSidecar.Configuration;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>Where the identity's own files are: all outside the tree.</summary>
+internal sealed class IdentityPaths(SidecarConfig config)
+{
+    public string Home { get; } = Path.Combine(config.StateDirectory, "identity");
+
+    public string Tree { get; } = config.Identity.Tree.TrimEnd('/');
+
+    public string Sealed => Path.Combine(Home, "sealed");
+
+    public string ManifestFile => Path.Combine(Sealed, "manifest.json");
+
+    public string SealedCopies => Path.Combine(Sealed, "files");
+
+    public string Backup => Path.Combine(Home, "backup");
+
+    public string Journal => Path.Combine(Home, "journal");
+
+    public string Repository => Path.Combine(Home, "upstream.git");
+
+    public string Record => Path.Combine(Home, "record.json");
+
+    public string Trees => config.Identity.Trees ?? Path.Combine(Home, "trees");
+
+    /// <summary>Copies of databases while they are looked at; a name begins with the pid of whoever looks.</summary>
+    public string Looks => Path.Combine(Home, "looks");
+
+    /// <summary>Emptied at the start of every command; nothing in it is needed by the next one.</summary>
+    public string Work => Path.Combine(Home, "work");
+}

@@ -1,0 +1,111 @@
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Storage;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>One place that an identity file may come from, read whole and judged.</summary>
+/// <param name="Place"><c>live</c>, <c>backup</c>, <c>sealed</c> or <c>journal</c>.</param>
+/// <param name="State"><c>ours</c>, <c>foreign</c> or <c>missing</c>.</param>
+/// <param name="Detail">Why it is not ours; empty where it is.</param>
+/// <param name="Bytes">Its content, only where it is ours.</param>
+/// <param name="Facts">Mode and owner, where there is something.</param>
+internal sealed record IdentitySource(string Place, string State, string Detail, byte[]? Bytes, PathFacts? Facts)
+{
+    public const string Live = "live", Backup = "backup", Sealed = "sealed", Journal = "journal";
+    public const string Ours = "ours", Foreign = "foreign", Missing = "missing";
+
+    public bool IsOurs => State == Ours;
+}
+
+/// <summary>One identity file with all its sources. The first that is ours is what a sync writes; there may be none.</summary>
+internal sealed record JudgedFile(SealedFile File, IdentitySource Live, IdentitySource Backup, IdentitySource Sealed)
+{
+    public IEnumerable<IdentitySource> Sources => [Live, Backup, Sealed];
+
+    public IdentitySource? Chosen => Sources.FirstOrDefault(source => source.IsOurs);
+}
+
+/// <summary>Reads every source into memory and judges it, before anything is written anywhere.</summary>
+internal sealed class IdentitySources(IdentityPaths paths)
+{
+    /// <summary>Most bytes of one identity file. More is refused: it is held in memory, and written out several times.</summary>
+    public const int LargestFile = 16 * 1024 * 1024;
+
+    private int _databases;
+
+    public IReadOnlyList<JudgedFile> Read(IEnumerable<SealedFile> files, string tree) => [.. files.Select(file => new JudgedFile(
+        file, Judge(file, tree, IdentitySource.Live), Judge(file, paths.Backup, IdentitySource.Backup), Judge(file, paths.SealedCopies, IdentitySource.Sealed)))];
+
+    /// <summary>The file of that path below a root.</summary>
+    public IdentitySource Judge(SealedFile file, string root, string place)
+    {
+        var path = Path.Combine(root, file.Path);
+        if (IdentityPattern.Parents(file.Path).FirstOrDefault(parent => PathFacts.Of(Path.Combine(root, parent)) is { Kind: not PathKind.Directory }) is { } blocked)
+        {
+            return Foreign(place, $"{blocked} is not a directory", null);
+        }
+
+        var facts = PathFacts.Of(path);
+        try
+        {
+            return facts switch
+            {
+                null => new IdentitySource(place, IdentitySource.Missing, "it is not there", null, null),
+                { Kind: PathKind.Link } => Foreign(place, "it is a symbolic link", facts),
+                { Kind: not PathKind.File } => Foreign(place, "it is not a file", facts),
+                { Length: > LargestFile } => Foreign(place, $"it has {facts.Value.Length} bytes, more than {LargestFile}", facts),
+                _ => Judge(file, place, Content(file, path, place, facts.Value.Length), facts),
+            };
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return Foreign(place, fault.Message, facts);
+        }
+    }
+
+    /// <summary>Bytes that are already in memory.</summary>
+    public IdentitySource Judge(SealedFile file, string place, byte[]? bytes, PathFacts? facts)
+    {
+        var complaint = bytes is null ? "it cannot be read"
+            : place == IdentitySource.Sealed ? IdentityRules.CopyComplaint(file, bytes) : IdentityRules.Complaint(file, bytes);
+        complaint ??= file.Rule == IdentityRule.Sqlite ? DatabaseComplaint(file, bytes!) : null;
+        return complaint is null ? new IdentitySource(place, IdentitySource.Ours, "", bytes, facts) : Foreign(place, complaint, facts);
+    }
+
+    private static IdentitySource Foreign(string place, string detail, PathFacts? facts) => new(place, IdentitySource.Foreign, detail, null, facts);
+
+    // What a live database has committed may still lie in its log.
+    private byte[]? Content(SealedFile file, string path, string place, long length) =>
+        file.Rule != IdentityRule.Sqlite || place != IdentitySource.Live || length == 0
+            ? OutsideFile.Read(path, (int)Math.Min(LargestFile, length + 65_536), followLink: false)
+            : Look(copy =>
+            {
+                SqliteFile.Snapshot(path, copy);
+                return OutsideFile.Read(copy, LargestFile, followLink: false);
+            });
+
+    private string? DatabaseComplaint(SealedFile file, byte[] bytes) => Look(copy =>
+    {
+        File.WriteAllBytes(copy, bytes);
+        return SqliteFile.Complaint(copy, file.Table ?? "", file.MinimumRows);
+    });
+
+    // Names of this process's own: 'identity check' and the daemon's self-test look without the lock.
+    private T Look<T>(Func<string, T> look)
+    {
+        Directories.Make(paths.Looks);
+        var copy = Path.Combine(paths.Looks, $"{Environment.ProcessId}-{Interlocked.Increment(ref _databases)}.db");
+        try
+        {
+            File.Delete(copy);
+            return look(copy);
+        }
+        finally
+        {
+            foreach (var name in IdentityBook.Companions(copy).Prepend(copy))
+            {
+                File.Delete(name);
+            }
+        }
+    }
+}

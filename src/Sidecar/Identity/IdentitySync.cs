@@ -1,0 +1,227 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Workspaces;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>What is asked of a sync.</summary>
+internal sealed record SyncRequest
+{
+    /// <summary>A commit of the upstream's branch, instead of the configured one or the head.</summary>
+    public string? Commit { get; init; }
+
+    /// <summary>Say what would happen; touch nothing outside our own directory.</summary>
+    public bool CheckOnly { get; init; }
+
+    /// <summary>Back to the version before.</summary>
+    public bool Rollback { get; init; }
+
+    /// <summary>Take a version that does not come after the one in force.</summary>
+    public bool AllowRewind { get; init; }
+
+    /// <summary>Nobody asked: a version that was taken back is left alone.</summary>
+    public bool ByTimer { get; init; }
+}
+
+/// <summary>
+/// Brings the fleet's code tree to an upstream commit while this agent's identity stays exactly this agent's. The one code path of the
+/// command line, the daemon's timer, rollback and recovery.
+/// </summary>
+/// <remarks>
+/// The order is what it is about: finish what a crash left; fetch; read and judge every source of every identity file; write the plan
+/// and the chosen bytes durably; only then touch the tree; write identity and backups; read everything back; record; drop the plan.
+/// May get wrong: another program that writes identity files of rule <c>sealed</c> in between is not held off, only found at the read-back.
+/// </remarks>
+internal sealed class IdentitySync
+{
+    private readonly SidecarConfig _config;
+    private readonly TimeProvider _time;
+    private readonly ToolRunner _tools;
+    private readonly IdentityBook _book;
+    private readonly UpstreamRepository _repository;
+    private readonly SyncPlanner _planner;
+    private readonly SyncExecution _execution;
+
+    public IdentitySync(SidecarConfig config, Git git, ToolRunner tools, TimeProvider time)
+    {
+        (_config, _time, _tools) = (config, time, tools);
+        Paths = new IdentityPaths(config);
+        Sources = new IdentitySources(Paths);
+        Journal = new SyncJournal(Paths);
+        Records = new SyncRecords(Paths, time);
+        _book = new IdentityBook(config, Paths);
+        _repository = new UpstreamRepository(config, Paths, git);
+        Contacts = new ContactsBook(config, Paths, _repository);
+        _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, git, Contacts, time);
+        _execution = new SyncExecution(Paths, Sources, Journal, Records, Contacts, new ServiceRestart(config, tools), time);
+    }
+
+    public IdentityPaths Paths { get; }
+
+    public IdentitySources Sources { get; }
+
+    public SyncJournal Journal { get; }
+
+    public SyncRecords Records { get; }
+
+    public ContactsBook Contacts { get; }
+
+    /// <summary>Every source of every file, judged now; no lock, nothing is changed.</summary>
+    public IdentityReport Check()
+    {
+        IdentityLock.RequireOwner(Paths);
+        _ = TreeMethods.Choose(_config.Identity, Paths.Tree);
+        var files = _book.Files(_book.Manifest(), Paths.Tree);
+        return IdentityReport.Of(_config.Agent.Id, Paths.Tree, Journal.Exists, Sources.Read(files, Paths.Tree));
+    }
+
+    /// <summary>Finishes what a crash left, where there is something; false where there is not.</summary>
+    public async Task<bool> RecoverAsync(CancellationToken token)
+    {
+        using var turn = IdentityLock.Take(Paths);
+        return await FinishAsync(undo: false, token);
+    }
+
+    /// <summary>Seals what is in the tree now, in the operator's name.</summary>
+    public IdentityReport Seal()
+    {
+        using var turn = IdentityLock.Take(Paths);
+        if (Journal.Exists)
+        {
+            throw new SidecarException("a sync was cut short", "let 'fleet-sidecar sync' finish it first, then look at the files and seal");
+        }
+
+        new IdentitySeal(_config, Paths, _book, Sources, _time).Seal();
+        return Check();
+    }
+
+    public async Task<SyncReport> RunAsync(SyncRequest request, CancellationToken token)
+    {
+        using var turn = IdentityLock.Take(Paths);
+        if (Journal.Exists && request.CheckOnly)
+        {
+            throw new SidecarException("a sync was cut short", "'fleet-sidecar sync' finishes it first, 'fleet-sidecar sync --rollback' undoes it");
+        }
+
+        try
+        {
+            if (await FinishAsync(request.Rollback, token) && request.Rollback)
+            {
+                return new SyncReport { Outcome = "rolled_back", Method = TreeMethods.Choose(_config.Identity, Paths.Tree), Commit = Records.Read().Now?.Commit, Recovered = true };
+            }
+
+            var draft = await _planner.PlanAsync(request, MethodOf(TreeMethods.Choose(_config.Identity, Paths.Tree)), token);
+            return draft.Bytes is null || request.CheckOnly ? draft.Report : await CarryOutAsync(draft, token);
+        }
+        catch (SidecarException fault) when (!request.CheckOnly)
+        {
+            TryRecord(fault);
+            throw;
+        }
+    }
+
+    private async Task<SyncReport> CarryOutAsync(SyncDraft draft, CancellationToken token)
+    {
+        var (plan, method) = (draft.Plan!, MethodOf(draft.Plan!.Method));
+        Journal.Write(plan, draft.Bytes!);
+        CrashPoints.At("sync_journaled");
+        try
+        {
+            var notes = await _execution.RunAsync(plan, method, draft.Files, token);
+            await PruneAsync(method, token);
+            return draft.Report with { Notes = [.. draft.Report.Notes, .. notes] };
+        }
+        catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+        {
+            await UndoAsync(fault, plan, method, draft.Files, token);
+            throw fault as SidecarException ?? new SidecarException($"sync_failed: {fault.Message}; the tree is as it was", "mend what the message names, then sync again", fault);
+        }
+    }
+
+    // An undo that does not work either leaves the journal: the next start or sync goes on with it.
+    private async Task UndoAsync(Exception why, SyncPlan plan, ITreeMethod method, IReadOnlyDictionary<string, SealedFile> files, CancellationToken token)
+    {
+        try
+        {
+            var back = plan.Kind == SyncPlan.Undo ? plan : plan.Reversed();
+            Journal.Replace(back);
+            await _execution.RunAsync(back, method, files, token);
+            await PruneAsync(method, token);
+        }
+        catch (Exception worse) when (worse is SidecarException or IOException or UnauthorizedAccessException)
+        {
+            throw new SidecarException($"{why.Message}; and it could not be taken back yet: {worse.Message}", "mend what the message names; the next sync or start of the daemon goes on with it", why);
+        }
+    }
+
+    private async Task<bool> FinishAsync(bool undo, CancellationToken token)
+    {
+        await Leftovers.EndAsync(Paths, _time, token);
+        Journal.Sweep();
+        Empty(Paths.Work);
+        if (Journal.Read() is not { } plan)
+        {
+            return false;
+        }
+
+        var method = MethodOf(plan.Method);
+        var manifest = _book.Manifest();
+        var files = _book.Files(manifest, Paths.Tree).ToDictionary(file => file.Path, StringComparer.Ordinal);
+        var known = plan with { Files = [.. plan.Files.Where(file => files.ContainsKey(file.Path))] };
+        await _repository.EnsureAsync(token);
+        if (undo && plan.Kind != SyncPlan.Undo)
+        {
+            known = known.Reversed();
+            Journal.Replace(known);
+        }
+
+        try
+        {
+            await _execution.RunAsync(known, method, files, token);
+        }
+        catch (RestartFailedException fault) when (known.Kind != SyncPlan.Undo)
+        {
+            await UndoAsync(fault, known, method, files, token);
+            throw;
+        }
+
+        Records.Add((SyncEvent.Finished, $"a {plan.Kind} that had been cut short was {(known.Kind == SyncPlan.Undo ? "undone" : "finished")}"));
+        await PruneAsync(method, token);
+        return true;
+    }
+
+    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(Paths, _repository, _tools) : new InPlaceTree(Paths, _repository);
+
+    private async Task PruneAsync(ITreeMethod method, CancellationToken token)
+    {
+        if (method is SwapTree swap)
+        {
+            var record = Records.Read();
+            await swap.PruneAsync([record.Now?.Directory, record.Previous?.Directory, swap.Directory], token);
+        }
+    }
+
+    private void TryRecord(SidecarException fault)
+    {
+        try
+        {
+            var code = fault.Message.StartsWith("identity_", StringComparison.Ordinal) ? fault.Message[..fault.Message.IndexOf(':', StringComparison.Ordinal)] : SyncEvent.Failed;
+            Records.Add((code, fault.Message));
+        }
+        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+        {
+            // The caller hears the fault itself.
+        }
+    }
+
+    private static void Empty(string directory)
+    {
+        if (Directory.Exists(directory))
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        Directories.Make(directory);
+    }
+}

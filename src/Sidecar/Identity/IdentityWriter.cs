@@ -1,0 +1,111 @@
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>Writes identity, from the journal alone, and never over a live file that is ours: what the agent has written since is newer.</summary>
+internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources sources, SyncJournal journal, IReadOnlyDictionary<string, SealedFile> files)
+{
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private readonly Dictionary<string, string> _put = new(StringComparer.Ordinal);
+
+    /// <summary>Makes every identity file below a root ours; returns those that were not.</summary>
+    public IReadOnlyList<string> Write(SyncPlan plan, string root)
+    {
+        var written = new List<string>();
+        foreach (var planned in plan.Files)
+        {
+            if (!sources.Judge(files[planned.Path], root, IdentitySource.Live).IsOurs)
+            {
+                Put(planned, root, Clean(planned));
+                written.Add(planned.Path);
+                CrashPoints.At("identity_written_one");
+            }
+
+            File.Delete(OwnedFile.Beside(Path.Combine(root, planned.Path))); // A crash may have left one; its bytes are ours.
+        }
+
+        return written;
+    }
+
+    /// <summary>Puts the chosen bytes into a directory that nobody looks at yet, whatever identity is there: one that is gone back to has an old one.</summary>
+    public void Overlay(SyncPlan plan, string root)
+    {
+        foreach (var planned in plan.Files)
+        {
+            if (!sources.Judge(files[planned.Path], root, IdentitySource.Live).IsOurs
+                || IdentityRules.Sha256(OutsideFile.Read(Path.Combine(root, planned.Path), IdentitySources.LargestFile, followLink: false) ?? []) != planned.Sha256)
+            {
+                Put(planned, root, Clean(planned));
+                CrashPoints.At("identity_written_one");
+            }
+        }
+    }
+
+    /// <summary>Brings what the agent has written in one directory into another, where that is still what was put there.</summary>
+    public void Follow(SyncPlan plan, string from, string to)
+    {
+        foreach (var planned in plan.Files.Where(planned => files[planned.Path].Rule != IdentityRule.Sealed))
+        {
+            var (older, newer) = (sources.Judge(files[planned.Path], to, IdentitySource.Live), sources.Judge(files[planned.Path], from, IdentitySource.Live));
+            if (newer.IsOurs && (!older.IsOurs || IdentityRules.Sha256(older.Bytes) == _put.GetValueOrDefault(planned.Path, planned.Sha256)) && !newer.Bytes.AsSpan().SequenceEqual(older.Bytes))
+            {
+                Put(planned, to, newer.Bytes!);
+                _put[planned.Path] = IdentityRules.Sha256(newer.Bytes);
+            }
+        }
+    }
+
+    /// <summary>Every backup becomes what is live and ours now.</summary>
+    public void RefreshBackups(SyncPlan plan, string root)
+    {
+        foreach (var planned in plan.Files)
+        {
+            var live = sources.Judge(files[planned.Path], root, IdentitySource.Live);
+            var bytes = live.Bytes ?? Clean(planned);
+            var path = Path.Combine(paths.Backup, planned.Path);
+            if (OutsideFile.Read(path, IdentitySources.LargestFile, followLink: false) is not { } there || !there.AsSpan().SequenceEqual(bytes))
+            {
+                Directories.Make(Path.GetDirectoryName(path)!);
+                OwnedFile.Write(path, bytes, Private);
+                CrashPoints.At("identity_backed_up_one");
+            }
+        }
+    }
+
+    /// <summary>What is not ours below a root, or null.</summary>
+    public string? Difference(SyncPlan plan, string root) => Difference(plan, root, IdentitySource.Live);
+
+    /// <summary>Which backup is not ours although all were just written, or null.</summary>
+    public string? BackupDifference(SyncPlan plan) => Difference(plan, paths.Backup, IdentitySource.Backup);
+
+    private string? Difference(SyncPlan plan, string root, string place) => plan.Files
+        .Select(planned => (planned.Path, Source: sources.Judge(files[planned.Path], root, place)))
+        .Where(found => !found.Source.IsOurs).Select(found => $"{found.Path} ({place}): {found.Source.Detail}").FirstOrDefault();
+
+    // The journal is judged like any other source: a disk may have spoilt it since.
+    private byte[] Clean(PlannedFile planned) =>
+        journal.Bytes(planned) is { } bytes && sources.Judge(files[planned.Path], IdentitySource.Journal, bytes, null).IsOurs ? bytes
+        : sources.Judge(files[planned.Path], paths.Backup, IdentitySource.Backup).Bytes ?? sources.Judge(files[planned.Path], paths.SealedCopies, IdentitySource.Sealed).Bytes
+        ?? throw new ConfigurationException($"identity_contaminated: {planned.Path} has no source left that is this agent's", "put the file back by hand and seal it");
+
+    private static void Put(PlannedFile planned, string root, byte[] bytes)
+    {
+        var path = Path.Combine(root, planned.Path);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+
+        // The log of another database would be read into ours.
+        foreach (var companion in IdentityBook.Companions(path))
+        {
+            File.Delete(companion);
+        }
+
+        if (PathFacts.Of(path) is { Kind: PathKind.Directory })
+        {
+            Directory.Move(path, $"{path}.not-ours-{Guid.NewGuid():N}"); // A rename cannot replace a directory, and it is not ours to delete.
+        }
+
+        OwnedFile.Write(path, bytes, (UnixFileMode)planned.Mode, (planned.Owner, planned.Group));
+    }
+}

@@ -1,0 +1,162 @@
+using System.Text;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Workspaces;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>A bare repository of our own with the upstream's history and what was rescued. The tree's own <c>.git</c>, where there is one, is never written.</summary>
+/// <remarks>Versions are compared as trees without identity paths, so that git, which only ever gets to see those, cannot write one.
+/// Lists of names are read as bytes, one letter a byte (Latin-1): names need not be text.</remarks>
+internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths paths, Git git)
+{
+    public const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+    /// <summary>In the environment of every git of ours, so that one whose sync was killed is found.</summary>
+    public const string Mark = "FLEET_IDENTITY_HOME";
+
+    private int _files;
+
+    /// <summary>Fetches the branch and says which commit is meant.</summary>
+    /// <exception cref="SidecarException">It cannot be fetched, or the pinned commit is not part of the branch, or its signature is not good.</exception>
+    public async Task<string> FetchAsync(string? pinned, CancellationToken token)
+    {
+        var upstream = config.Identity.Upstream;
+        if (upstream.Url.Length == 0)
+        {
+            throw new ConfigurationException("identity.upstream.url is missing", "name the repository that the tree's code comes from");
+        }
+
+        await EnsureAsync(token);
+        var fetched = await FetchBranchAsync(upstream, token);
+        if (!fetched.Ok && GitFaults.Classify(fetched) == GitFaults.Damaged)
+        {
+            // Kept for what was rescued into it. Whatever it knew of the tree's version is asked of the tree itself.
+            Directory.Move(paths.Repository, $"{paths.Repository}.damaged-{Guid.NewGuid():N}");
+            await EnsureAsync(token);
+            fetched = await FetchBranchAsync(upstream, token);
+        }
+
+        if (!fetched.Ok)
+        {
+            throw fetched.Error.Contains("couldn't find remote ref", StringComparison.Ordinal)
+                ? new GitException(GitFaults.NoBranch, $"the upstream has no branch {upstream.Branch}", "mend identity.upstream.branch")
+                : GitFaults.Explain(["fetch"], fetched);
+        }
+
+        var head = await git.RunAsync(paths.Repository, Marked(), token, "rev-parse", "--verify", $"refs/upstream/{upstream.Branch}^{{commit}}");
+        var commit = head;
+        if ((pinned ?? upstream.Commit) is { } asked)
+        {
+            var found = await git.TryAsync(paths.Repository, Marked(), token, "rev-parse", "--verify", "--quiet", $"{asked}^{{commit}}");
+            commit = found.Output.Trim();
+            if (!found.Ok || !await IsAncestorAsync(commit, head, token))
+            {
+                throw new SidecarException($"commit {asked} is not part of the upstream's branch {upstream.Branch}", "pin a commit of that branch");
+            }
+        }
+
+        if (upstream.VerifySignatures && await git.TryAsync(paths.Repository, Marked(), token, "verify-commit", commit) is { Ok: false } unsigned)
+        {
+            throw new SidecarException($"upstream_unsigned: commit {commit} has no signature that is trusted here: {unsigned.Error.Split('\n')[0]}", "sign it with a key that the service user's git trusts, or set identity.upstream.verifySignatures to false");
+        }
+
+        return commit;
+    }
+
+    private Task<ToolOutcome> FetchBranchAsync(UpstreamOptions upstream, CancellationToken token) => git.TryAsync(paths.Repository, Marked(), token,
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", upstream.Url, $"+refs/heads/{upstream.Branch}:refs/upstream/{upstream.Branch}");
+
+    /// <summary>Our own repository, made where there is none. Locks that a killed git left go first: whoever holds ours is alone here.</summary>
+    public async Task EnsureAsync(CancellationToken token)
+    {
+        if (Directory.Exists(paths.Repository))
+        {
+            foreach (var stale in Directory.EnumerateFiles(paths.Repository, "*.lock", SearchOption.AllDirectories).ToList())
+            {
+                File.Delete(stale);
+            }
+
+            return;
+        }
+
+        var beside = Path.Combine(paths.Work, "new.git");
+        Directories.Make(beside); // What is rescued is nobody else's to read.
+        await git.RunAsync(paths.Home, Marked(), token, "init", "--quiet", "--bare", "--template=", beside);
+        Directory.Move(beside, paths.Repository);
+    }
+
+    /// <summary>Fetches a commit that only the tree's own repository knows; false where that cannot be read.</summary>
+    public async Task<bool> FetchFromTreeAsync(string tree, string commit, CancellationToken token) =>
+        (await git.TryAsync(paths.Repository, Marked(), token, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", tree, "+HEAD:refs/fleet/found")).Ok && await HasAsync(commit, token);
+
+    public async Task<bool> HasAsync(string commit, CancellationToken token) => (await git.TryAsync(paths.Repository, Marked(), token, "cat-file", "-e", $"{commit}^{{tree}}")).Ok;
+
+    public async Task<bool> IsAncestorAsync(string older, string newer, CancellationToken token) =>
+        (await git.TryAsync(paths.Repository, Marked(), token, "merge-base", "--is-ancestor", older, newer)).Ok;
+
+    /// <summary>The tree of a version without the paths that are not git's to write.</summary>
+    public async Task<string> WithoutAsync(string version, IReadOnlyList<string> untouchable, CancellationToken token)
+    {
+        var index = NewName("filter");
+        await InAsync(paths.Work, index, token, "read-tree", version);
+        await InAsync(paths.Work, index, token, ["rm", "--cached", "-r", "-q", "-f", "--ignore-unmatch", "--", .. untouchable.Select(path => $":(top,glob){path}")]);
+        return await InAsync(paths.Work, index, token, "write-tree");
+    }
+
+    /// <summary>What a version has at each of some plain paths: <c>tree</c>, <c>blob</c> or <c>commit</c> (a submodule).</summary>
+    public async Task<IReadOnlyList<(string Type, string Path)>> LookAsync(string version, IReadOnlyList<string> plain, CancellationToken token)
+    {
+        if (plain.Count == 0)
+        {
+            return [];
+        }
+
+        var answer = await git.RunAsync(paths.Repository, new Dictionary<string, string>(Marked()) { ["GIT_LITERAL_PATHSPECS"] = "1" }, token, ["ls-tree", "-z", "--full-tree", version, "--", .. plain]);
+        return [.. answer.Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim('\n').Split('\t', 2)).Select(part => (part[0].Split(' ')[1], part[1]))];
+    }
+
+    /// <summary>Names that differ between two trees; <paramref name="filter"/> as in git-diff-tree(1).</summary>
+    public async Task<IReadOnlyList<string>> ChangedAsync(string from, string to, string filter, CancellationToken token)
+    {
+        var list = NewName("names");
+        await git.RunAsync(paths.Repository, Marked(), token, "diff-tree", "-r", "-z", "--name-only", "--no-renames", $"--diff-filter={filter}", $"--output={list}", from, to);
+        return [.. Encoding.Latin1.GetString(await File.ReadAllBytesAsync(list, token)).Split('\0', StringSplitOptions.RemoveEmptyEntries)];
+    }
+
+    /// <summary>Keeps a tree for ever, as a commit with a ref.</summary>
+    public async Task<string> KeepAsync(string tree, string? parent, string name, string message, CancellationToken token)
+    {
+        var commit = await git.RunAsync(paths.Repository, Author(), token, ["commit-tree", tree, .. parent is null ? (string[])[] : ["-p", parent], "-m", message]);
+        var reference = $"refs/fleet/sync-rescue/{name}";
+        await git.RunAsync(paths.Repository, Author(), token, "update-ref", reference, commit);
+        return reference;
+    }
+
+    /// <summary>Git on a directory, with an index of ours: no configuration but our repository's, so that neither filters nor hooks of anybody run.</summary>
+    public Task<string> InAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.RunAsync(directory, In(directory, index), token, arguments);
+
+    public Task<ToolOutcome> TryInAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.TryAsync(directory, In(directory, index), token, arguments);
+
+    /// <summary>A name in the work directory that nobody has.</summary>
+    public string NewName(string purpose) => Path.Combine(paths.Work, $"{purpose}-{Interlocked.Increment(ref _files)}");
+
+    private Dictionary<string, string> In(string directory, string index) => new(Author())
+    {
+        ["GIT_DIR"] = paths.Repository, ["GIT_WORK_TREE"] = directory, ["GIT_INDEX_FILE"] = index,
+        ["GIT_CONFIG_GLOBAL"] = "/dev/null", ["GIT_CONFIG_NOSYSTEM"] = "1", ["GIT_ATTR_NOSYSTEM"] = "1", ["XDG_CONFIG_HOME"] = "/dev/null",
+    };
+
+    private Dictionary<string, string> Author() => new(Marked())
+    {
+        ["GIT_AUTHOR_NAME"] = config.Agent.Id, ["GIT_AUTHOR_EMAIL"] = $"{config.Agent.Id}@fleet.invalid",
+        ["GIT_COMMITTER_NAME"] = config.Agent.Id, ["GIT_COMMITTER_EMAIL"] = $"{config.Agent.Id}@fleet.invalid",
+    };
+
+    // What is rescued must not be lost to a power cut either.
+    private Dictionary<string, string> Marked() => new()
+    {
+        [Mark] = paths.Home, ["GIT_CONFIG_COUNT"] = "1", ["GIT_CONFIG_KEY_0"] = "core.fsync", ["GIT_CONFIG_VALUE_0"] = "committed",
+    };
+}

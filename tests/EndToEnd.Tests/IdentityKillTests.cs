@@ -1,0 +1,99 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>kill -9 at every step of a sync: at that instant what was ours is ours, and the next sync, or the daemon's start, makes it whole.</summary>
+public sealed class IdentityKillTests : IDisposable
+{
+    private static readonly string[] Common =
+        ["sync_fetched", "sync_read", "sync_rescued", "sync_journaled", "sync_placed", "identity_written", "identity_backed_up", "sync_verified", "sync_restarted", "sync_recorded", "sync_done"];
+
+    private readonly TempDir _directory = new();
+
+    public static TheoryData<string, string> Cases()
+    {
+        var cases = new TheoryData<string, string>();
+        foreach (var method in new[] { "in-place", "swap" })
+        {
+            foreach (var (name, _) in IdentityKills.Starts)
+            {
+                cases.Add(method, name);
+            }
+        }
+
+        return cases;
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory(Timeout = 300_000)]
+    [MemberData(nameof(Cases))]
+    public async Task Killed_at_any_step_what_was_ours_is_ours_and_the_next_sync_makes_it_whole(string method, string start)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        foreach (var point in Points(method, start))
+        {
+            await scene.PushContaminatedAsync();
+            foreach (var place in IdentityKills.Starts.Single(one => one.Name == start).Places)
+            {
+                await scene.ContaminateAsync(place);
+            }
+
+            var (before, picture) = (scene.Ours(), scene.Picture());
+            await KillAtAsync(scene, point);
+
+            Assert.True(before.IsSubsetOf(scene.Ours()), $"{point}: {string.Join(", ", before.Except(scene.Ours()))} was ours and is not");
+            if (start == "all")
+            {
+                Assert.Equal(picture, scene.Picture());
+                Assert.Equal(78, (await scene.RunAsync("sync")).Code);
+                Assert.Equal(picture, scene.Picture());
+                Assert.Contains("identity_contaminated", File.ReadAllText(Path.Combine(scene.Home, "record.json")), StringComparison.Ordinal);
+            }
+            else
+            {
+                Assert.Equal($"{point}: ", $"{point}: {string.Join("; ", await IdentityKills.AfterRecoveryAsync(scene))}");
+            }
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("in-place", "sync_placing")]
+    [InlineData("in-place", "sync_placed")]
+    [InlineData("swap", "sync_turned")]
+    [InlineData("swap", "identity_backed_up_one")]
+    public async Task A_daemon_finishes_at_its_start_what_a_killed_sync_left(string method, string point)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        await scene.ContaminateAsync("backup");
+        await KillAtAsync(scene, point);
+
+        using var daemon = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", scene.ConfigFile]);
+        await daemon.WaitForLineAsync("SyncFinished]");
+
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+        Assert.Equal(IdentityScene.Files.Count() * 3, scene.Ours().Count);
+        Assert.False(Directory.Exists(Path.Combine(scene.Home, "journal")));
+    }
+
+    [Fact(Timeout = 300_000)]
+    public async Task Killed_at_random_moments_nothing_of_ours_is_lost()
+    {
+        var tally = await new IdentityKills(_directory, new Random(20)).RunAsync(20);
+
+        Assert.Empty(tally.Broken);
+        Assert.True(tally.Kills > 5, $"only {tally.Kills} kills");
+    }
+
+    private async Task KillAtAsync(IdentityScene scene, string point)
+    {
+        var crash = new CrashPoint(_directory, point);
+        using var program = scene.Start(crash);
+        await Task.WhenAny(crash.ReachedAsync(), program.EndAsync());
+        Assert.True(program.IsRunning, $"{point} was not reached: {program.Text}");
+        program.Kill();
+        Directory.Delete(_directory[$"crash-{point}"], recursive: true);
+    }
+
+    private static IEnumerable<string> Points(string method, string start) => start == "all" ? Common.Take(2)
+        : [.. Common, .. start.Contains("backup", StringComparison.Ordinal) ? (string[])["identity_backed_up_one"] : [], .. method == "swap" ? (string[])["sync_staged", "identity_written_one", "sync_overlaid", "sync_turning", "sync_turned"]
+            : start.StartsWith("live", StringComparison.Ordinal) ? ["sync_placing", "identity_written_one"] : ["sync_placing"]];
+}
