@@ -60,9 +60,16 @@ internal static class AlertRules
 
         foreach (var incident in agent.Incidents ?? [])
         {
-            yield return new($"incident.{agent.AgentId}.{incident.Code}", "critical", $"{agent.AgentId}: {incident.Detail}", "keep that file; it is the evidence of what was lost", false);
+            yield return new($"incident.{agent.AgentId}.{incident.Code}", "critical", $"{agent.AgentId}: {incident.Detail}", HintFor(incident.Code), false);
         }
     }
+
+    private static string HintFor(string incident) => incident switch
+    {
+        "store_damaged" => "keep that file; it is the evidence of what was lost",
+        _ when incident.StartsWith("identity_", StringComparison.Ordinal) => "run 'fleet-sidecar identity check' there; docs/identity.md says what to do",
+        _ => "run 'fleet-sidecar status' and 'fleet-sidecar doctor' there",
+    };
 
     private static bool CanDo(AgentView agent, TaskRecord task) => Matching.CanDo(new Candidate(agent.AgentId, [.. agent.Capabilities], 1), task);
 
