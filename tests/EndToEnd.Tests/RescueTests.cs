@@ -152,6 +152,11 @@ public sealed class RescueTests : IAsyncDisposable
     [InlineData("git init --quiet nested; cd nested; echo x > x; git add x; git commit --quiet -m X; cd ..", "a repository of its own")]
     [InlineData("git worktree add --quiet \"$FLEET_TEST_DIR/tree\" -b tree", "work trees of its own")]
     [InlineData("echo x > ../notes", "lies beside the clone")]
+    [InlineData("git worktree add --quiet --detach ../wt", "lies beside the clone")]
+    [InlineData("mkdir -p a/.git; echo x > a/.git/notes", "a repository of its own")]
+    [InlineData("echo ign > .gitignore; git init --quiet ign; cd ign; echo x > x; git add x; git commit --quiet -m X; cd ..", "a repository of its own")]
+    [InlineData("mkdir -p .git/modules/sm; echo x > .git/modules/sm/HEAD", "repositories of submodules")]
+    [InlineData("mkdir locked; echo x > locked/x; python3 -c 'import os;[(os.mkdir(\"d\"*16),os.chdir(\"d\"*16)) for i in range(300)];open(\"bottom\",\"w\").write(\"x\")'", "File name too long")]
     [InlineData("git config --unset core.worktree || :; mkdir empty; git init --quiet empty", "not every file could be saved")]
     public async Task What_cannot_be_saved_whole_keeps_its_workspace_and_what_has_no_mark_of_ours_is_not_touched(string also, string why)
     {
@@ -166,6 +171,47 @@ public sealed class RescueTests : IAsyncDisposable
         Assert.Contains(why, _sidecar.Program.Text, StringComparison.Ordinal);
         Assert.True(File.Exists(_directory["iris-state/workspaces/somebody/file"]));
         Assert.DoesNotContain("WorkspaceRemoved]", _sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("echo word > s; git add s; rm s")]
+    [InlineData("echo word > s; git add s; echo other > s")]
+    [InlineData("echo s > .git/info/exclude; echo word > s; git add --force s")]
+    [InlineData("echo s > .gitignore; echo word > s; git add --force s; rm s")]
+    [InlineData("echo word > s; git add s; git stash --quiet; git stash drop --quiet")]
+    [InlineData("echo word > s; git add s; git commit --quiet -m S; git reset --quiet --hard HEAD~; git reflog expire --expire=now --all; rm -rf .git/logs")]
+    [InlineData("git worktree add --quiet --detach \"$FLEET_TEST_DIR/wt\"; ( cd \"$FLEET_TEST_DIR/wt\"; echo word > s; git add s; git commit --quiet -m S ); git worktree remove --force \"$FLEET_TEST_DIR/wt\"")]
+    [InlineData("echo base > s; git add s; git commit --quiet -m B; git checkout --quiet -b t; echo word > s; git commit --quiet -am T; git checkout --quiet -; git merge --quiet --squash t; git reset --quiet --hard; git branch --quiet -D t")]
+    public async Task L27_what_nothing_names_any_more_is_saved_too(string also)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{also}\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_failed");
+
+        await _sidecar!.Program.WaitForLineAsync("WorkspaceRemoved]");
+
+        Assert.Contains("word", await origin.GitAsync("log", "--patch", "--diff-merges=separate", "--format=", "--all", "--", "s"), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_workspace_goes_whatever_its_files_are_called_and_not_while_somebody_works_there()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync("""
+            mkdir "$(printf 'b\377')" locked; echo x > "$(printf 'b\377/\377')"; echo x > locked/x; git add --all; git commit --quiet -m Odd; chmod 500 locked
+            ( cd "$PWD"; exec env -i setsid -f /bin/bash -c 'while [ ! -e "$0" ]; do sleep 0.05; done' "$FLEET_TEST_DIR/go" )
+            fleet-sidecar task complete
+            """, """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_complete");
+        await _sidecar!.Program.WaitForLineAsync("still works there");
+        Assert.DoesNotContain("WorkspaceRemoved]", _sidecar.Program.Text, StringComparison.Ordinal);
+
+        Scripts.Go(_directory);
+
+        await _sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_sidecar.State, "workspaces")));
     }
 
     [Fact(Timeout = 120_000)]

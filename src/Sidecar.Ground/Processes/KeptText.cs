@@ -3,7 +3,7 @@ using System.Text;
 namespace FleetSidecar.Ground.Processes;
 
 /// <summary>What is kept of a tool's output: the beginning up to a limit, and always the end.</summary>
-internal sealed class KeptText
+internal sealed class KeptText(int room)
 {
     private const int TailLength = 4096;
 
@@ -47,7 +47,7 @@ internal sealed class KeptText
     {
         lock (_turn)
         {
-            _head.Append(text[..Math.Min(text.Length, ToolRunner.OutputLimit - _head.Length)]);
+            _head.Append(text[..Math.Min(text.Length, room - _head.Length)]);
             _tail.Append(text);
             if (_tail.Length > 16 * TailLength)
             {

@@ -27,10 +27,11 @@ public sealed class ToolRunner(TimeProvider time)
     /// <param name="limit">After this it is killed with its children.</param>
     /// <param name="token">Kills it too.</param>
     /// <param name="linger">How long to read on after it has ended while something that it left behind holds its output; null reads to the limit.</param>
+    /// <param name="room">Most characters kept of what it prints.</param>
     /// <exception cref="SpawnException">The tool is not installed or may not be executed.</exception>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the seam that the ban points to.")]
     public async Task<ToolOutcome> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null, int room = OutputLimit)
     {
         using var process = new Process { StartInfo = Describe(command, environment, directory) };
         try
@@ -49,7 +50,7 @@ public sealed class ToolRunner(TimeProvider time)
         using var standardError = process.StandardError;
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
-        var (output, error) = (new KeptText(), new KeptText());
+        var (output, error) = (new KeptText(room), new KeptText(OutputLimit));
         var reading = Task.WhenAll(output.FillAsync(standardOutput, limited.Token), error.FillAsync(standardError, limited.Token));
         try
         {

@@ -1,9 +1,11 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
 
 /// <summary>Makes an agent's clone: objects borrowed from the mirror; refs, index, stash and hooks its own.</summary>
-internal sealed class Clones(SidecarConfig config, Git git)
+internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
 {
     /// <summary>Directories that are still being made, or are being removed: nobody's work is in them.</summary>
     public const string Making = ".making-", Removing = ".removing-";
@@ -18,7 +20,7 @@ internal sealed class Clones(SidecarConfig config, Git git)
     {
         var path = Path.Combine(Root(config), mark.RunId);
         var beside = Path.Combine(Root(config), $"{Making}{mark.RunId}");
-        Remove(beside); // Of this run, from before a crash.
+        await TreeRemoval.RemoveAsync(tools, beside, token); // Of this run, from before a crash.
         Directory.CreateDirectory(beside);
         mark.Write(beside);
         var work = WorkOf(beside);
@@ -34,7 +36,7 @@ internal sealed class Clones(SidecarConfig config, Git git)
 
         await git.RunAsync(work, new Dictionary<string, string> { ["GIT_LFS_SKIP_SMUDGE"] = "1" }, token, "checkout", "--quiet", "--no-track", "-B", mark.Branch, start);
         Fence.Build(work);
-        Remove(path); // Of this run, from before a crash; no agent has seen it yet.
+        await TreeRemoval.RemoveAsync(tools, path, token); // Of this run, from before a crash; no agent has seen it yet.
         Directory.Move(beside, path);
         return WorkOf(path);
     }
@@ -52,13 +54,5 @@ internal sealed class Clones(SidecarConfig config, Git git)
         var quoted = address.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
         File.WriteAllText(file, text.Replace(line, $"\turl = \"{quoted}\"\n", StringComparison.Ordinal));
         return true;
-    }
-
-    private static void Remove(string directory)
-    {
-        if (Directory.Exists(directory))
-        {
-            Directory.Delete(directory, recursive: true);
-        }
     }
 }

@@ -30,7 +30,12 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 
     /// <summary>The same with variables of git's own besides the usual ones; a failure is the caller's to judge.</summary>
     /// <exception cref="GitException">Git is missing, or the directory is.</exception>
-    public async Task<ToolOutcome> TryAsync(string directory, Dictionary<string, string> more, CancellationToken token, params string[] arguments)
+    public Task<ToolOutcome> TryAsync(string directory, Dictionary<string, string> more, CancellationToken token, params string[] arguments) =>
+        TryAsync(directory, more, ToolRunner.OutputLimit, token, arguments);
+
+    /// <summary>The same with room for a long list.</summary>
+    /// <exception cref="GitException">Git is missing, or the directory is.</exception>
+    public async Task<ToolOutcome> TryAsync(string directory, Dictionary<string, string> more, int room, CancellationToken token, params string[] arguments)
     {
         if (!Directory.Exists(directory))
         {
@@ -41,7 +46,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         {
             return await tools.RunAsync(
                 ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. arguments],
-                more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token);
+                more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token, room: room);
         }
         catch (SpawnException fault)
         {

@@ -33,6 +33,7 @@ internal static class GitFaults
     public const string StaleGeneration = "stale_generation";
     public const string BranchMoved = "branch_moved";
     public const string PushRefused = "push_refused";
+    public const string Unsupported = "repository_unsupported";
     public const string Other = "git_failed";
 
     private static readonly string[] Telling = ["fatal:", "error:", "remote:", "! ["];
@@ -90,11 +91,14 @@ internal static class GitFaults
     public static GitException Explain(string[] arguments, ToolOutcome outcome)
     {
         var code = Classify(outcome);
-        return new GitException(code, $"git {arguments.FirstOrDefault(word => !word.StartsWith('-'))}: {Line(outcome)}", HintFor(code));
+        return new GitException(code, $"git {Verb(arguments)}: {Line(outcome)}", HintFor(code));
     }
 
     public static string Classify(ToolOutcome outcome) => outcome.TimedOut ? TimedOut
         : Signs.FirstOrDefault(sign => outcome.Error.Contains(sign.Words, StringComparison.Ordinal)).Code ?? Other;
+
+    private static string? Verb(string[] arguments) =>
+        arguments.Where((word, at) => !word.StartsWith('-') && (at == 0 || arguments[at - 1] != "-c")).FirstOrDefault();
 
     // What the other side says of a refused push stands in lines of their own; the last line alone says nothing.
     private static string Line(ToolOutcome outcome)

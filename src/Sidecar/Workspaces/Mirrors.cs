@@ -78,7 +78,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         var beside = $"{path}.making-{Guid.NewGuid():N}";
         try
         {
-            await git.RunAsync(DirectoryOf(config), token, "clone", "--bare", "--template=", "--quiet", "--", address, beside);
+            await git.RunAsync(DirectoryOf(config), token, "clone", "--bare", "--no-hardlinks", "--template=", "--quiet", "--", address, beside);
             await git.RunAsync(beside, token, "config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*");
             await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
             if (Directory.Exists(path))

@@ -34,6 +34,32 @@ internal sealed class Origin(Git git, string stateDirectory)
         ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"), ["GIT_WORK_TREE"] = work,
     }, token, arguments);
 
+    /// <summary>Every commit in the clone's own object store, whether or not anything there still names it; null where there are too many objects to list.</summary>
+    /// <param name="work">The clone.</param>
+    /// <param name="scratch">A directory to be made and removed: the store without the mirror that it borrows from.</param>
+    /// <param name="token">Gives up.</param>
+    public async Task<IReadOnlyList<string>?> OwnCommitsAsync(string work, string scratch, CancellationToken token)
+    {
+        const int Room = 32_000_000;
+        if (Directory.Exists(scratch))
+        {
+            Directory.Delete(scratch, recursive: true); // Links, which are removed and not followed.
+        }
+
+        Directory.CreateDirectory(scratch);
+        foreach (var part in Directory.EnumerateFileSystemEntries(Path.Combine(work, ".git", "objects")).Where(part => Path.GetFileName(part) != "info"))
+        {
+            File.CreateSymbolicLink(Path.Combine(scratch, Path.GetFileName(part)), part);
+        }
+
+        string[] list = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)"];
+        var outcome = await git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = scratch }, Room, token, list);
+        Directory.Delete(scratch, recursive: true);
+        return !outcome.Ok ? throw GitFaults.Explain(list, outcome)
+            : outcome.Output.Length >= Room ? null
+            : [.. outcome.Output.Split('\n').Where(line => line.StartsWith("commit ", StringComparison.Ordinal)).Select(line => line["commit ".Length..])];
+    }
+
     // Holds no object and no ref: only a configuration that nobody else writes. Made beside and renamed, so that it is whole or not there.
     private async Task<string> ControlAsync(CancellationToken token)
     {

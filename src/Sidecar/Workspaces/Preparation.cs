@@ -59,6 +59,11 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
                 "push a first commit, or name an existing branch in the task");
         }
 
+        if (head.Length != 40)
+        {
+            throw new GitException(GitFaults.Unsupported, "the repository names its objects by SHA-256", "use a repository with SHA-1 names; forges offer no other");
+        }
+
         if (ExpectedHead(run) is { } expected && !head.StartsWith(expected, StringComparison.OrdinalIgnoreCase))
         {
             throw new GitException(GitFaults.StaleBase, $"the hub expects {target} at {expected}, the origin shows {head}", "submit the task anew on the branch's present head");

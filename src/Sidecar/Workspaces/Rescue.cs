@@ -1,4 +1,5 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
@@ -6,9 +7,16 @@ namespace FleetSidecar.Workspaces;
 /// <summary>Saves whatever an attempt left that the origin does not hold: files, commits on any branch, stashes, commits that it threw away.</summary>
 /// <remarks>One commit holds it all: its tree is the files as they lie there, its parents are HEAD and the ends of every line of work
 /// that was not pushed. Doing it again finds the same, or adds to it; nothing on the origin is overwritten.</remarks>
-internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider time)
+internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner tools, TimeProvider time)
 {
-    private const int MostParents = 200;
+    private const int MostParents = 200, MostCommits = 20_000;
+
+    private static readonly (string Place, string What)[] Elsewhere =
+    [
+        ("worktrees", "the clone has work trees of its own elsewhere"),
+        ("modules", "it holds repositories of submodules, whose work is not looked at"),
+        ("lfs/objects", "it holds objects of git-lfs, which the sidecar does not push"),
+    ];
 
     /// <summary>Looks, saves and pushes.</summary>
     /// <param name="directory">The workspace.</param>
@@ -43,12 +51,15 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
 
         var head = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
         var snapshot = await Snapshot.TakeAsync(origin, work, head, Path.Combine(directory, "rescue.index"), token);
+        var headTree = await TreeOfAsync(work, head, token);
         var earlier = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{name}^{{commit}}")).Output.Trim();
-        var ends = await UnpushedEndsAsync(work, [.. known, .. earlier.Length > 0 ? new[] { earlier } : []], token);
-        var commitToKeep = earlier.Length > 0 && ends.Count == 0 && await TreeOfAsync(work, earlier, token) == snapshot.Tree ? earlier
-            : ends.Count == 0 && snapshot.Tree == await TreeOfAsync(work, head, token) ? earlier
-            : await CommitAsync(work, mark, name, snapshot.Tree!, [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. ends.Where(end => end != head).Take(MostParents)], token);
-        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept ?? Beside(directory, work));
+        var index = snapshot.Staged is { } staged && staged != headTree && staged != snapshot.Tree ? await CommitAsync(work, mark, "What was staged", staged, head.Length > 0 ? [head] : [], ended, token) : null;
+        var (ends, unseen) = await UnpushedEndsAsync(directory, work, index, [.. known, .. earlier.Length > 0 ? new[] { earlier } : []], token);
+        var changed = snapshot.Tree != (earlier.Length > 0 ? await TreeOfAsync(work, earlier, token) : headTree);
+        var commitToKeep = ends.Count == 0 && !changed ? earlier
+            : await KeepAsync(work, name, await CommitAsync(work, mark, $"Work that generation {mark.Generation} of {mark.TaskId} left behind", snapshot.Tree!,
+                [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. ends.Where(end => end != head).Take(MostParents)], ended, token), token);
+        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept ?? unseen ?? await BesideAsync(directory, work, token));
         if (note.Commit is null)
         {
             return (note with { Pushed = unasked is null }, unasked);
@@ -80,14 +91,32 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
         new DirectoryInfo(work).LinkTarget is not null || new DirectoryInfo(Path.Combine(work, ".git")).LinkTarget is not null ? "the clone was replaced by a link"
         : Directory.Exists(Path.Combine(work, ".git", "objects")) ? null : "the clone has lost its .git directory; only its files are left";
 
-    // Work outside the clone is not in its history.
-    private static string? Beside(string directory, string work) =>
-        Directory.EnumerateFileSystemEntries(directory).FirstOrDefault(path => path != work && !IsOurs(path)) is { } other ? $"'{Printable.Cut(Path.GetFileName(other), 100)}' lies beside the clone"
-        : Directory.Exists(Path.Combine(work, ".git", "worktrees")) && Directory.EnumerateFileSystemEntries(Path.Combine(work, ".git", "worktrees")).Any() ? "the clone has work trees of its own elsewhere"
-        : null;
+    // Work that is in the directory, and not in the clone's own files and history.
+    private async Task<string?> BesideAsync(string directory, string work, CancellationToken token)
+    {
+        if (Directory.EnumerateFileSystemEntries(directory).FirstOrDefault(path => path != work && !IsOurs(path)) is { } other)
+        {
+            return $"'{Printable.Cut(Path.GetFileName(other), 100)}' lies beside the clone";
+        }
+
+        foreach (var (place, what) in Elsewhere)
+        {
+            var path = Path.Combine([work, ".git", .. place.Split('/')]);
+            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            {
+                return what;
+            }
+        }
+
+        // Git passes over whatever is called .git; find(1) knows no name that it could not look at.
+        var found = await tools.RunAsync(["find", ".", "-path", "./.git", "-prune", "-o", "-iname", ".git", "-print", "-quit"], new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" }, work, config.Workspace.GitTimeout, token);
+        return !found.Ok ? $"not every directory could be looked into: {Printable.Cut(found.Error.Split('\n')[0], 200)}"
+            : found.Output.Trim() is { Length: > 0 } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at"
+            : null;
+    }
 
     private static bool IsOurs(string path) =>
-        Path.GetFileName(path) is var name && (name.StartsWith(WorkspaceMark.FileName, StringComparison.Ordinal) || name.StartsWith("rescue.index", StringComparison.Ordinal) || name.StartsWith("verify.index", StringComparison.Ordinal));
+        Path.GetFileName(path) is var name && (name.StartsWith(WorkspaceMark.FileName, StringComparison.Ordinal) || name.StartsWith("rescue.", StringComparison.Ordinal) || name.StartsWith("verify.", StringComparison.Ordinal));
 
     // Without the origin the work can still be saved here; the push then says what is wrong.
     private async Task<(RemoteRefs? Refs, GitException? Unasked)> AskOriginAsync(WorkspaceMark mark, string name, CancellationToken token)
@@ -102,14 +131,17 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
         }
     }
 
-    // The youngest commit of each line that no known commit holds: branches, tags, stashes, and what only the reflogs still name.
-    private async Task<List<string>> UnpushedEndsAsync(string work, string[] known, CancellationToken token)
+    // The youngest commit of each line that no known commit holds: of branches, tags, stashes and reflogs, and of commits that nothing names any more.
+    private async Task<(List<string> Ends, string? Unseen)> UnpushedEndsAsync(string directory, string work, string? index, string[] known, CancellationToken token)
     {
-        string[] list = ["rev-list", "--parents", "--exclude=refs/fleet/*", "--all", "--reflog", "--ignore-missing", "--not", .. known];
+        var own = await origin.OwnCommitsAsync(work, Path.Combine(directory, "rescue.objects"), token);
+        var all = own is { Count: <= MostCommits };
+        string[] list = ["rev-list", "--parents", "--exclude=refs/fleet/*", "--all", "--reflog", "--ignore-missing", .. all ? own! : [], .. index is null ? [] : new[] { index }, "--not", .. known];
         var outcome = await origin.AskAsync(work, token, list);
         var lines = outcome.Ok ? outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).ToList() : throw GitFaults.Explain(list, outcome);
         var parents = lines.SelectMany(line => line.Skip(1)).ToHashSet();
-        return [.. lines.Select(line => line[0]).Where(commit => !parents.Contains(commit))];
+        return ([.. lines.Select(line => line[0]).Where(commit => !parents.Contains(commit))],
+            all && outcome.Output.Length < ToolRunner.OutputLimit ? null : $"it holds more than {MostCommits} commits of its own, and what no branch names was not looked for");
     }
 
     private async Task<string?> TreeOfAsync(string work, string commit, CancellationToken token) =>
@@ -117,22 +149,28 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, TimeProvider t
 
     private const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
-    private async Task<string> CommitAsync(string work, WorkspaceMark mark, string name, string tree, IReadOnlyList<string> parents, CancellationToken token)
+    // The same every time: its date is the run's end.
+    private async Task<string> CommitAsync(string work, WorkspaceMark mark, string subject, string tree, IReadOnlyList<string> parents, long ended, CancellationToken token)
     {
         var author = new Dictionary<string, string>();
         foreach (var role in new[] { "AUTHOR", "COMMITTER" })
         {
             author[$"GIT_{role}_NAME"] = "fleet-sidecar";
             author[$"GIT_{role}_EMAIL"] = "fleet-sidecar@fleet.invalid";
+            author[$"GIT_{role}_DATE"] = $"@{ended / 1000} +0000";
         }
 
         string[] make =
         [
             "commit-tree", tree, .. parents.Distinct().SelectMany(parent => new[] { "-p", parent }),
-            "-m", $"Work that generation {mark.Generation} of {mark.TaskId} left behind", "-m", $"Fleet-Task: {mark.TaskId}\nFleet-Generation: {mark.Generation}\nFleet-Run: {mark.RunId}\nFleet-Agent: {Printable.Cut(mark.Agent, 128)}",
+            "-m", subject, "-m", $"Fleet-Task: {mark.TaskId}\nFleet-Generation: {mark.Generation}\nFleet-Run: {mark.RunId}\nFleet-Agent: {Printable.Cut(mark.Agent, 128)}",
         ];
         var made = await origin.TryAsync(work, author, token, make);
-        var commit = made.Ok ? made.Output.Trim() : throw GitFaults.Explain(make, made);
+        return made.Ok ? made.Output.Trim() : throw GitFaults.Explain(make, made);
+    }
+
+    private async Task<string> KeepAsync(string work, string name, string commit, CancellationToken token)
+    {
         string[] keep = ["update-ref", name, commit];
         return await origin.AskAsync(work, token, keep) is { Ok: false } refused ? throw GitFaults.Explain(keep, refused) : commit;
     }

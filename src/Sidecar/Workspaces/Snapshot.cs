@@ -1,11 +1,13 @@
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
 
 /// <summary>The files of a clone as they lie there, as a tree of git.</summary>
 /// <param name="Tree">The tree; null where it could not be made.</param>
+/// <param name="Staged">What the agent's own index holds, as a tree; null where it cannot be had.</param>
 /// <param name="Kept">What it does not hold, or cannot: a reason to keep the directory.</param>
-internal sealed record Snapshot(string? Tree, string? Kept)
+internal sealed record Snapshot(string? Tree, string? Staged, string? Kept)
 {
     // What an attribute of the repository may ask for is decided by us, not by the machine: every file is stored as it is.
     private static readonly string[] Plain =
@@ -27,24 +29,25 @@ internal sealed record Snapshot(string? Tree, string? Kept)
         File.Delete($"{index}.lock");
         try
         {
-            if (head.Length > 0)
+            // What the agent put into its own index counts, also a file that is ignored, or gone again.
+            var staged = await StagedAsync(origin, work, index, ours, token);
+            if ((staged ?? head) is { Length: > 0 } begin)
             {
-                await MustAsync(["read-tree", head]);
+                await MustAsync(["read-tree", begin]);
             }
 
-            string? kept = null;
             string[] add = [.. Plain, "add", "--all", "--", "."];
-            if (await origin.TryAsync(work, ours, token, add) is { Ok: false } refused)
+            var added = await origin.TryAsync(work, ours, token, add);
+            var kept = Unsaved(added);
+            if (!added.Ok)
             {
                 // The rest can still be saved; what stands in the way is a reason to keep it all.
-                kept = $"not every file could be saved: {Printable.Cut(GitFaults.Explain(add, refused).Message, 200)}";
                 await origin.TryAsync(work, ours, token, [.. Plain, "add", "--all", "--ignore-errors", "--", "."]);
             }
 
             var links = (await MustAsync([.. Plain, "ls-files", "--stage"])).Split('\n').Where(line => line.StartsWith("160000 ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf('\t', StringComparison.Ordinal) + 1)..]);
             kept ??= links.FirstOrDefault(path => IsInhabited(Path.Combine(work, path))) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;
-            kept ??= IsInhabited(Path.Combine(work, ".git", "lfs", "objects")) ? "it holds objects of git-lfs, which the sidecar does not push" : null;
-            return new Snapshot((await MustAsync(["write-tree"])).Trim(), kept);
+            return new Snapshot((await MustAsync(["write-tree"])).Trim(), staged, kept);
         }
         finally
         {
@@ -58,6 +61,27 @@ internal sealed record Snapshot(string? Tree, string? Kept)
             return outcome.Ok ? outcome.Output : throw GitFaults.Explain(arguments, outcome);
         }
     }
+
+    // The agent's index as a tree; null where it has none, or one with a merge that is not settled, whose contents are all commits'.
+    private static async Task<string?> StagedAsync(Origin origin, string work, string index, Dictionary<string, string> ours, CancellationToken token)
+    {
+        var theirs = new FileInfo(Path.Combine(work, ".git", "index"));
+        if (!theirs.Exists || theirs.LinkTarget is not null)
+        {
+            return null;
+        }
+
+        theirs.CopyTo(index, overwrite: true);
+        var written = await origin.TryAsync(work, ours, token, "write-tree");
+        File.Delete(index);
+        return written.Ok ? written.Output.Trim() : null;
+    }
+
+    // Git goes on where it cannot read something, and says so.
+    private static string? Unsaved(ToolOutcome added) =>
+        added.Error.Split('\n').FirstOrDefault(line => (line.StartsWith("warning:", StringComparison.Ordinal) && !line.Contains("adding embedded git repository", StringComparison.Ordinal)) || line.StartsWith("error:", StringComparison.Ordinal) || line.StartsWith("fatal:", StringComparison.Ordinal)) is { } said
+            ? $"not every file could be saved: {Printable.Cut(said, 200)}"
+            : added.Ok ? null : "not every file could be saved";
 
     // A name that git had to quote cannot be looked up here: taken as inhabited.
     private static bool IsInhabited(string path) =>

@@ -1,8 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Configuration;
-using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -13,11 +14,12 @@ namespace FleetSidecar.Workspaces;
 /// <remarks>It goes by the directories and their marks, not by the store, so that it finds the work of every run that ever ended
 /// here, whatever crashed. What carries no mark of ours is never touched.</remarks>
 internal sealed partial class WorkspaceKeeper(
-    SidecarConfig config, Rescue rescue, RunLoop runs, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
+    SidecarConfig config, Rescue rescue, RunLoop runs, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), FirstPause = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMinutes(10), LookAgain = TimeSpan.FromHours(1);
     private readonly SemaphoreSlim _nudge = new(0, 1);
+    private readonly HashSet<string> _staying = [];
     private readonly Dictionary<string, (TimeSpan Pause, long NotBefore, string Said)> _failed = [];
 
     protected override async Task RunAsync(CancellationToken stopping)
@@ -31,7 +33,7 @@ internal sealed partial class WorkspaceKeeper(
         };
         while (true)
         {
-            RemoveLeftovers();
+            await RemoveLeftoversAsync(stopping);
             Pulse.Beat(config.Workspace.GitTimeout * 10);
             foreach (var directory in Marked().ToList())
             {
@@ -56,6 +58,7 @@ internal sealed partial class WorkspaceKeeper(
         ? Directory.EnumerateDirectories(Clones.Root(config)).Where(path => !Path.GetFileName(path).StartsWith('.') && new DirectoryInfo(path).LinkTarget is null && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path))
         : [];
 
+    [SuppressMessage("Design", "CA1031", Justification = "What one agent made of its workspace must not cost the others theirs, or the daemon.")]
     private async Task TendAsync(string directory, CancellationToken token)
     {
         var mark = WorkspaceMark.Read(directory);
@@ -74,11 +77,11 @@ internal sealed partial class WorkspaceKeeper(
             _failed.Remove(mark.RunId);
             if (mark.Rescue is { IsSafe: true } note && IsDue(note))
             {
-                Remove(directory);
+                await RemoveAsync(directory, token);
                 LogWorkspaceRemoved(mark.RunId, mark.TaskId, note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}");
             }
         }
-        catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is not OperationCanceledException)
         {
             var before = _failed.GetValueOrDefault(mark.RunId);
             var pause = before.Pause == default ? FirstPause : before.Pause * 2 < LongestPause ? before.Pause * 2 : LongestPause;
@@ -87,6 +90,22 @@ internal sealed partial class WorkspaceKeeper(
             {
                 LogRescueFailed(mark.RunId, mark.TaskId, directory, fault.Message);
             }
+
+            Note(directory, mark, fault.Message);
+        }
+    }
+
+    // For whoever looks: why it is still there. Where the clone could not be looked at there is no note of it yet.
+    private void Note(string directory, WorkspaceMark mark, string problem)
+    {
+        try
+        {
+            var known = WorkspaceMark.Read(directory)?.Rescue ?? mark.Rescue ?? new RescueNote(Now, Now, null, Pushed: false, Kept: null);
+            (mark with { Rescue = known with { Problem = Printable.Cut(problem, 500) } }).Write(directory);
+        }
+        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+        {
+            // The log has it.
         }
     }
 
@@ -110,7 +129,7 @@ internal sealed partial class WorkspaceKeeper(
     }
 
     // Never looked at, not on the origin yet, or about to go. What is kept for a reason changes only by hand, so once an hour is enough.
-    private bool NeedsLook(RescueNote? note) => note is null || (note.IsSafe && IsDue(note))
+    private bool NeedsLook(RescueNote? note) => note is null || note.Problem is not null || (note.IsSafe && IsDue(note))
         || (!note.Pushed && (note.Kept is null || Now - note.AtUnixMs > LookAgain.TotalMilliseconds));
 
     private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
@@ -123,12 +142,17 @@ internal sealed partial class WorkspaceKeeper(
         return space.Bytes < limits.DiskFloorBytes * 1.25 || space.Inodes < limits.DiskFloorInodes * 1.25;
     }
 
-    // Renamed first: half a workspace must not look like one.
-    private void Remove(string directory)
+    // Renamed first: half a workspace must not look like one. Somebody who still works there would write into what is being removed.
+    private async Task RemoveAsync(string directory, CancellationToken token)
     {
+        if (WorkingDirectories.ProcessesIn(directory) is [var busy, ..])
+        {
+            throw new IOException($"process {busy.Pid} still works there");
+        }
+
         var gone = Path.Combine(Clones.Root(config), Clones.Removing + Path.GetFileName(directory));
         Directory.Move(directory, gone);
-        Directory.Delete(gone, recursive: true);
+        await TreeRemoval.RemoveAsync(tools, gone, token);
     }
 
     /// <summary>Part of the start, before anything is made: what was being made when the last process ended gets a name that says it may go.</summary>
@@ -141,18 +165,21 @@ internal sealed partial class WorkspaceKeeper(
     }
 
     // Nobody's work is in these: a clone that no agent has seen, a workspace whose work was proved to be on the origin, a mirror.
-    private void RemoveLeftovers()
+    private async Task RemoveLeftoversAsync(CancellationToken token)
     {
         var replaced = Marked().Any() ? [] : Leftovers(Mirrors.DirectoryOf(config), "*.replaced-*");
         foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Removing}*").Concat(Leftovers(Mirrors.DirectoryOf(config), $"{Clones.Removing}*")).Concat(replaced))
         {
             try
             {
-                Directory.Delete(directory, recursive: true);
+                await TreeRemoval.RemoveAsync(tools, directory, token);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
-                LogNotRemoved(directory, fault.Message);
+                if (_staying.Add(directory))
+                {
+                    LogNotRemoved(directory, fault.Message);
+                }
             }
         }
     }

@@ -32,6 +32,7 @@ internal static class WorkspaceList
         {
             null => ("in_use", null),
             { Kept: { } reason } => ("kept", reason),
+            { Problem: { } problem } => ("waiting", problem),
             { Pushed: false } => ("waiting", "the origin does not hold all of its work yet"),
             _ => ("safe", (string?)null),
         };

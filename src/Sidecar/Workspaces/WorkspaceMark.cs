@@ -52,9 +52,12 @@ internal sealed record WorkspaceMark
 /// <param name="Kept">Why the workspace stays whatever its age; null where nothing is against removing it.</param>
 internal sealed record RescueNote(long AtUnixMs, long EndedAtUnixMs, string? Commit, bool Pushed, string? Kept)
 {
+    /// <summary>Why the last look came to nothing, where it did.</summary>
+    public string? Problem { get; init; }
+
     /// <summary>Nothing would be lost with the directory.</summary>
     [JsonIgnore]
-    public bool IsSafe => Pushed && Kept is null;
+    public bool IsSafe => Pushed && Kept is null && Problem is null;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]

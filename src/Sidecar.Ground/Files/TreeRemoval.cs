@@ -1,0 +1,34 @@
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Removes a directory whatever others made in it: names that are no UTF-8, paths longer than the system takes at once, directories without rights. Links are removed, not followed.</summary>
+/// <remarks>The framework cannot: it knows files by text and by whole paths. rm(1) goes from directory to directory.</remarks>
+public static class TreeRemoval
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+    private static readonly Dictionary<string, string> Environment = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
+
+    /// <exception cref="IOException">Something stays; what was removed is gone.</exception>
+    public static async Task RemoveAsync(ToolRunner tools, string directory, CancellationToken token)
+    {
+        if (!Path.Exists(directory))
+        {
+            return;
+        }
+
+        var outcome = await RunAsync(tools, ["rm", "-rf", "--one-file-system", "--", directory], token);
+        if (Path.Exists(directory))
+        {
+            await RunAsync(tools, ["chmod", "-R", "u+rwX", "--", directory], token);
+            outcome = await RunAsync(tools, ["rm", "-rf", "--one-file-system", "--", directory], token);
+        }
+
+        if (Path.Exists(directory))
+        {
+            throw new IOException(outcome.Error.Split('\n')[0] is { Length: > 0 } said ? said : $"{directory} is still there");
+        }
+    }
+
+    private static Task<ToolOutcome> RunAsync(ToolRunner tools, string[] command, CancellationToken token) => tools.RunAsync(command, Environment, "/", Limit, token);
+}
