@@ -29,6 +29,10 @@ public sealed class TempDir : IDisposable
         {
             Directory.Delete(Path, recursive: true);
         }
+        catch (ArgumentException)
+        {
+            TestProgram.RunAsync("/bin/rm", ["-rf", "--", Path]).GetAwaiter().GetResult(); // Paths that the framework cannot name.
+        }
         catch (IOException)
         {
             // An agent that was left working on purpose may still write here.

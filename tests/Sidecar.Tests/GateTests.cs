@@ -10,7 +10,7 @@ public sealed class GateTests
 {
     private const string Head = "aaaa", Base = "bbbb";
 
-    private static readonly GateOptions Options = new() { AllowedPaths = ["src/**", "docs/**"], ExecutablePaths = ["src/bin/**"], MaxFiles = 3, MaxLines = 100, MaxDeletedFiles = 1, MaxFileBytes = 1000 };
+    private static readonly GateOptions Options = new() { AllowedPaths = ["src/**", "docs/**"], ExecutablePaths = ["src/bin/**"], MaxFiles = 3, MaxLines = 100, MaxDeletedFiles = 1, MaxFileBytes = 1000, MaxBytes = 1700 };
 
     // Each adds one violation to whatever the facts are.
     private static readonly (string Code, GateWeight Weight, Func<GateFacts, GateFacts> Add)[] Violations =
@@ -35,6 +35,11 @@ public sealed class GateTests
         ("verification_unbound", GateWeight.Review, Report(report => report with { Commit = null })),
         ("verification_of_other_commit", GateWeight.Escalate, Report(report => report with { Commit = "dddd" })),
         ("verification_of_other_generation", GateWeight.Escalate, Report(report => report with { Generation = 1 })),
+        ("verification_unbound", GateWeight.Review, Report(report => report with { Generation = null })),
+        ("verification_of_other_task", GateWeight.Escalate, Report(report => report with { Task = "task-9" })),
+        ("work_not_completed", GateWeight.Escalate, Report(report => report with { BadEnd = "task_failed" })),
+        ("too_many_files", GateWeight.Review, With(Modified("src/a") with { Change = Change('R', "src/a", "src/b") }, Modified("src/c") with { Change = Change('R', "src/c", "src/d") })),
+        ("too_many_bytes", GateWeight.Review, With(Modified("src/1") with { Bytes = 900 }, Modified("src/2") with { Bytes = 900 })),
         ("change_unreadable", GateWeight.Escalate, facts => facts with { Files = null }),
         ("no_change", GateWeight.Review, facts => facts with { Files = [] }),
         ("too_many_files", GateWeight.Review, With(Enumerable.Range(0, 4).Select(n => Modified($"src/{n}")).ToArray())),

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
@@ -23,7 +24,7 @@ internal static class GateCommands
     private static readonly Option<string?> Base = new("--base") { Description = "The branch to merge into; default the repository's default branch" };
     private static readonly Option<string?> Task = new("--task") { Description = "The task's id" };
     private static readonly Option<string?> Agent = new("--agent") { Description = "The agent's id; the branch then has to be exactly AGENT/TASK" };
-    private static readonly Option<long?> Generation = new("--generation") { Description = "The generation of the task that did the work" };
+    private static readonly Option<string?> Generation = new("--generation") { HelpName = "NUMBER", Description = "The generation of the task that did the work" };
     private static readonly Option<string?> Report = new("--verification") { Description = "JSON with the report of the checks: a task_complete, a task of the hub's API, or a run; default what the daemon here knows of the task", HelpName = "FILE" };
 
     public static Command Create(Option<string> config, Option<string[]> set, Option<bool> json)
@@ -98,12 +99,13 @@ internal static class GateCommands
             }
         }
 
-        if (arguments.GetValue(Generation) < 0)
+        long? generation = null;
+        if (arguments.GetValue(Generation) is { } text)
         {
-            throw new UsageException("--generation must not be negative", "take it from the task at the hub");
+            generation = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new UsageException("--generation must be a number, 0 or more", "take it from the task at the hub");
         }
 
-        return new GateRequest(repository, arguments.GetValue(Branch)!, arguments.GetValue(Base), arguments.GetValue(Task), arguments.GetValue(Agent), arguments.GetValue(Generation), null);
+        return new GateRequest(repository, arguments.GetValue(Branch)!, arguments.GetValue(Base), arguments.GetValue(Task), arguments.GetValue(Agent), generation, null);
     }
 
     private static GateVerification FromFile(string file)
@@ -125,7 +127,7 @@ internal static class GateCommands
         try
         {
             var answer = await ControlClient.AskAsync(config.SocketFile, new ControlRequest { Verb = "run", Run = task }, token);
-            return answer is { Ok: true, Runs: [{ VerificationReport: { } report } run] } ? VerificationReports.Of(report, run.Commit, run.Generation, run.BaseCommit) : null;
+            return answer is { Ok: true, Runs: [{ VerificationReport: { } report } run] } ? VerificationReports.Of(report, run.Commit, run.Generation, run.BaseCommit) with { Task = run.TaskId, BadEnd = run.Outcome is null or "completed" ? null : run.Outcome } : null;
         }
         catch (DaemonUnavailableException)
         {

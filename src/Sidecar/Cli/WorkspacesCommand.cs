@@ -15,7 +15,13 @@ internal static class WorkspacesCommand
         var command = new Command("workspaces", "List the workspaces on this machine: whose they are, whether their work is on the origin, and when they go. Needs no daemon.\n\nExample:\n  fleet-sidecar workspaces --json") { config, set, json };
         command.SetAction(arguments =>
         {
-            var found = WorkspaceList.Read(SidecarCommands.Load(arguments));
+            var config = SidecarCommands.Load(arguments);
+            if (!Directory.Exists(config.StateDirectory))
+            {
+                throw new ConfigurationException($"there is no state directory {config.StateDirectory}", "name the configuration of the daemon with --config, and look as a user who may enter its state directory");
+            }
+
+            var found = WorkspaceList.Read(config);
             Terminal.Write(arguments.GetValue(json) ? JsonSerializer.Serialize(found, WorkspaceJson.Default.IReadOnlyListWorkspaceView) + "\n" : Text(found));
             return ExitCodes.Ok;
         });

@@ -75,6 +75,11 @@ internal static class ConfigRules
             yield return new("workspace.credentials", complaint, "for example { \"url\": \"https://git.example\", \"tokenFile\": \"/etc/fleet-sidecar/git-token\" }");
         }
 
+        if (new[] { config.Workspace.AuthorName, config.Workspace.AuthorEmail }.Any(text => text is not null && (text.Trim().Length == 0 || text.Any(letter => letter is '<' or '>' || char.IsControl(letter)))))
+        {
+            yield return new("workspace.authorName", "and authorEmail must not be empty or hold '<', '>' or line breaks", "leave them out");
+        }
+
         if (config.SelfTest.DiskFloorBytes < 0 || config.SelfTest.DiskFloorInodes < 0)
         {
             yield return new("selfTest.diskFloorBytes", "and diskFloorInodes must not be negative", "leave them out");

@@ -37,7 +37,7 @@ internal static class ConfigShape
 
     private static JsonNode? Value(string text, Type type, JsonTypeInfo shape)
     {
-        if (shape.Kind == JsonTypeInfoKind.Enumerable && !text.TrimStart().StartsWith('['))
+        if (shape.Kind == JsonTypeInfoKind.Enumerable && text.Trim() != "null" && !text.TrimStart().StartsWith('['))
         {
             return new JsonArray([.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(item => JsonValue.Create(item))]);
         }

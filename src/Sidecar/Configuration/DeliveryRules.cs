@@ -42,7 +42,7 @@ internal static class DeliveryRules
             }
         }
 
-        foreach (var (key, value, most) in new (string, long, long)[] { ("maxFiles", gate.MaxFiles, 10_000), ("maxLines", gate.MaxLines, 10_000_000), ("maxDeletedFiles", gate.MaxDeletedFiles, 10_000), ("maxFileBytes", gate.MaxFileBytes, 1L << 30) })
+        foreach (var (key, value, most) in new (string, long, long)[] { ("maxFiles", gate.MaxFiles, 10_000), ("maxLines", gate.MaxLines, 10_000_000), ("maxDeletedFiles", gate.MaxDeletedFiles, 10_000), ("maxFileBytes", gate.MaxFileBytes, 1L << 30), ("maxBytes", gate.MaxBytes, 1L << 30) })
         {
             if (value < 0 || value > most)
             {

@@ -50,7 +50,14 @@ internal sealed record GateFacts
 }
 
 /// <summary>What the report of the checks says, and of which commit and generation.</summary>
-internal sealed record GateVerification(string Status, string? Commit, long? Generation, string? BaseCommit);
+internal sealed record GateVerification(string Status, string? Commit, long? Generation, string? BaseCommit)
+{
+    /// <summary>The task that it names; null where it names none.</summary>
+    public string? Task { get; init; }
+
+    /// <summary>What it says of the work as a whole, where that is anything but a good end.</summary>
+    public string? BadEnd { get; init; }
+}
 
 /// <summary>One changed file with what the rules want to know of its content.</summary>
 /// <param name="Change">What git says.</param>

@@ -25,6 +25,9 @@ internal sealed class GateOptions
     /// <summary>Most deleted files, 0 to 10,000; default 5. More escalate.</summary>
     public int MaxDeletedFiles { get; set; } = 5;
 
+    /// <summary>Most bytes of all changed files together as they are afterwards, 0 to 1 GiB; default 1,048,576. More are for review. Lines say little of binary files and of very long lines.</summary>
+    public long MaxBytes { get; set; } = 1_048_576;
+
     /// <summary>Largest changed file in bytes, 0 to 1 GiB; default 1,048,576. A larger one is for review.</summary>
     public long MaxFileBytes { get; set; } = 1_048_576;
 }
@@ -54,6 +57,6 @@ internal static class GateDefaults
         "setup.py", "setup.cfg", "go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "Gemfile*", "*.gemspec", "composer.json", "composer.lock", "pom.xml", "*.gradle", "*.gradle.kts",
         "*.csproj", "*.fsproj", "*.props", "*.targets", "*.sln", "packages.lock.json", "nuget.config", "global.json", "mix.exs", "mix.lock",
         "Makefile", "CMakeLists.txt", "*.mk", "*.config.js", "*.config.ts", "*.config.mjs", "*.config.cjs", "tsconfig*.json", "appsettings*.json", "*.ini", "**/config/**", "**/migrations/**",
-        "AGENTS.md", "CLAUDE.md", "GEMINI.md", "TOOLS.md", ".claude/**", ".codex/**", ".cursor/**",
+        "conftest.py", "build.rs", ".vscode/**", ".idea/**", "AGENTS.md", "CLAUDE.md", "GEMINI.md", "TOOLS.md", ".claude/**", ".codex/**", ".cursor/**",
     ];
 }

@@ -82,6 +82,16 @@ internal static class GateRules
                 : new(GateWeight.Review, "verification_incomplete", $"the report says {Show(report.Status)}: not everything was checked");
         }
 
+        if (report.BadEnd is { } end)
+        {
+            yield return new(GateWeight.Escalate, "work_not_completed", $"the report is of work that ended as {Show(end)}");
+        }
+
+        if (report.Task is { } other && facts.Task is { } task && other != task)
+        {
+            yield return new(GateWeight.Escalate, "verification_of_other_task", $"checked was {Show(other)}");
+        }
+
         if (report.Commit is null)
         {
             yield return new(GateWeight.Review, "verification_unbound", "the report does not say which commit was checked");
@@ -89,6 +99,11 @@ internal static class GateRules
         else if (report.Commit != facts.Head)
         {
             yield return new(GateWeight.Escalate, "verification_of_other_commit", $"checked was {Show(report.Commit)}, the branch is at {facts.Head}");
+        }
+
+        if (report.Generation is null)
+        {
+            yield return new(GateWeight.Review, "verification_unbound", "the report does not say which generation was checked");
         }
 
         if (report.Generation is { } checkedOf && facts.Generation is { } generation && checkedOf != generation)
@@ -110,14 +125,19 @@ internal static class GateRules
             yield return new(GateWeight.Review, "no_change", "branch and target differ in no file");
         }
 
-        if (files.Count > options.MaxFiles)
+        if (files.Sum(file => file.Change.OldPath is null ? 1 : 2) is var places && places > options.MaxFiles)
         {
-            yield return new(GateWeight.Review, "too_many_files", $"{files.Count} files are changed, {options.MaxFiles} are allowed");
+            yield return new(GateWeight.Review, "too_many_files", $"{places} files are changed, {options.MaxFiles} are allowed");
         }
 
         if (facts.Insertions + facts.Deletions > options.MaxLines)
         {
             yield return new(GateWeight.Review, "too_many_lines", $"{facts.Insertions + facts.Deletions} lines are changed, {options.MaxLines} are allowed");
+        }
+
+        if (files.Sum(file => file.Bytes ?? 0) is var size && size > options.MaxBytes)
+        {
+            yield return new(GateWeight.Review, "too_many_bytes", $"the changed files have {size} bytes together, {options.MaxBytes} are allowed");
         }
 
         if (files.Count(file => file.Change.Status == 'D') is var gone && gone > options.MaxDeletedFiles)

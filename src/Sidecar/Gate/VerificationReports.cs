@@ -8,6 +8,7 @@ internal static class VerificationReports
 {
     // Not a check of the work: it says that the forge was not reached.
     private const string OfTheForge = "pull_request";
+    private static readonly string[] Good = ["task_complete", "completed", "success"];
 
     /// <summary>Null where there is no report in it.</summary>
     /// <exception cref="JsonException">It is no JSON.</exception>
@@ -23,12 +24,21 @@ internal static class VerificationReports
         }
 
         var outcomes = checks.EnumerateArray().Where(check => Text(check, "type") != OfTheForge).Select(check => Text(check, "status") ?? "unknown").ToList();
-        return new GateVerification(Overall(status, outcomes), Text(result, "commit"), Member(root, "generation") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var generation) ? generation : null,
-            Text(result, "base_commit"));
+        var commits = new[] { Text(root, "commit"), Text(result, "commit") }.OfType<string>().Distinct().ToList();
+        return new GateVerification(Overall(status, outcomes), commits.Count > 1 ? "several commits" : commits.FirstOrDefault(), Member(root, "generation") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var generation) ? generation : null,
+            Text(result, "base_commit"))
+        {
+            Task = Text(root, "task_id") ?? Text(root, "id"),
+            BadEnd = Ends(root, result, Member(root, "verification_report") is not null).FirstOrDefault(end => !Good.Contains(end)),
+        };
     }
 
     public static GateVerification Of(VerificationReport report, string? commit, long generation, string? baseCommit) =>
         new(Overall(report.Status, [.. report.Checks.Where(check => check.Type != OfTheForge).Select(check => check.Status)]), commit, generation, baseCommit);
+
+    // What each form says of the whole: the wire its type, the hub its status, a run its outcome. A bare report says nothing.
+    private static IEnumerable<string> Ends(JsonElement root, JsonElement result, bool within) => !within ? [] :
+        new[] { Text(root, "type"), Text(root, "status"), Text(root, "outcome"), Text(result, "status") }.OfType<string>();
 
     // A report that passes as a whole and not in its parts does not pass.
     private static string Overall(string said, List<string> outcomes) =>

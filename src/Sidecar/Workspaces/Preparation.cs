@@ -75,7 +75,7 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
         var from = start == head ? head : await ForkAsync(mirror, branch, start, target, head, token);
         var work = await clones.MakeAsync(mirror, new WorkspaceMark
         {
-            RunId = run.Id, TaskId = run.TaskId, Generation = run.Generation, Agent = config.Agent.Id, Repository = address, Branch = branch, Base = from,
+            RunId = run.Id, TaskId = run.TaskId, Generation = run.Generation, Agent = config.Agent.Id, BeganAtUnixMs = run.CreatedAtUnixMs, Repository = address, Branch = branch, Base = from,
         }, start, token);
         return run.Facts with { Workspace = work, Branch = branch, BaseCommit = from, StartCommit = start, TargetBranch = target["refs/heads/".Length..], RemoteAtStart = tip };
     }

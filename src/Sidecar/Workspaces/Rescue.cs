@@ -53,7 +53,8 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         var snapshot = await Snapshot.TakeAsync(origin, work, head, Path.Combine(directory, "rescue.index"), token);
         var headTree = await TreeOfAsync(work, head, token);
         var earlier = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{name}^{{commit}}")).Output.Trim();
-        var index = snapshot.Staged is { } staged && staged != headTree && staged != snapshot.Tree ? await CommitAsync(work, mark, "What was staged", staged, head.Length > 0 ? [head] : [], ended, token) : null;
+        // Its date is the run's beginning, so that a second look makes the same commit.
+        var index = snapshot.Staged is { } staged && staged != headTree && staged != snapshot.Tree ? await CommitAsync(work, mark, "What was staged", staged, head.Length > 0 ? [head] : [], mark.BeganAtUnixMs, token) : null;
         var (ends, unseen) = await UnpushedEndsAsync(directory, work, index, [.. known, .. earlier.Length > 0 ? new[] { earlier } : []], token);
         var changed = snapshot.Tree != (earlier.Length > 0 ? await TreeOfAsync(work, earlier, token) : headTree);
         var commitToKeep = ends.Count == 0 && !changed ? earlier
@@ -149,15 +150,14 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
 
     private const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
-    // The same every time: its date is the run's end.
-    private async Task<string> CommitAsync(string work, WorkspaceMark mark, string subject, string tree, IReadOnlyList<string> parents, long ended, CancellationToken token)
+    private async Task<string> CommitAsync(string work, WorkspaceMark mark, string subject, string tree, IReadOnlyList<string> parents, long at, CancellationToken token)
     {
         var author = new Dictionary<string, string>();
         foreach (var role in new[] { "AUTHOR", "COMMITTER" })
         {
             author[$"GIT_{role}_NAME"] = "fleet-sidecar";
             author[$"GIT_{role}_EMAIL"] = "fleet-sidecar@fleet.invalid";
-            author[$"GIT_{role}_DATE"] = $"@{ended / 1000} +0000";
+            author[$"GIT_{role}_DATE"] = $"@{at / 1000} +0000";
         }
 
         string[] make =

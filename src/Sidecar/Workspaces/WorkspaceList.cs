@@ -22,7 +22,10 @@ internal static class WorkspaceList
     public static IReadOnlyList<WorkspaceView> Read(SidecarConfig config) => !Directory.Exists(Clones.Root(config)) ? [] :
     [
         .. Directory.EnumerateDirectories(Clones.Root(config)).Order(StringComparer.Ordinal)
-            .Select(directory => WorkspaceMark.Read(directory) is { } mark && !Path.GetFileName(directory).StartsWith('.') ? View(mark, directory, config.Workspace) : null)
+            .Select(directory => Path.GetFileName(directory).StartsWith('.') ? null
+                : WorkspaceMark.Read(directory) is { } mark ? View(mark, directory, config.Workspace)
+                : File.Exists(Path.Combine(directory, WorkspaceMark.FileName)) ? new WorkspaceView(Path.GetFileName(directory), "?", 0, "kept", "its mark cannot be read", null, null, null, directory)
+                : null)
             .OfType<WorkspaceView>(),
     ];
 

@@ -18,6 +18,9 @@ internal sealed record WorkspaceMark
 
     public required string Agent { get; init; }
 
+    /// <summary>When its run began, unix milliseconds.</summary>
+    public required long BeganAtUnixMs { get; init; }
+
     public required string Repository { get; init; }
 
     public required string Branch { get; init; }
