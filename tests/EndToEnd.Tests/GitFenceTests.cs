@@ -200,6 +200,26 @@ public sealed class GitFenceTests : IAsyncDisposable
     }
 
     [Theory(Timeout = 120_000)]
+    [InlineData("find objects -type f -exec sh -c 'chmod u+w \"$1\"; echo garbage > \"$1\"' sh {} ;", "replaced-")]
+    [InlineData("rm -rf objects", "replaced-")]
+    [InlineData("rm -f HEAD config", "replaced-")]
+    [InlineData("touch packed-refs.lock refs/heads/main.lock config.lock; echo {} > ../$(basename \"$PWD\").owner", "")]
+    public async Task A_mirror_that_is_damaged_is_made_anew_and_what_a_killed_git_left_is_cleared(string damage, string beside)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await StartAsync($"{Commit}\n{Done}");
+        await CompleteAsync(origin, "task-a", 1);
+        var mirror = Directory.GetDirectories(Path.Combine(_sidecar!.State, "mirrors"), "*.git").Single();
+        await TestProgram.MustAsync("/bin/bash", "-c", $"cd \"$1\" && {damage.Replace("{} ;", "{} \\;", StringComparison.Ordinal)}", "bash", mirror);
+        await origin.GitAsync("update-ref", "refs/heads/main", (await origin.GitAsync("commit-tree", "main^{tree}", "-p", "main", "-m", "Meanwhile")).Trim());
+
+        var commit = await CompleteAsync(origin, "task-b", 1);
+
+        Assert.Equal(await origin.HeadAsync("main"), await origin.GitAsync("rev-parse", $"{commit}~").TrimAsync());
+        Assert.Equal(beside.Length > 0, Directory.GetDirectories(Path.Combine(_sidecar.State, "mirrors")).Any(path => path.Contains("replaced-", StringComparison.Ordinal)));
+    }
+
+    [Theory(Timeout = 120_000)]
     [InlineData("trunk")]
     [InlineData("feature/Ünïcode-漢字")]
     public async Task A_default_branch_of_any_name_is_the_base(string name)

@@ -10,6 +10,7 @@ namespace FleetSidecar.Workspaces;
 internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner tools, TimeProvider time)
 {
     private const int MostParents = 200, MostCommits = 20_000;
+    private const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"; // Of git itself: the tree without an entry.
 
     private static readonly (string Place, string What)[] Elsewhere =
     [
@@ -53,12 +54,13 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         var snapshot = await Snapshot.TakeAsync(origin, work, head, Path.Combine(directory, "rescue.index"), token);
         var headTree = await TreeOfAsync(work, head, token);
         var earlier = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{name}^{{commit}}")).Output.Trim();
+
         // Its date is the run's beginning, so that a second look makes the same commit.
         var index = snapshot.Staged is { } staged && staged != headTree && staged != snapshot.Tree ? await CommitAsync(work, mark, "What was staged", staged, head.Length > 0 ? [head] : [], mark.BeganAtUnixMs, token) : null;
         var (ends, unseen) = await UnpushedEndsAsync(directory, work, index, [.. known, .. earlier.Length > 0 ? new[] { earlier } : []], token);
         var changed = snapshot.Tree != (earlier.Length > 0 ? await TreeOfAsync(work, earlier, token) : headTree);
         var commitToKeep = ends.Count == 0 && !changed ? earlier
-            : await KeepAsync(work, name, await CommitAsync(work, mark, $"Work that generation {mark.Generation} of {mark.TaskId} left behind", snapshot.Tree!,
+            : await KeepAsync(work, name, await CommitAsync(work, mark, $"Work that generation {mark.Generation} of {mark.TaskId} left behind", snapshot.Tree,
                 [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. ends.Where(end => end != head).Take(MostParents)], ended, token), token);
         var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept ?? unseen ?? await BesideAsync(directory, work, token));
         if (note.Commit is null)
@@ -145,10 +147,8 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
             all && outcome.Output.Length < ToolRunner.OutputLimit ? null : $"it holds more than {MostCommits} commits of its own, and what no branch names was not looked for");
     }
 
-    private async Task<string?> TreeOfAsync(string work, string commit, CancellationToken token) =>
+    private async Task<string> TreeOfAsync(string work, string commit, CancellationToken token) =>
         commit.Length == 0 ? EmptyTree : (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{commit}^{{tree}}")).Output.Trim();
-
-    private const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
     private async Task<string> CommitAsync(string work, WorkspaceMark mark, string subject, string tree, IReadOnlyList<string> parents, long at, CancellationToken token)
     {

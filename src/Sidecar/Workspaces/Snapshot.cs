@@ -4,10 +4,10 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Workspaces;
 
 /// <summary>The files of a clone as they lie there, as a tree of git.</summary>
-/// <param name="Tree">The tree; null where it could not be made.</param>
+/// <param name="Tree">The tree.</param>
 /// <param name="Staged">What the agent's own index holds, as a tree; null where it cannot be had.</param>
 /// <param name="Kept">What it does not hold, or cannot: a reason to keep the directory.</param>
-internal sealed record Snapshot(string? Tree, string? Staged, string? Kept)
+internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
 {
     // What an attribute of the repository may ask for is decided by us, not by the machine: every file is stored as it is.
     private static readonly string[] Plain =

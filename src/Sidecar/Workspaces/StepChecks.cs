@@ -67,7 +67,7 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
             return (StepRules.Skipped, unseen);
         }
 
-        var changed = head.Length == 0 ? snapshot.Tree! : await origin.RunAsync(workspace, token, "diff-tree", "-r", "--name-only", "--no-ext-diff", head, snapshot.Tree!);
+        var changed = head.Length == 0 ? snapshot.Tree : await origin.RunAsync(workspace, token, "diff-tree", "-r", "--name-only", "--no-ext-diff", head, snapshot.Tree);
         return changed.Length == 0 ? (StepRules.Pass, "nothing is left uncommitted")
             : (StepRules.Fail, $"{changed.Split('\n').Length} changes are not committed, the first one: {Printable.Cut(changed.Split('\n')[0], 128)}");
     }
