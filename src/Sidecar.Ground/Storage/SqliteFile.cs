@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace FleetSidecar.Ground.Storage;
 
@@ -7,6 +8,7 @@ namespace FleetSidecar.Ground.Storage;
 public static class SqliteFile
 {
     /// <summary>Why a file is not a sound database with so many rows in a table, or null. Opened read-only.</summary>
+    /// <exception cref="IOException">Nobody can tell now: it is locked, the disk is full, it may not be read.</exception>
     public static string? Complaint(string path, string table, long minimumRows)
     {
         try
@@ -25,26 +27,40 @@ public static class SqliteFile
             var rows = Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\"") as long? ?? 0;
             return rows >= minimumRows ? null : $"{table} has {rows} rows, fewer than {minimumRows}";
         }
-        catch (SqliteException fault)
+        catch (SqliteException fault) when (!IsPassing(fault))
         {
             return $"it is no database that opens: {fault.Message}";
+        }
+        catch (SqliteException fault)
+        {
+            throw new IOException(Words(fault), fault);
         }
     }
 
     /// <summary>A copy of everything that is committed, its write-ahead log included, as one file.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is no sound database.</exception>
+    /// <exception cref="IOException">It cannot be read now, after five seconds of trying where somebody has it locked.</exception>
     public static void Snapshot(string path, string copy)
     {
         try
         {
-            using var from = Open(path, SqliteOpenMode.ReadOnly);
-            using var to = Open(copy, SqliteOpenMode.ReadWriteCreate);
-            from.BackupDatabase(to);
-            Run(to, "PRAGMA journal_mode = DELETE"); // One file, whatever the original was.
+            try
+            {
+                Copy(path, copy, SqliteOpenMode.ReadOnly);
+            }
+            catch (SqliteException left) when (left.SqliteErrorCode == raw.SQLITE_READONLY)
+            {
+                // A writer that was killed left a journal; whoever opens the database next takes back what was not committed.
+                Copy(path, copy, SqliteOpenMode.ReadWrite);
+            }
+        }
+        catch (SqliteException fault) when (!IsPassing(fault))
+        {
+            throw new InvalidDataException($"it is no database that opens: {Words(fault)}", fault);
         }
         catch (SqliteException fault)
         {
-            throw new IOException(fault.Message, fault);
+            throw new IOException(Words(fault), fault);
         }
     }
 
@@ -111,6 +127,22 @@ public static class SqliteFile
             throw new IOException(fault.Message, fault);
         }
     }
+
+    private static void Copy(string path, string copy, SqliteOpenMode mode)
+    {
+        using var from = Open(path, mode);
+        using var to = Open(copy, SqliteOpenMode.ReadWriteCreate);
+        Run(from, "PRAGMA busy_timeout = 5000");
+        from.BackupDatabase(to);
+        Run(to, "PRAGMA journal_mode = DELETE"); // One file, whatever the original was.
+    }
+
+    // These say nothing about the content: a lock, a full or broken disk, rights, memory.
+    private static bool IsPassing(SqliteException fault) => fault.SqliteErrorCode is raw.SQLITE_PERM or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_NOMEM or raw.SQLITE_READONLY
+        or raw.SQLITE_INTERRUPT or raw.SQLITE_IOERR or raw.SQLITE_FULL or raw.SQLITE_CANTOPEN or raw.SQLITE_PROTOCOL or raw.SQLITE_AUTH;
+
+    // "SQLite Error 5: 'database is locked'." is the library's way.
+    private static string Words(SqliteException fault) => fault.Message.Split('\'') is [_, { Length: > 0 } words, ..] ? words : fault.Message;
 
     private static HashSet<string> Columns(SqliteConnection connection, string table)
     {

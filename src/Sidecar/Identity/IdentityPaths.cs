@@ -19,6 +19,9 @@ internal sealed class IdentityPaths(SidecarConfig config)
 
     public string Journal => Path.Combine(Home, "journal");
 
+    /// <summary>What stood in the place of an identity file and was not ours; a directory a sync, the newest are kept.</summary>
+    public string Replaced => Path.Combine(Home, "replaced");
+
     public string Repository => Path.Combine(Home, "upstream.git");
 
     public string Record => Path.Combine(Home, "record.json");

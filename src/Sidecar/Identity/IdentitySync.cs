@@ -42,6 +42,7 @@ internal sealed class IdentitySync
     private readonly UpstreamRepository _repository;
     private readonly SyncPlanner _planner;
     private readonly SyncExecution _execution;
+    private readonly ReplacedFiles _replaced;
 
     public IdentitySync(SidecarConfig config, Git git, ToolRunner tools, TimeProvider time)
     {
@@ -54,7 +55,8 @@ internal sealed class IdentitySync
         _repository = new UpstreamRepository(config, Paths, git);
         Contacts = new ContactsBook(config, Paths, _repository);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, git, Contacts, time);
-        _execution = new SyncExecution(Paths, Sources, Journal, Records, Contacts, new ServiceRestart(config, tools), time);
+        _replaced = new ReplacedFiles(Paths);
+        _execution = new SyncExecution(Paths, Sources, Journal, _replaced, Records, Contacts, new ServiceRestart(config, tools), time);
     }
 
     public IdentityPaths Paths { get; }
@@ -124,13 +126,19 @@ internal sealed class IdentitySync
     private async Task<SyncReport> CarryOutAsync(SyncDraft draft, CancellationToken token)
     {
         var (plan, method) = (draft.Plan!, MethodOf(draft.Plan!.Method));
+        _execution.KeepForeign(plan, draft.Files);
         Journal.Write(plan, draft.Bytes!);
         CrashPoints.At("sync_journaled");
         try
         {
             var notes = await _execution.RunAsync(plan, method, draft.Files, token);
+            _replaced.Prune();
             await PruneAsync(method, token);
             return draft.Report with { Notes = [.. draft.Report.Notes, .. notes] };
+        }
+        catch (IdentityUnreadableException)
+        {
+            throw; // To go back would write there too. The journal stays, and the next sync or the daemon goes on with it.
         }
         catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
         {

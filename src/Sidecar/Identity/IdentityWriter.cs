@@ -5,10 +5,28 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.Identity;
 
 /// <summary>Writes identity, from the journal alone, and never over a live file that is ours: what the agent has written since is newer.</summary>
-internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources sources, SyncJournal journal, IReadOnlyDictionary<string, SealedFile> files)
+internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources sources, SyncJournal journal, ReplacedFiles replaced, IReadOnlyDictionary<string, SealedFile> files)
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private readonly Dictionary<string, string> _put = new(StringComparer.Ordinal);
+    private readonly List<string> _kept = [];
+    private readonly List<string> _foreign = [];
+
+    /// <summary>Live files that were not ours when it began.</summary>
+    public IReadOnlyList<string> Foreign => _foreign;
+
+    /// <summary>Where what was overwritten is kept.</summary>
+    public IReadOnlyList<string> Kept => _kept;
+
+    /// <summary>Keeps every live file that is not ours, before anything is written.</summary>
+    public void KeepForeign(SyncPlan plan, string root)
+    {
+        foreach (var planned in plan.Files.Where(planned => !Live(planned, root).IsOurs))
+        {
+            Keep(plan, root, planned.Path);
+            _foreign.Add(planned.Path);
+        }
+    }
 
     /// <summary>Makes every identity file below a root ours; returns those that were not.</summary>
     public IReadOnlyList<string> Write(SyncPlan plan, string root)
@@ -16,9 +34,11 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
         var written = new List<string>();
         foreach (var planned in plan.Files)
         {
-            if (!sources.Judge(files[planned.Path], root, IdentitySource.Live).IsOurs)
+            if (!Live(planned, root).IsOurs)
             {
-                Put(planned, root, Clean(planned));
+                var clean = Clean(planned);
+                Keep(plan, root, planned.Path);
+                Put(planned, root, clean);
                 written.Add(planned.Path);
                 CrashPoints.At("identity_written_one");
             }
@@ -34,10 +54,12 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
     {
         foreach (var planned in plan.Files)
         {
-            if (!sources.Judge(files[planned.Path], root, IdentitySource.Live).IsOurs
+            if (!Live(planned, root).IsOurs
                 || IdentityRules.Sha256(OutsideFile.Read(Path.Combine(root, planned.Path), IdentitySources.LargestFile, followLink: false) ?? []) != planned.Sha256)
             {
-                Put(planned, root, Clean(planned));
+                var clean = Clean(planned);
+                Keep(plan, root, planned.Path);
+                Put(planned, root, clean);
                 CrashPoints.At("identity_written_one");
             }
         }
@@ -48,7 +70,7 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
     {
         foreach (var planned in plan.Files.Where(planned => files[planned.Path].Rule != IdentityRule.Sealed))
         {
-            var (older, newer) = (sources.Judge(files[planned.Path], to, IdentitySource.Live), sources.Judge(files[planned.Path], from, IdentitySource.Live));
+            var (older, newer) = (Live(planned, to), Live(planned, from));
             if (newer.IsOurs && (!older.IsOurs || IdentityRules.Sha256(older.Bytes) == _put.GetValueOrDefault(planned.Path, planned.Sha256)) && !newer.Bytes.AsSpan().SequenceEqual(older.Bytes))
             {
                 Put(planned, to, newer.Bytes!);
@@ -62,7 +84,7 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
     {
         foreach (var planned in plan.Files)
         {
-            var live = sources.Judge(files[planned.Path], root, IdentitySource.Live);
+            var live = Live(planned, root);
             var bytes = live.Bytes ?? Clean(planned);
             var path = Path.Combine(paths.Backup, planned.Path);
             if (OutsideFile.Read(path, IdentitySources.LargestFile, followLink: false) is not { } there || !there.AsSpan().SequenceEqual(bytes))
@@ -81,8 +103,20 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
     public string? BackupDifference(SyncPlan plan) => Difference(plan, paths.Backup, IdentitySource.Backup);
 
     private string? Difference(SyncPlan plan, string root, string place) => plan.Files
-        .Select(planned => (planned.Path, Source: sources.Judge(files[planned.Path], root, place)))
+        .Select(planned => (planned.Path, Source: place == IdentitySource.Live ? Live(planned, root) : sources.Judge(files[planned.Path], root, place)))
         .Where(found => !found.Source.IsOurs).Select(found => $"{found.Path} ({place}): {found.Source.Detail}").FirstOrDefault();
+
+    private void Keep(SyncPlan plan, string root, string path)
+    {
+        if (replaced.Keep(plan, root, path) is { } kept && !_kept.Contains(kept))
+        {
+            _kept.Add(kept);
+        }
+    }
+
+    /// <exception cref="IdentityUnreadableException">Nobody can tell now whether it is ours.</exception>
+    private IdentitySource Live(PlannedFile planned, string root) => sources.Judge(files[planned.Path], root, IdentitySource.Live) is var live && live.State != IdentitySource.Unreadable ? live
+        : throw new IdentityUnreadableException($"{planned.Path}: {live.Detail}");
 
     // The journal is judged like any other source: a disk may have spoilt it since.
     private byte[] Clean(PlannedFile planned) =>

@@ -34,6 +34,7 @@ internal sealed class SyncPlanner(
 
         var judged = sources.Read(book.Files(manifest, paths.Tree), paths.Tree);
         CrashPoints.At("sync_read");
+        RefuseUnreadable(judged);
         RefuseContaminated(judged);
         var untouchable = book.Untouchable(manifest);
         var from = await FromAsync(record, method, untouchable, token);
@@ -93,6 +94,16 @@ internal sealed class SyncPlanner(
         {
             Path = file.File.Path, Sha256 = IdentityRules.Sha256(file.Chosen!.Bytes), From = file.Chosen.Place, Mode = (int)facts.Mode, Owner = facts.Owner, Group = facts.Group,
         };
+    }
+
+    private static void RefuseUnreadable(IReadOnlyList<JudgedFile> judged)
+    {
+        var hidden = judged.SelectMany(file => file.Sources.Where(source => source.State == IdentitySource.Unreadable && (source == file.Live || file.Chosen is null))
+            .Select(source => $"{file.File.Path}{(source == file.Live ? "" : $" ({source.Place})")}: {source.Detail}")).ToList();
+        if (hidden.Count > 0)
+        {
+            throw new IdentityUnreadableException(string.Join("; ", hidden));
+        }
     }
 
     private void RefuseContaminated(IReadOnlyList<JudgedFile> judged)
