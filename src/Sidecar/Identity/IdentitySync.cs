@@ -37,16 +37,16 @@ internal sealed class IdentitySync
 {
     private readonly SidecarConfig _config;
     private readonly TimeProvider _time;
-    private readonly ToolRunner _tools;
     private readonly IdentityBook _book;
     private readonly UpstreamRepository _repository;
     private readonly SyncPlanner _planner;
     private readonly SyncExecution _execution;
     private readonly ReplacedFiles _replaced;
+    private readonly OldTrees _old;
 
     public IdentitySync(SidecarConfig config, Git git, ToolRunner tools, TimeProvider time)
     {
-        (_config, _time, _tools) = (config, time, tools);
+        (_config, _time) = (config, time);
         Paths = new IdentityPaths(config);
         Sources = new IdentitySources(Paths);
         Journal = new SyncJournal(Paths);
@@ -54,6 +54,7 @@ internal sealed class IdentitySync
         _book = new IdentityBook(config, Paths);
         _repository = new UpstreamRepository(config, Paths, git);
         Contacts = new ContactsBook(config, Paths, _repository);
+        _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, git, Contacts, time);
         _replaced = new ReplacedFiles(Paths);
         _execution = new SyncExecution(Paths, Sources, Journal, _replaced, Records, Contacts, new ServiceRestart(config, tools), time);
@@ -132,9 +133,7 @@ internal sealed class IdentitySync
         try
         {
             var notes = await _execution.RunAsync(plan, method, draft.Files, token);
-            _replaced.Prune();
-            await PruneAsync(method, token);
-            return draft.Report with { Notes = [.. draft.Report.Notes, .. notes] };
+            return draft.Report with { Notes = [.. draft.Report.Notes, .. notes, .. await PruneAsync(method, token)] };
         }
         catch (IdentityUnreadableException)
         {
@@ -199,14 +198,20 @@ internal sealed class IdentitySync
         return true;
     }
 
-    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(Paths, _repository, _tools) : new InPlaceTree(Paths, _repository);
+    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(Paths, _repository, _old, _time) : new InPlaceTree(Paths, _repository);
 
-    private async Task PruneAsync(ITreeMethod method, CancellationToken token)
+    // Whatever goes wrong here, the sync is done and recorded.
+    private async Task<IReadOnlyList<string>> PruneAsync(ITreeMethod method, CancellationToken token)
     {
-        if (method is SwapTree swap)
+        try
         {
+            _replaced.Prune();
             var record = Records.Read();
-            await swap.PruneAsync([record.Now?.Directory, record.Previous?.Directory, swap.Directory], token);
+            return method is SwapTree swap ? await _old.PruneAsync([record.Now?.Directory, record.Previous?.Directory, swap.Directory], _book.Untouchable(_book.Manifest()), token) : [];
+        }
+        catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+        {
+            return [$"what is old was not removed: {fault.Message}"];
         }
     }
 

@@ -7,8 +7,10 @@ namespace FleetSidecar.Identity;
 /// <summary>Writes identity, from the journal alone, and never over a live file that is ours: what the agent has written since is newer.</summary>
 internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources sources, SyncJournal journal, ReplacedFiles replaced, IReadOnlyDictionary<string, SealedFile> files)
 {
+    private const int MostLooks = 60;
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(25);
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private readonly Dictionary<string, string> _put = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[]> _put = new(StringComparer.Ordinal);
     private readonly List<string> _kept = [];
     private readonly List<string> _foreign = [];
 
@@ -65,19 +67,61 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
         }
     }
 
-    /// <summary>Brings what the agent has written in one directory into another, where that is still what was put there.</summary>
+    /// <summary>Brings what the agent has written in one directory into another that nobody looks at yet, where that is still what was put there.</summary>
     public void Follow(SyncPlan plan, string from, string to)
     {
         foreach (var planned in plan.Files.Where(planned => files[planned.Path].Rule != IdentityRule.Sealed))
         {
             var (older, newer) = (Live(planned, to), Live(planned, from));
-            if (newer.IsOurs && (!older.IsOurs || IdentityRules.Sha256(older.Bytes) == _put.GetValueOrDefault(planned.Path, planned.Sha256)) && !newer.Bytes.AsSpan().SequenceEqual(older.Bytes))
+            if (newer.IsOurs && (!older.IsOurs || older.Bytes.AsSpan().SequenceEqual(Carried(planned))) && !newer.Bytes.AsSpan().SequenceEqual(older.Bytes))
             {
                 Put(planned, to, newer.Bytes!);
-                _put[planned.Path] = IdentityRules.Sha256(newer.Bytes);
+                _put[planned.Path] = newer.Bytes!;
             }
         }
     }
+
+    /// <summary>The same after the turn, when both may be written: until three looks in a row find nothing new, for a second or two.</summary>
+    public async Task FollowTurnedAsync(SyncPlan plan, string from, string to, bool certain, TimeProvider time, CancellationToken token)
+    {
+        var written = plan.Files.Where(planned => files[planned.Path].Rule != IdentityRule.Sealed).ToList();
+        for (var (calm, look) = (0, 0); calm < 3 && look < MostLooks; look++)
+        {
+            var moved = written.Count(planned => CarryLate(plan, planned, from, to, certain));
+            calm = moved == 0 ? calm + 1 : 0;
+            await Task.Delay(BetweenLooks, time, token);
+        }
+    }
+
+    private bool CarryLate(SyncPlan plan, PlannedFile planned, string from, string to, bool certain)
+    {
+        var (late, carried) = (Live(planned, from), Carried(planned));
+        if (!late.IsOurs || late.Bytes.AsSpan().SequenceEqual(carried))
+        {
+            return false;
+        }
+
+        var current = Live(planned, to);
+        var missing = files[planned.Path].Rule == IdentityRule.Mark && current.IsOurs ? LateWords.Missing(carried, late.Bytes, current.Bytes, certain || _put.ContainsKey(planned.Path)) : null;
+        if (missing is not null)
+        {
+            AppendingFile.Append(Path.Combine(to, planned.Path), missing); // Others add there by now; a rename would lose what they add.
+        }
+        else if (!current.IsOurs || current.Bytes.AsSpan().SequenceEqual(carried))
+        {
+            Keep(plan, to, planned.Path);
+            Put(planned, to, late.Bytes!);
+        }
+        else if (!current.Bytes.AsSpan().SequenceEqual(late.Bytes))
+        {
+            Keep(plan, from, planned.Path); // Both were changed; the new one stays, and the other is not lost.
+        }
+
+        _put[planned.Path] = late.Bytes!;
+        return true;
+    }
+
+    private byte[] Carried(PlannedFile planned) => _put.TryGetValue(planned.Path, out var put) ? put : journal.Bytes(planned) ?? [];
 
     /// <summary>Every backup becomes what is live and ours now.</summary>
     public void RefreshBackups(SyncPlan plan, string root)

@@ -68,7 +68,7 @@ internal sealed class SyncPlanner(
         {
             Kind = back is null ? SyncPlan.Forward : SyncPlan.Rollback, Method = method.Name, StartedAtUnixMs = now.ToUnixTimeMilliseconds(),
             Commit = commit, FromCommit = from.Commit, FromTree = from.Tree, ToTree = to, BeforeTree = found, RescueRef = rescue, Collisions = collisions,
-            Directory = method is SwapTree swap ? back?.Directory ?? swap.NameFor(commit!, now) : null,
+            Directory = method is SwapTree ? back?.Directory ?? OldTrees.NameFor(paths, commit!, now) : null,
             FromDirectory = method is SwapTree ? method.Directory : null,
             Files = [.. judged.Select(Planned)],
         };
