@@ -237,6 +237,24 @@ public sealed class IdentitySyncTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task What_a_service_says_is_quoted_nowhere_and_nothing_is_claimed_that_did_not_happen()
+    {
+        var service = _directory.WriteScript("service.sh", "echo 'password=hunter2secret https://me:alsosecret@host/' >&2\nexit 7");
+        var scene = await IdentityScene.CreateAsync(_directory, settings: $$"""{ "identity": { "restart": [ ["{{service}}", "--key=argsecret"] ] } }""");
+
+        var (code, text) = await scene.RunAsync("sync");
+
+        Assert.Equal(1, code);
+        Assert.StartsWith($"fleet-sidecar: restart_failed: '{service}' ended with 7; what it said is in ", text, StringComparison.Ordinal);
+        Assert.Contains("the tree is back at the version before, and there too restart_failed", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("started again", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", text + Record(scene), StringComparison.Ordinal);
+        var log = Path.Combine(scene.Home, "restart.log");
+        Assert.Equal("password=hunter2secret https://***@host/", File.ReadAllText(log));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(log));
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Two_syncs_at_once_are_one_sync_and_one_clear_refusal()
     {
         var scene = await IdentityScene.CreateAsync(_directory);

@@ -19,7 +19,8 @@ public static class SqliteFile
                 return "the database is damaged";
             }
 
-            if (Scalar(connection, $"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '{table}'") is not > 0L)
+            // A view or a virtual table is somebody's program, not a list.
+            if (Scalar(connection, $"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = '{table}'") is not > 0L)
             {
                 return $"there is no table {table}";
             }
@@ -64,7 +65,7 @@ public static class SqliteFile
         }
     }
 
-    /// <summary>Two columns of a table, as text.</summary>
+    /// <summary>Every row of a table, as text.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static IReadOnlyList<IReadOnlyDictionary<string, string?>> Rows(string path, string table)
     {
@@ -87,10 +88,10 @@ public static class SqliteFile
         }
     }
 
-    /// <summary>Takes over the rows of another book by key: known ones are brought up to date, new ones added, none removed. In one transaction.</summary>
-    /// <returns>How many were added and changed.</returns>
+    /// <summary>Adds rows of another book whose key is neither there, whatever its case, nor in <paramref name="known"/>; what is there is never changed. In one transaction.</summary>
+    /// <returns>How many were added.</returns>
     /// <exception cref="IOException">The two do not fit, or a file cannot be used.</exception>
-    public static (int Added, int Changed) Merge(string path, string table, string key, IReadOnlyList<IReadOnlyDictionary<string, string?>> rows)
+    public static int Merge(string path, string table, string key, IReadOnlyList<IReadOnlyDictionary<string, string?>> rows, IReadOnlySet<string> known)
     {
         try
         {
@@ -102,29 +103,23 @@ public static class SqliteFile
             }
 
             Run(connection, "BEGIN IMMEDIATE");
-            var (added, changed) = (0, 0);
-            foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 }))
+            var added = 0;
+            foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 } name && !known.Contains(name)))
             {
                 var shared = row.Keys.Where(column => columns.Contains(column) && column != key && column != "id").ToList();
-                var known = Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\" WHERE \"{key}\" = ?1", row[key]) is > 0L;
-                if (!known)
+                if (Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\" WHERE \"{key}\" = ?1 COLLATE NOCASE", row[key]) is not > 0L)
                 {
                     added += Run(connection, $"INSERT INTO \"{table}\" ({string.Join(", ", shared.Prepend(key).Select(Quote))}) VALUES ({string.Join(", ", Enumerable.Range(1, shared.Count + 1).Select(at => $"?{at}"))})",
-                        [row[key], .. shared.Select(column => row[column])]);
-                }
-                else if (shared.Count > 0)
-                {
-                    changed += Run(connection, $"UPDATE \"{table}\" SET {string.Join(", ", shared.Select((column, at) => $"{Quote(column)} = ?{at + 2}"))} WHERE \"{key}\" = ?1 AND ({string.Join(" OR ", shared.Select((column, at) => $"{Quote(column)} IS NOT ?{at + 2}"))})",
                         [row[key], .. shared.Select(column => row[column])]);
                 }
             }
 
             Run(connection, "COMMIT");
-            return (added, changed);
+            return added;
         }
         catch (SqliteException fault)
         {
-            throw new IOException(fault.Message, fault);
+            throw new IOException(Words(fault), fault);
         }
     }
 

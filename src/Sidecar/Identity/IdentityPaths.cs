@@ -22,6 +22,12 @@ internal sealed class IdentityPaths(SidecarConfig config)
     /// <summary>What stood in the place of an identity file and was not ours; a directory a sync, the newest are kept.</summary>
     public string Replaced => Path.Combine(Home, "replaced");
 
+    /// <summary>The keys that the upstream's address book has offered once.</summary>
+    public string Offered => Path.Combine(Home, "contacts-offered.json");
+
+    /// <summary>What the last command of <c>identity.restart</c> that failed said.</summary>
+    public string RestartLog => Path.Combine(Home, "restart.log");
+
     public string Repository => Path.Combine(Home, "upstream.git");
 
     public string Record => Path.Combine(Home, "record.json");

@@ -57,7 +57,7 @@ internal sealed class IdentitySync
         _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, git, Contacts, time);
         _replaced = new ReplacedFiles(Paths);
-        _execution = new SyncExecution(Paths, Sources, Journal, _replaced, Records, Contacts, new ServiceRestart(config, tools), time);
+        _execution = new SyncExecution(Paths, Sources, Journal, _replaced, Records, Contacts, new ServiceRestart(config, Paths, tools), time);
     }
 
     public IdentityPaths Paths { get; }
@@ -149,16 +149,26 @@ internal sealed class IdentitySync
     // An undo that does not work either leaves the journal: the next start or sync goes on with it.
     private async Task UndoAsync(Exception why, SyncPlan plan, ITreeMethod method, IReadOnlyDictionary<string, SealedFile> files, CancellationToken token)
     {
+        SidecarException? twice = null;
         try
         {
             var back = plan.Kind == SyncPlan.Undo ? plan : plan.Reversed();
             Journal.Replace(back);
-            await _execution.RunAsync(back, method, files, token);
+            var notes = await _execution.RunAsync(back, method, files, token);
             await PruneAsync(method, token);
+            if (why is RestartFailedException failed && notes.Where(note => note.StartsWith("restart_failed", StringComparison.Ordinal)).ToList() is { Count: > 0 } again)
+            {
+                twice = failed.Twice(again);
+            }
         }
         catch (Exception worse) when (worse is SidecarException or IOException or UnauthorizedAccessException)
         {
             throw new SidecarException($"{why.Message}; and it could not be taken back yet: {worse.Message}", "mend what the message names; the next sync or start of the daemon goes on with it", why);
+        }
+
+        if (twice is not null)
+        {
+            throw twice;
         }
     }
 
