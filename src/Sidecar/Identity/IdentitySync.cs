@@ -74,6 +74,7 @@ internal sealed class IdentitySync
     public IdentityReport Check()
     {
         IdentityLock.RequireOwner(Paths);
+        Paths.RequireKinds();
         _ = TreeMethods.Choose(_config.Identity, Paths.Tree);
         var files = _book.Files(_book.Manifest(), Paths.Tree);
         return IdentityReport.Of(_config.Agent.Id, Paths.Tree, Journal.Exists, Sources.Read(files, Paths.Tree));
@@ -177,6 +178,11 @@ internal sealed class IdentitySync
         await Leftovers.EndAsync(Paths, _time, token);
         Journal.Sweep();
         Empty(Paths.Work);
+        foreach (var stray in Directory.GetFiles(Paths.Home, "record.json.*.tmp"))
+        {
+            File.Delete(stray);
+        }
+
         if (Journal.Read() is not { } plan)
         {
             return false;
