@@ -154,6 +154,12 @@ public sealed class IdentitySyncTests : IDisposable
         Assert.Equal(78, code);
         Assert.Contains(why, text, StringComparison.Ordinal);
         Assert.Equal(manifest, File.ReadAllText(Path.Combine(scene.Home, "sealed", "manifest.json")));
+        if (fault == "huge")
+        {
+            Assert.Contains("identity_unreadable: SOUL.md", (await scene.RunAsync("sync")).Text, StringComparison.Ordinal); // Nobody can tell what it is.
+            return;
+        }
+
         await scene.MustAsync("sync"); // Whatever it was, the sealed copy takes its place.
         Assert.Equal(IdentityScene.Files.Count() * 3, scene.Ours().Count);
     }
@@ -228,6 +234,24 @@ public sealed class IdentitySyncTests : IDisposable
         Assert.True(scene.Ours().Count >= IdentityScene.Files.Count() * 2);
         Assert.False(Directory.Exists(Path.Combine(scene.Home, "journal")));
         Assert.Contains("sync_rolled_back", Record(scene), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_a_service_says_is_quoted_nowhere_and_nothing_is_claimed_that_did_not_happen()
+    {
+        var service = _directory.WriteScript("service.sh", "echo 'password=hunter2secret https://me:alsosecret@host/' >&2\nexit 7");
+        var scene = await IdentityScene.CreateAsync(_directory, settings: $$"""{ "identity": { "restart": [ ["{{service}}", "--key=argsecret"] ] } }""");
+
+        var (code, text) = await scene.RunAsync("sync");
+
+        Assert.Equal(1, code);
+        Assert.StartsWith($"fleet-sidecar: restart_failed: '{service}' ended with 7; what it said is in ", text, StringComparison.Ordinal);
+        Assert.Contains("the tree is back at the version before, and there too restart_failed", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("started again", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", text + Record(scene), StringComparison.Ordinal);
+        var log = Path.Combine(scene.Home, "restart.log");
+        Assert.Equal("password=hunter2secret https://***@host/", File.ReadAllText(log));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(log));
     }
 
     [Fact(Timeout = 120_000)]

@@ -17,6 +17,7 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
 {
     private const int CurrentDirectory = -100, NoFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
     private const uint BasicStats = 0x7ff;
+    private const int NoEntry = 2, NotDirectory = 20; // errno
     private const int FormatBits = 0xF000, Regular = 0x8000, Folder = 0x4000, Symbolic = 0xA000;
 
     /// <summary>Null where there is nothing, or where this user may not look.</summary>
@@ -27,6 +28,10 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
         : new PathFacts(
             (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, _ => PathKind.Other },
             answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size);
+
+    /// <summary>Why nobody can say whether there is something, or null where that is known.</summary>
+    public static string? Fault(string path) =>
+        Ask(CurrentDirectory, Encoding.UTF8.GetBytes(path + '\0'), NoFollow, BasicStats, out _) == 0 || Marshal.GetLastPInvokeError() is NoEntry or NotDirectory ? null : Marshal.GetLastPInvokeErrorMessage();
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
     private static partial int Ask(int directory, byte[] path, int flags, uint mask, out Answer answer);

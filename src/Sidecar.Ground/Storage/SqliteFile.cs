@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace FleetSidecar.Ground.Storage;
 
@@ -7,6 +8,7 @@ namespace FleetSidecar.Ground.Storage;
 public static class SqliteFile
 {
     /// <summary>Why a file is not a sound database with so many rows in a table, or null. Opened read-only.</summary>
+    /// <exception cref="IOException">Nobody can tell now: it is locked, the disk is full, it may not be read.</exception>
     public static string? Complaint(string path, string table, long minimumRows)
     {
         try
@@ -17,7 +19,8 @@ public static class SqliteFile
                 return "the database is damaged";
             }
 
-            if (Scalar(connection, $"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '{table}'") is not > 0L)
+            // A view or a virtual table is somebody's program, not a list.
+            if (Scalar(connection, $"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = '{table}'") is not > 0L)
             {
                 return $"there is no table {table}";
             }
@@ -25,30 +28,44 @@ public static class SqliteFile
             var rows = Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\"") as long? ?? 0;
             return rows >= minimumRows ? null : $"{table} has {rows} rows, fewer than {minimumRows}";
         }
-        catch (SqliteException fault)
+        catch (SqliteException fault) when (!IsPassing(fault))
         {
             return $"it is no database that opens: {fault.Message}";
+        }
+        catch (SqliteException fault)
+        {
+            throw new IOException(Words(fault), fault);
         }
     }
 
     /// <summary>A copy of everything that is committed, its write-ahead log included, as one file.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is no sound database.</exception>
+    /// <exception cref="IOException">It cannot be read now, after five seconds of trying where somebody has it locked.</exception>
     public static void Snapshot(string path, string copy)
     {
         try
         {
-            using var from = Open(path, SqliteOpenMode.ReadOnly);
-            using var to = Open(copy, SqliteOpenMode.ReadWriteCreate);
-            from.BackupDatabase(to);
-            Run(to, "PRAGMA journal_mode = DELETE"); // One file, whatever the original was.
+            try
+            {
+                Copy(path, copy, SqliteOpenMode.ReadOnly);
+            }
+            catch (SqliteException left) when (left.SqliteErrorCode == raw.SQLITE_READONLY)
+            {
+                // A writer that was killed left a journal; whoever opens the database next takes back what was not committed.
+                Copy(path, copy, SqliteOpenMode.ReadWrite);
+            }
+        }
+        catch (SqliteException fault) when (!IsPassing(fault))
+        {
+            throw new InvalidDataException($"it is no database that opens: {Words(fault)}", fault);
         }
         catch (SqliteException fault)
         {
-            throw new IOException(fault.Message, fault);
+            throw new IOException(Words(fault), fault);
         }
     }
 
-    /// <summary>Two columns of a table, as text.</summary>
+    /// <summary>Every row of a table, as text.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static IReadOnlyList<IReadOnlyDictionary<string, string?>> Rows(string path, string table)
     {
@@ -71,10 +88,10 @@ public static class SqliteFile
         }
     }
 
-    /// <summary>Takes over the rows of another book by key: known ones are brought up to date, new ones added, none removed. In one transaction.</summary>
-    /// <returns>How many were added and changed.</returns>
+    /// <summary>Adds rows of another book whose key is neither there, whatever its case, nor in <paramref name="known"/>; what is there is never changed. In one transaction.</summary>
+    /// <returns>How many were added.</returns>
     /// <exception cref="IOException">The two do not fit, or a file cannot be used.</exception>
-    public static (int Added, int Changed) Merge(string path, string table, string key, IReadOnlyList<IReadOnlyDictionary<string, string?>> rows)
+    public static int Merge(string path, string table, string key, IReadOnlyList<IReadOnlyDictionary<string, string?>> rows, IReadOnlySet<string> known)
     {
         try
         {
@@ -86,31 +103,41 @@ public static class SqliteFile
             }
 
             Run(connection, "BEGIN IMMEDIATE");
-            var (added, changed) = (0, 0);
-            foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 }))
+            var added = 0;
+            foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 } name && !known.Contains(name)))
             {
                 var shared = row.Keys.Where(column => columns.Contains(column) && column != key && column != "id").ToList();
-                var known = Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\" WHERE \"{key}\" = ?1", row[key]) is > 0L;
-                if (!known)
+                if (Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\" WHERE \"{key}\" = ?1 COLLATE NOCASE", row[key]) is not > 0L)
                 {
                     added += Run(connection, $"INSERT INTO \"{table}\" ({string.Join(", ", shared.Prepend(key).Select(Quote))}) VALUES ({string.Join(", ", Enumerable.Range(1, shared.Count + 1).Select(at => $"?{at}"))})",
-                        [row[key], .. shared.Select(column => row[column])]);
-                }
-                else if (shared.Count > 0)
-                {
-                    changed += Run(connection, $"UPDATE \"{table}\" SET {string.Join(", ", shared.Select((column, at) => $"{Quote(column)} = ?{at + 2}"))} WHERE \"{key}\" = ?1 AND ({string.Join(" OR ", shared.Select((column, at) => $"{Quote(column)} IS NOT ?{at + 2}"))})",
                         [row[key], .. shared.Select(column => row[column])]);
                 }
             }
 
             Run(connection, "COMMIT");
-            return (added, changed);
+            return added;
         }
         catch (SqliteException fault)
         {
-            throw new IOException(fault.Message, fault);
+            throw new IOException(Words(fault), fault);
         }
     }
+
+    private static void Copy(string path, string copy, SqliteOpenMode mode)
+    {
+        using var from = Open(path, mode);
+        using var to = Open(copy, SqliteOpenMode.ReadWriteCreate);
+        Run(from, "PRAGMA busy_timeout = 5000");
+        from.BackupDatabase(to);
+        Run(to, "PRAGMA journal_mode = DELETE"); // One file, whatever the original was.
+    }
+
+    // These say nothing about the content: a lock, a full or broken disk, rights, memory.
+    private static bool IsPassing(SqliteException fault) => fault.SqliteErrorCode is raw.SQLITE_PERM or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_NOMEM or raw.SQLITE_READONLY
+        or raw.SQLITE_INTERRUPT or raw.SQLITE_IOERR or raw.SQLITE_FULL or raw.SQLITE_CANTOPEN or raw.SQLITE_PROTOCOL or raw.SQLITE_AUTH;
+
+    // "SQLite Error 5: 'database is locked'." is the library's way.
+    private static string Words(SqliteException fault) => fault.Message.Split('\'') is [_, { Length: > 0 } words, ..] ? words : fault.Message;
 
     private static HashSet<string> Columns(SqliteConnection connection, string table)
     {

@@ -18,15 +18,15 @@ internal static class IdentityCommands
         seal.SetAction(arguments =>
         {
             var report = Of(arguments).Seal();
-            Terminal.Write(arguments.GetValue(json) ? Json(report) : $"sealed {report.Files.Count} files of {report.Agent} in {report.Tree}\n{string.Concat(report.Files.Select(file => $"sealed   {file.Rule,-7} {file.Path}\n"))}");
+            Terminal.Write(arguments.GetValue(json) ? Json(report) : $"sealed {report.Files.Count} files of {report.Agent} in {report.Tree}\n{string.Concat(report.Files.Select(file => $"sealed   {file.Rule,-7} {GitNames.Escape(file.Path)}\n"))}");
             return ExitCodes.Ok;
         });
-        var check = new Command("check", "Judge every source of every identity file: live, backup, sealed copy. Exit code 78 where a live file is not this agent's.\n\nExample:\n  fleet-sidecar identity check --json") { config, set, json };
+        var check = new Command("check", "Judge every source of every identity file: live, backup, sealed copy. Exit code 78 where a live file is not this agent's, 1 where one cannot be judged now.\n\nExample:\n  fleet-sidecar identity check --json") { config, set, json };
         check.SetAction(arguments =>
         {
             var report = Of(arguments).Check();
             Terminal.Write(arguments.GetValue(json) ? Json(report) : Lines(report));
-            return report.Ours ? ExitCodes.Ok : ExitCodes.Config;
+            return report.Ours ? ExitCodes.Ok : report.Files.Any(file => file.Sources[0].State is IdentitySource.Foreign or IdentitySource.Missing) ? ExitCodes.Config : ExitCodes.Failed;
         });
         return new Command("identity", "Seal and check the files that are this agent's alone.") { seal, check };
     }
@@ -50,7 +50,7 @@ internal static class IdentityCommands
         {
             foreach (var source in file.Sources)
             {
-                text.AppendLine($"{(source.State == IdentitySource.Ours ? "ours" : source.State.ToUpperInvariant()),-8} {source.Place,-7} {file.Path}{(source.Detail.Length > 0 ? $": {source.Detail}" : "")}");
+                text.AppendLine($"{(source.State == IdentitySource.Ours ? "ours" : source.State.ToUpperInvariant()),-10} {source.Place,-7} {GitNames.Escape(file.Path)}{(source.Detail.Length > 0 ? $": {GitNames.Escape(source.Detail)}" : "")}");
             }
         }
 

@@ -58,7 +58,7 @@ internal static class SyncCommands
             var book = IdentityCommands.Of(arguments).Contacts;
             var report = arguments.GetValue(name) is { } asked ? new ContactsReport { Count = 1, Contacts = [book.Find(asked)] } : book.Read();
             Terminal.Write(arguments.GetValue(json) ? JsonSerializer.Serialize(report, IdentityJson.Default.ContactsReport) + "\n"
-                : string.Concat(report.Contacts.Select(contact => string.Join("  ", contact.Where(field => field.Value is not null).Select(field => $"{field.Key}={field.Value}")) + "\n")));
+                : string.Concat(report.Contacts.Select(contact => string.Join("  ", contact.Where(field => field.Value is not null).Select(field => GitNames.Escape($"{field.Key}={field.Value}"))) + "\n")));
             return ExitCodes.Ok;
         });
         return command;
@@ -88,7 +88,7 @@ internal static class SyncCommands
         text.Append(report.RescueRef is { } rescue ? $"rescued   uncommitted work: {rescue}\n" : "");
         foreach (var note in report.Notes)
         {
-            text.AppendLine($"note      {note}");
+            text.AppendLine($"note      {GitNames.Escape(note)}");
         }
 
         return text.ToString();

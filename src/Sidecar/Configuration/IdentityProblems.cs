@@ -72,6 +72,11 @@ internal static class IdentityProblems
             yield return new("identity.upstream.url", complaint, "use an https://, ssh:// or file:// address or an absolute path");
         }
 
+        if (HoldsPassword(upstream.Url))
+        {
+            yield return new("identity.upstream.url", "must not hold a password or token", "take it out of the address and put it into workspace.credentials");
+        }
+
         if (RepositoryAddress.BranchComplaint(upstream.Branch) is { } wrong)
         {
             yield return new("identity.upstream.branch", wrong, "for example main");
@@ -153,6 +158,11 @@ internal static class IdentityProblems
             yield return new("identity.contacts.from", "must be a plain path inside the upstream's tree", "leave it out where it is the same as ours");
         }
     }
+
+    // Whoever may see the configuration, a process list or a log would see it too. Of ssh a user's name is no secret.
+    private static bool HoldsPassword(string url) => url.IndexOf("://", StringComparison.Ordinal) is > 0 and var scheme
+        && url[(scheme + 3)..].Split('/', '?', '#')[0] is var authority && authority.Contains('@', StringComparison.Ordinal)
+        && (url.StartsWith("http", StringComparison.OrdinalIgnoreCase) || authority[..authority.LastIndexOf('@')].Contains(':', StringComparison.Ordinal));
 
     private static bool IsPlain(string path) => Path.IsPathFullyQualified(path) && !path.Any(char.IsControl) && Path.GetFullPath(path).TrimEnd('/') == path.TrimEnd('/');
 

@@ -1,14 +1,19 @@
+using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 
 namespace FleetSidecar.Identity;
 
 /// <summary>Who is reached how: the upstream's address book is merged into ours by key, so that nobody is routed to by a name that leads nowhere.</summary>
 /// <remarks>The merge is tried on a copy first, then done in one transaction on the book itself: an agent that has it open goes on with it.
-/// It only adds and updates, so a book never gets emptier.</remarks>
+/// Ours win: what we have is never changed, and a key that was offered before and is not here was deleted here, and stays so.</remarks>
 internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, UpstreamRepository repository)
 {
+    private const int LargestList = 16 * 1024 * 1024;
+
     /// <summary>Where the upstream's book is, or null where none is configured.</summary>
     public string? From => config.Identity.Contacts is { } options ? options.From ?? options.Path : null;
 
@@ -24,22 +29,30 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
 
         try
         {
+            if (SqliteFile.Complaint(theirs, options.Table, 0) is { } odd)
+            {
+                return [$"the upstream's contacts were not merged: {odd}"];
+            }
+
             var rows = SqliteFile.Rows(theirs, options.Table);
+            var offered = Offered();
             var trial = repository.NewName("contacts");
             SqliteFile.Snapshot(Book, trial);
             var before = SqliteFile.Rows(trial, options.Table).Count;
-            var (added, changed) = SqliteFile.Merge(trial, options.Table, options.Key, rows);
+            var added = SqliteFile.Merge(trial, options.Table, options.Key, rows, offered);
             if (SqliteFile.Complaint(trial, options.Table, before) is { } complaint)
             {
                 return [$"the upstream's contacts were not merged: {complaint}"];
             }
 
-            if (added + changed > 0)
+            if (added > 0)
             {
-                SqliteFile.Merge(Book, options.Table, options.Key, rows);
+                SqliteFile.Merge(Book, options.Table, options.Key, rows, offered);
             }
 
-            return [$"contacts: {added} added, {changed} changed, {before + added} in all"];
+            CrashPoints.At("contacts_merged");
+            Remember(offered, rows.Select(row => row.GetValueOrDefault(options.Key)).OfType<string>());
+            return [$"contacts: {added} added, {before + added} in all"];
         }
         catch (IOException fault)
         {
@@ -73,6 +86,30 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
         var (known, key) = (Read().Contacts, config.Identity.Contacts!.Key);
         return known.FirstOrDefault(contact => string.Equals(contact.GetValueOrDefault(key), name, StringComparison.OrdinalIgnoreCase))
             ?? throw new SidecarException($"unknown_contact: nobody is called '{name}'", known.Count == 0 ? "the address book is empty; sync, or fill it" : $"known are {string.Join(", ", known.Select(contact => contact.GetValueOrDefault(key)))}");
+    }
+
+    // A list that cannot be read must not bring back whom somebody deleted.
+    private HashSet<string> Offered()
+    {
+        try
+        {
+            return PathFacts.Of(paths.Offered) is null ? new(StringComparer.OrdinalIgnoreCase)
+                : new((JsonSerializer.Deserialize(OutsideFile.Read(paths.Offered, LargestList, followLink: false), IdentityJson.Default.IReadOnlyListString) ?? throw new JsonException("it is null")).Where(key => key is not null), StringComparer.OrdinalIgnoreCase);
+        }
+        catch (JsonException fault)
+        {
+            throw new IOException($"{paths.Offered} cannot be read: {fault.Message}; remove it, and every contact of the upstream that is not here is added once more", fault);
+        }
+    }
+
+    private void Remember(HashSet<string> offered, IEnumerable<string> keys)
+    {
+        var before = offered.Count;
+        offered.UnionWith(keys);
+        if (offered.Count > before)
+        {
+            OwnedFile.Write(paths.Offered, JsonSerializer.SerializeToUtf8Bytes([.. offered.Order(StringComparer.Ordinal)], IdentityJson.Default.IReadOnlyListString), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
     }
 
     // Only into our own work directory, never into the tree.

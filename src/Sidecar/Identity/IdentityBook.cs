@@ -23,7 +23,12 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
         try
         {
             var manifest = OutsideFile.Read(paths.ManifestFile, LargestManifest, followLink: false) is { } bytes
-                ? JsonSerializer.Deserialize(bytes, IdentityJson.Default.SealedManifest)! : throw new JsonException("it cannot be read");
+                ? JsonSerializer.Deserialize(bytes, IdentityJson.Default.SealedManifest) ?? throw new JsonException("it is null") : throw new JsonException("it cannot be read");
+            if (manifest.Files.FirstOrDefault(file => file is null || IdentityPattern.Complaint(file.Path) is not null || IdentityPattern.IsPattern(file.Path)) is var odd && manifest.Files.Any(file => file == odd))
+            {
+                throw new JsonException($"it names a file '{odd?.Path}'");
+            }
+
             return manifest.Agent == config.Agent.Id ? manifest
                 : throw new ConfigurationException($"identity_contaminated: the seal in {paths.Sealed} is that of agent {manifest.Agent}, not of {config.Agent.Id}",
                     "give this sidecar a state directory of its own, or seal anew with 'fleet-sidecar identity seal' after looking at the files");

@@ -32,9 +32,11 @@ internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : I
         try
         {
             var report = sync.Check();
-            var foreign = report.Files.Where(file => file.Sources[0].State != IdentitySource.Ours).Select(file => $"{file.Path}: {file.Sources[0].Detail}").ToList();
+            var hidden = report.Files.Where(file => file.Sources[0].State == IdentitySource.Unreadable).Select(file => $"{file.Path}: {file.Sources[0].Detail}").ToList();
+            var foreign = report.Files.Where(file => file.Sources[0].State is IdentitySource.Foreign or IdentitySource.Missing).Select(file => $"{file.Path}: {file.Sources[0].Detail}").ToList();
             var worn = report.Files.Where(file => file.Sources.Any(source => source.State == IdentitySource.Foreign)).Select(file => file.Path).ToList();
             return foreign.Count > 0 ? new CheckResult(Name, CheckResult.Failed, $"identity_contaminated: {string.Join("; ", foreign)}", "run 'fleet-sidecar identity check', then 'fleet-sidecar sync', which puts back what a clean source is left of")
+                : hidden.Count > 0 ? new CheckResult(Name, CheckResult.Failed, $"identity_unreadable: {string.Join("; ", hidden)}", "let whoever has it locked end, or let the service user read it; nothing is written over it")
                 : report.Unfinished ? new CheckResult(Name, CheckResult.Failed, "a sync of the tree is under way or was cut short", "wait for its end; 'fleet-sidecar sync' finishes it")
                 : worn.Count > 0 ? new CheckResult(Name, CheckResult.Warning, $"a backup or sealed copy of {string.Join(", ", worn)} is not this agent's; the live files are", "the next sync writes the backups anew; a sealed copy is made by 'fleet-sidecar identity seal'")
                 : new CheckResult(Name, CheckResult.Ok, $"{report.Files.Count} files in {report.Tree} are {report.Agent}'s");

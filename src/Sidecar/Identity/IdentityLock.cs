@@ -10,6 +10,7 @@ internal static class IdentityLock
     public static DirectoryLock Take(IdentityPaths paths)
     {
         RequireOwner(paths);
+        paths.RequireKinds();
         try
         {
             return DirectoryLock.Take(paths.Home);

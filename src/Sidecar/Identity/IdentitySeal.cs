@@ -63,7 +63,7 @@ internal sealed class IdentitySeal(SidecarConfig config, IdentityPaths paths, Id
         var source = sources.Judge(options.Rule == IdentityRule.Sealed ? file with { Rule = IdentityRule.Mark } : file, paths.Tree, IdentitySource.Live);
         if (!source.IsOurs)
         {
-            throw new ConfigurationException($"identity_contaminated: {Path.Combine(paths.Tree, path)} is not {config.Agent.Id}'s: {source.Detail}; nothing was sealed",
+            throw new ConfigurationException($"{(source.State == IdentitySource.Unreadable ? "identity_unreadable" : "identity_contaminated")}: {Path.Combine(paths.Tree, path)} is not {config.Agent.Id}'s: {source.Detail}; nothing was sealed",
                 "put this agent's own file there, or mend its rule in identity.files");
         }
 

@@ -1,3 +1,4 @@
+using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Storage;
 
@@ -5,14 +6,14 @@ namespace FleetSidecar.Identity;
 
 /// <summary>One place that an identity file may come from, read whole and judged.</summary>
 /// <param name="Place"><c>live</c>, <c>backup</c>, <c>sealed</c> or <c>journal</c>.</param>
-/// <param name="State"><c>ours</c>, <c>foreign</c> or <c>missing</c>.</param>
+/// <param name="State"><c>ours</c>, <c>foreign</c>, <c>missing</c>, or <c>unreadable</c>: nobody can tell now.</param>
 /// <param name="Detail">Why it is not ours; empty where it is.</param>
 /// <param name="Bytes">Its content, only where it is ours.</param>
 /// <param name="Facts">Mode and owner, where there is something.</param>
 internal sealed record IdentitySource(string Place, string State, string Detail, byte[]? Bytes, PathFacts? Facts)
 {
     public const string Live = "live", Backup = "backup", Sealed = "sealed", Journal = "journal";
-    public const string Ours = "ours", Foreign = "foreign", Missing = "missing";
+    public const string Ours = "ours", Foreign = "foreign", Missing = "missing", Unreadable = "unreadable";
 
     public bool IsOurs => State == Ours;
 }
@@ -42,7 +43,8 @@ internal sealed class IdentitySources(IdentityPaths paths)
         var path = Path.Combine(root, file.Path);
         if (IdentityPattern.Parents(file.Path).FirstOrDefault(parent => PathFacts.Of(Path.Combine(root, parent)) is { Kind: not PathKind.Directory }) is { } blocked)
         {
-            return Foreign(place, $"{blocked} is not a directory", null);
+            // What would be written below it would land wherever it leads.
+            return Unreadable(place, $"{blocked} is {(PathFacts.Of(Path.Combine(root, blocked)) is { Kind: PathKind.Link } ? "a symbolic link, not a directory" : "not a directory")}", null);
         }
 
         var facts = PathFacts.Of(path);
@@ -50,29 +52,48 @@ internal sealed class IdentitySources(IdentityPaths paths)
         {
             return facts switch
             {
+                null when PathFacts.Fault(path) is { } hidden => Unreadable(place, hidden, null),
                 null => new IdentitySource(place, IdentitySource.Missing, "it is not there", null, null),
                 { Kind: PathKind.Link } => Foreign(place, "it is a symbolic link", facts),
                 { Kind: not PathKind.File } => Foreign(place, "it is not a file", facts),
-                { Length: > LargestFile } => Foreign(place, $"it has {facts.Value.Length} bytes, more than {LargestFile}", facts),
-                _ => Judge(file, place, Content(file, path, place, facts.Value.Length), facts),
+                { Length: > LargestFile } => Unreadable(place, $"it has {facts.Value.Length} bytes, more than {LargestFile}", facts),
+                _ => Content(file, path, place, facts.Value.Length) is { } bytes ? Judge(file, place, bytes, facts) : Unreadable(place, Why(path), facts),
             };
+        }
+        catch (InvalidDataException fault)
+        {
+            return Foreign(place, fault.Message, facts);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            return Foreign(place, fault.Message, facts);
+            return Unreadable(place, fault.Message, facts);
         }
     }
 
     /// <summary>Bytes that are already in memory.</summary>
-    public IdentitySource Judge(SealedFile file, string place, byte[]? bytes, PathFacts? facts)
+    public IdentitySource Judge(SealedFile file, string place, byte[] bytes, PathFacts? facts)
     {
-        var complaint = bytes is null ? "it cannot be read"
-            : place == IdentitySource.Sealed ? IdentityRules.CopyComplaint(file, bytes) : IdentityRules.Complaint(file, bytes);
-        complaint ??= file.Rule == IdentityRule.Sqlite ? DatabaseComplaint(file, bytes!) : null;
+        var complaint = place == IdentitySource.Sealed ? IdentityRules.CopyComplaint(file, bytes) : IdentityRules.Complaint(file, bytes);
+        complaint ??= file.Rule == IdentityRule.Sqlite ? DatabaseComplaint(file, bytes) : null;
         return complaint is null ? new IdentitySource(place, IdentitySource.Ours, "", bytes, facts) : Foreign(place, complaint, facts);
     }
 
     private static IdentitySource Foreign(string place, string detail, PathFacts? facts) => new(place, IdentitySource.Foreign, detail, null, facts);
+
+    private static IdentitySource Unreadable(string place, string detail, PathFacts? facts) => new(place, IdentitySource.Unreadable, detail, null, facts);
+
+    private static string Why(string path)
+    {
+        try
+        {
+            using var file = File.OpenHandle(path);
+            return RandomAccess.GetLength(file) > LargestFile ? $"it has more than {LargestFile} bytes" : "it cannot be read";
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return fault.Message;
+        }
+    }
 
     // What a live database has committed may still lie in its log.
     private byte[]? Content(SealedFile file, string path, string place, long length) =>
@@ -109,3 +130,7 @@ internal sealed class IdentitySources(IdentityPaths paths)
         }
     }
 }
+
+/// <summary>A live file could not be judged now. Nobody may take that for foreign: nothing is written over it, and a journal stays.</summary>
+internal sealed class IdentityUnreadableException(string what)
+    : SidecarException($"identity_unreadable: {what}; nothing is written over it", "let whoever has it locked end, free disk space, or give the service user the right to read it; then try again");

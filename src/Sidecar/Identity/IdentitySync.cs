@@ -37,15 +37,16 @@ internal sealed class IdentitySync
 {
     private readonly SidecarConfig _config;
     private readonly TimeProvider _time;
-    private readonly ToolRunner _tools;
     private readonly IdentityBook _book;
     private readonly UpstreamRepository _repository;
     private readonly SyncPlanner _planner;
     private readonly SyncExecution _execution;
+    private readonly ReplacedFiles _replaced;
+    private readonly OldTrees _old;
 
     public IdentitySync(SidecarConfig config, Git git, ToolRunner tools, TimeProvider time)
     {
-        (_config, _time, _tools) = (config, time, tools);
+        (_config, _time) = (config, time);
         Paths = new IdentityPaths(config);
         Sources = new IdentitySources(Paths);
         Journal = new SyncJournal(Paths);
@@ -53,8 +54,10 @@ internal sealed class IdentitySync
         _book = new IdentityBook(config, Paths);
         _repository = new UpstreamRepository(config, Paths, git);
         Contacts = new ContactsBook(config, Paths, _repository);
+        _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, git, Contacts, time);
-        _execution = new SyncExecution(Paths, Sources, Journal, Records, Contacts, new ServiceRestart(config, tools), time);
+        _replaced = new ReplacedFiles(Paths);
+        _execution = new SyncExecution(Paths, Sources, Journal, _replaced, Records, Contacts, new ServiceRestart(config, Paths, tools), time);
     }
 
     public IdentityPaths Paths { get; }
@@ -71,6 +74,7 @@ internal sealed class IdentitySync
     public IdentityReport Check()
     {
         IdentityLock.RequireOwner(Paths);
+        Paths.RequireKinds();
         _ = TreeMethods.Choose(_config.Identity, Paths.Tree);
         var files = _book.Files(_book.Manifest(), Paths.Tree);
         return IdentityReport.Of(_config.Agent.Id, Paths.Tree, Journal.Exists, Sources.Read(files, Paths.Tree));
@@ -124,13 +128,17 @@ internal sealed class IdentitySync
     private async Task<SyncReport> CarryOutAsync(SyncDraft draft, CancellationToken token)
     {
         var (plan, method) = (draft.Plan!, MethodOf(draft.Plan!.Method));
+        _execution.KeepForeign(plan, draft.Files);
         Journal.Write(plan, draft.Bytes!);
         CrashPoints.At("sync_journaled");
         try
         {
             var notes = await _execution.RunAsync(plan, method, draft.Files, token);
-            await PruneAsync(method, token);
-            return draft.Report with { Notes = [.. draft.Report.Notes, .. notes] };
+            return draft.Report with { Notes = [.. draft.Report.Notes, .. notes, .. await PruneAsync(method, token)] };
+        }
+        catch (IdentityUnreadableException)
+        {
+            throw; // To go back would write there too. The journal stays, and the next sync or the daemon goes on with it.
         }
         catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
         {
@@ -142,16 +150,26 @@ internal sealed class IdentitySync
     // An undo that does not work either leaves the journal: the next start or sync goes on with it.
     private async Task UndoAsync(Exception why, SyncPlan plan, ITreeMethod method, IReadOnlyDictionary<string, SealedFile> files, CancellationToken token)
     {
+        SidecarException? twice = null;
         try
         {
             var back = plan.Kind == SyncPlan.Undo ? plan : plan.Reversed();
             Journal.Replace(back);
-            await _execution.RunAsync(back, method, files, token);
+            var notes = await _execution.RunAsync(back, method, files, token);
             await PruneAsync(method, token);
+            if (why is RestartFailedException failed && notes.Where(note => note.StartsWith("restart_failed", StringComparison.Ordinal)).ToList() is { Count: > 0 } again)
+            {
+                twice = failed.Twice(again);
+            }
         }
         catch (Exception worse) when (worse is SidecarException or IOException or UnauthorizedAccessException)
         {
             throw new SidecarException($"{why.Message}; and it could not be taken back yet: {worse.Message}", "mend what the message names; the next sync or start of the daemon goes on with it", why);
+        }
+
+        if (twice is not null)
+        {
+            throw twice;
         }
     }
 
@@ -160,6 +178,11 @@ internal sealed class IdentitySync
         await Leftovers.EndAsync(Paths, _time, token);
         Journal.Sweep();
         Empty(Paths.Work);
+        foreach (var stray in Directory.GetFiles(Paths.Home, "record.json.*.tmp"))
+        {
+            File.Delete(stray);
+        }
+
         if (Journal.Read() is not { } plan)
         {
             return false;
@@ -191,14 +214,20 @@ internal sealed class IdentitySync
         return true;
     }
 
-    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(Paths, _repository, _tools) : new InPlaceTree(Paths, _repository);
+    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(Paths, _repository, _old, _time) : new InPlaceTree(Paths, _repository);
 
-    private async Task PruneAsync(ITreeMethod method, CancellationToken token)
+    // Whatever goes wrong here, the sync is done and recorded.
+    private async Task<IReadOnlyList<string>> PruneAsync(ITreeMethod method, CancellationToken token)
     {
-        if (method is SwapTree swap)
+        try
         {
+            _replaced.Prune();
             var record = Records.Read();
-            await swap.PruneAsync([record.Now?.Directory, record.Previous?.Directory, swap.Directory], token);
+            return method is SwapTree swap ? await _old.PruneAsync([record.Now?.Directory, record.Previous?.Directory, swap.Directory], _book.Untouchable(_book.Manifest()), token) : [];
+        }
+        catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+        {
+            return [$"what is old was not removed: {fault.Message}"];
         }
     }
 

@@ -21,20 +21,27 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
     {
         var gone = (await repository.ChangedAsync(fromTree, toTree, "DT", token)).ToHashSet(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in await repository.ChangedAsync(fromTree, toTree, "ADMT", token))
+        {
+            if (Parents(name).FirstOrDefault(parent => FactsOf($"{parent}/.git") is not null) is { } nested)
+            {
+                return $"{GitNames.Show(nested)} is a repository of its own, and the new version has or had files in it";
+            }
+        }
+
         foreach (var name in await repository.ChangedAsync(fromTree, toTree, "AT", token))
         {
-            for (var slash = name.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = name.IndexOf('/', slash + 1))
+            foreach (var parent in Parents(name))
             {
-                var parent = name[..slash];
                 if (seen.Add(parent) && FactsOf(parent) is { Kind: not PathKind.Directory } && !gone.Contains(parent))
                 {
-                    return $"{Text(parent)} is no directory, and the new version needs one there";
+                    return $"{GitNames.Show(parent)} is no directory, and the new version needs one there";
                 }
             }
 
             if (FactsOf(name) is { Kind: PathKind.Directory } && await HoldsStrangersAsync(name, fromTree, token))
             {
-                return $"{Text(name)} is a directory with files that git does not know, and the new version needs a file there";
+                return $"{GitNames.Show(name)} is a directory with files that git does not know, and the new version needs a file there";
             }
         }
 
@@ -80,7 +87,7 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
         }
 
         var left = (await repository.ChangedAsync(plan.FromTree, plan.ToTree, "D", token)).FirstOrDefault(name => FactsOf(name) is { Kind: not PathKind.Directory });
-        return left is null ? null : $"{Text(left)} is still there";
+        return left is null ? null : $"{GitNames.Show(left)} is still there";
     }
 
     // A fresh index: every file is read and compared, none is believed by its times.
@@ -100,7 +107,17 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
     }
 
     // Names are bytes; see UpstreamRepository.
-    private PathFacts? FactsOf(string name) => PathFacts.Of([.. Encoding.UTF8.GetBytes(Directory + "/"), .. Encoding.Latin1.GetBytes(name), 0]);
+    private PathFacts? FactsOf(string name) => Parents(name).All(parent => Ask(parent) is { Kind: PathKind.Directory }) ? Ask(name) : null; // What a link leads to is not below it.
+
+    private PathFacts? Ask(string name) => PathFacts.Of([.. Encoding.UTF8.GetBytes(Directory + "/"), .. Encoding.Latin1.GetBytes(name), 0]);
+
+    private static IEnumerable<string> Parents(string name)
+    {
+        for (var slash = name.IndexOf('/', StringComparison.Ordinal); slash >= 0; slash = name.IndexOf('/', slash + 1))
+        {
+            yield return name[..slash];
+        }
+    }
 
     private static string Text(string name) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name));
 }

@@ -39,11 +39,12 @@ internal sealed record SealedFile
 }
 
 /// <summary>How the files of the identity folder look.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(SealedManifest))]
 [JsonSerializable(typeof(SyncPlan))]
 [JsonSerializable(typeof(SyncRecord))]
 [JsonSerializable(typeof(IdentityReport))]
 [JsonSerializable(typeof(SyncReport))]
 [JsonSerializable(typeof(ContactsReport))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 internal sealed partial class IdentityJson : JsonSerializerContext;

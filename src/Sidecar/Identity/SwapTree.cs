@@ -5,12 +5,10 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.Identity;
 
 /// <summary>Puts a version into a new directory with the identity already in it, and then turns the link: one instant, no half tree.</summary>
-/// <remarks>May get wrong: a program that has the old directory open goes on writing there. What it wrote up to the turn is carried over;
-/// what it writes later is not, so such programs belong into <c>identity.restart</c>. Files that git does not know stay in the old directory.</remarks>
-internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repository, ToolRunner tools) : ITreeMethod
+/// <remarks>May get wrong: a program that has the old directory open goes on writing there. What was written up to the turn, and by those
+/// who had a file open for a moment, is carried over; what is written later is not, so such programs belong into <c>identity.restart</c>. Files that git does not know stay in the old directory.</remarks>
+internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repository, OldTrees old, TimeProvider time) : ITreeMethod
 {
-    private static readonly TimeSpan RemoveLimit = TimeSpan.FromMinutes(10);
-
     public string Name => SyncMethod.Swap;
 
     public string Directory => Path.GetFullPath(File.ResolveLinkTarget(paths.Tree, returnFinalTarget: true)?.FullName ?? paths.Tree);
@@ -20,7 +18,7 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
     // A directory that we did not make is never removed, so nothing in it needs to be rescued where git cannot say what is new.
     public async Task<string> FoundAsync(SyncState from, string toTree, IReadOnlyList<string> untouchable, CancellationToken token)
     {
-        if (from.Commit is null && !IsOurs(Directory))
+        if (from.Commit is null && !OldTrees.IsOurs(paths, Directory))
         {
             return from.Tree;
         }
@@ -28,7 +26,11 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         var index = repository.NewName("index");
         await repository.InAsync(Directory, index, token, "read-tree", from.Tree);
         await repository.TryInAsync(Directory, index, token, "update-index", "-q", "--refresh");
-        await repository.InAsync(Directory, index, token, ["add", "-A", "--", ":/", .. untouchable.Select(path => $":(top,exclude,glob){path}")]);
+        await repository.InAsync(Directory, index, token, "add", "-u", "--", ".");
+
+        // Ignored files may be large and are made anew by most programs; they are rescued when the directory is removed.
+        var unknown = new UnknownFiles(repository);
+        await unknown.AddAsync(Directory, index, await unknown.ListAsync(Directory, index, untouchable, ignored: false, token), token);
         return await repository.InAsync(Directory, index, token, "write-tree");
     }
 
@@ -37,7 +39,7 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         var (target, from) = (plan.Directory!, Directory);
         if (from == target)
         {
-            identity.Follow(plan, plan.FromDirectory!, target); // A crash came after the turn.
+            await identity.FollowTurnedAsync(plan, plan.FromDirectory!, target, certain: false, time, token); // A crash came after the turn.
             return;
         }
 
@@ -65,7 +67,7 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         CrashPoints.At("sync_turning");
         SymbolicLink.Turn(paths.Tree, target);
         CrashPoints.At("sync_turned");
-        identity.Follow(plan, from, target);
+        await identity.FollowTurnedAsync(plan, from, target, certain: true, time, token);
     }
 
     public async Task<string?> DifferenceAsync(SyncPlan plan, CancellationToken token)
@@ -82,49 +84,18 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         return compared.Ok && compared.Output.Length == 0 ? null : $"{compared.Output.Split('\n')[0]}{compared.Error} is not what the version has";
     }
 
-    /// <summary>Removes versions of our own making that are neither in force nor the one before.</summary>
-    public async Task PruneAsync(IReadOnlyCollection<string?> kept, CancellationToken token)
-    {
-        if (System.IO.Directory.Exists(paths.Trees))
-        {
-            foreach (var old in System.IO.Directory.GetDirectories(paths.Trees).Where(path => IsOurs(path) && !kept.Contains(path)))
-            {
-                await RemoveAsync(old, token);
-            }
-        }
-    }
-
-    /// <summary>The directory of a version of ours: a commit and a time.</summary>
-    public string NameFor(string commit, DateTimeOffset now) => Path.Combine(paths.Trees, $"{commit[..12]}-{now:yyyyMMdd'T'HHmmssfff}");
-
     private async Task StageAsync(SyncPlan plan, string target, CancellationToken token)
     {
-        await RemoveAsync(target, token);
+        await old.RemoveAsync(target, token);
         System.IO.Directory.CreateDirectory(target);
-        if (PathFacts.Of(plan.FromDirectory!) is { } old)
+        if (PathFacts.Of(plan.FromDirectory!) is { } before)
         {
-            File.SetUnixFileMode(target, old.Mode);
+            File.SetUnixFileMode(target, before.Mode);
         }
 
         var index = repository.NewName("index");
         await repository.InAsync(target, index, token, "read-tree", plan.ToTree);
         await repository.InAsync(target, index, token, "checkout-index", "--all", "--force", "--quiet");
         CrashPoints.At("sync_staged");
-    }
-
-    private bool IsOurs(string path) => Path.GetDirectoryName(path) == Path.GetFullPath(paths.Trees) && Path.GetFileName(path).Split('-') is [{ Length: 12 }, { Length: 18 }];
-
-    // Not the framework's own way: it cannot name a file whose name is no text.
-    private async Task RemoveAsync(string path, CancellationToken token)
-    {
-        if (PathFacts.Of(path) is not null)
-        {
-            var environment = new Dictionary<string, string> { ["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin", [UpstreamRepository.Mark] = paths.Home };
-            var outcome = await tools.RunAsync(["rm", "-rf", "--", path], environment, "/", RemoveLimit, token);
-            if (!outcome.Ok)
-            {
-                throw new SidecarException($"cannot remove {path}: {outcome.Error.Trim()}", "remove it by hand");
-            }
-        }
     }
 }

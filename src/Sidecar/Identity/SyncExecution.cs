@@ -6,12 +6,16 @@ namespace FleetSidecar.Identity;
 
 /// <summary>Carries a plan out: the same steps for a sync, a rollback, an undo, and for what a crash left of any of them.</summary>
 internal sealed class SyncExecution(
-    IdentityPaths paths, IdentitySources sources, SyncJournal journal, SyncRecords records, ContactsBook contacts, ServiceRestart services, TimeProvider time)
+    IdentityPaths paths, IdentitySources sources, SyncJournal journal, ReplacedFiles replaced, SyncRecords records, ContactsBook contacts, ServiceRestart services, TimeProvider time)
 {
+    /// <summary>Keeps what the plan will replace; a copy that cannot be made refuses the sync before it begins.</summary>
+    public void KeepForeign(SyncPlan plan, IReadOnlyDictionary<string, SealedFile> files) => new IdentityWriter(paths, sources, journal, replaced, files).KeepForeign(plan, paths.Tree);
+
     /// <summary>Runs the plan that is in the journal. Any step may have been done before.</summary>
     public async Task<IReadOnlyList<string>> RunAsync(SyncPlan plan, ITreeMethod method, IReadOnlyDictionary<string, SealedFile> files, CancellationToken token)
     {
-        var identity = new IdentityWriter(paths, sources, journal, files);
+        var identity = new IdentityWriter(paths, sources, journal, replaced, files);
+        identity.KeepForeign(plan, paths.Tree);
         await method.PlaceAsync(plan, identity, token);
         CrashPoints.At("sync_placed");
         var restored = identity.Write(plan, paths.Tree);
@@ -24,7 +28,8 @@ internal sealed class SyncExecution(
         CrashPoints.At("sync_verified");
         notes = [.. notes, .. await RestartAsync(plan, token)];
         CrashPoints.At("sync_restarted");
-        Record(plan, restored);
+        notes = [.. notes, .. identity.Kept.Select(kept => $"what stood there before is kept in {kept}")];
+        Record(plan, [.. identity.Foreign.Union(restored)], identity.Kept);
         CrashPoints.At("sync_recorded");
         journal.Drop();
         CrashPoints.At("sync_done");
@@ -60,7 +65,7 @@ internal sealed class SyncExecution(
         }
     }
 
-    private void Record(SyncPlan plan, IReadOnlyList<string> restored)
+    private void Record(SyncPlan plan, IReadOnlyList<string> restored, IReadOnlyList<string> kept)
     {
         var (before, now) = (records.Read(), time.GetUtcNow().ToUnixTimeMilliseconds());
         var happened = new List<(string, string)>();
@@ -71,7 +76,7 @@ internal sealed class SyncExecution(
 
         if (restored.Count > 0)
         {
-            happened.Add((SyncEvent.Restored, $"{string.Join(", ", restored)} was not this agent's and is again"));
+            happened.Add((SyncEvent.Restored, $"{string.Join(", ", restored)} was not this agent's and is again{(kept.Count > 0 ? $"; what stood there is kept in {Path.GetDirectoryName(kept[0])}" : "")}"));
         }
 
         happened.Add(plan.Kind switch

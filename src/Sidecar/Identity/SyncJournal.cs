@@ -16,7 +16,7 @@ internal sealed class SyncJournal(IdentityPaths paths)
 
     private string PlanFile => Path.Combine(paths.Journal, "plan.json");
 
-    public bool Exists => File.Exists(PlanFile);
+    public bool Exists => PathFacts.Of(paths.Journal) is not null;
 
     public void Write(SyncPlan plan, IReadOnlyDictionary<string, byte[]> bytes)
     {
@@ -42,11 +42,18 @@ internal sealed class SyncJournal(IdentityPaths paths)
     {
         try
         {
-            return !Exists ? null : JsonSerializer.Deserialize(OutsideFile.Read(PlanFile, LargestPlan, followLink: false), IdentityJson.Default.SyncPlan);
+            if (!Exists)
+            {
+                return null;
+            }
+
+            var bytes = OutsideFile.Read(PlanFile, LargestPlan, followLink: false) ?? throw new JsonException("there is no such file, or it cannot be read");
+            return JsonSerializer.Deserialize(bytes, IdentityJson.Default.SyncPlan) is { } plan && plan.Files.All(file => file is not null && IdentityPattern.Complaint(file.Path) is null)
+                && plan.Kind is SyncPlan.Forward or SyncPlan.Rollback or SyncPlan.Undo ? plan : throw new JsonException("it is no plan");
         }
         catch (JsonException fault)
         {
-            throw new SidecarException($"the journal {PlanFile} cannot be read: {fault.Message}", "keep it for a look, move it away, and sync again: nothing is written without a clean identity", fault);
+            throw new SidecarException($"the journal {PlanFile} cannot be read: {fault.Message}", "keep it for a look: move the directory journal away, and sync again: nothing is written without a clean identity", fault);
         }
     }
 

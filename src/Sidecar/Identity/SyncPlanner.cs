@@ -34,6 +34,7 @@ internal sealed class SyncPlanner(
 
         var judged = sources.Read(book.Files(manifest, paths.Tree), paths.Tree);
         CrashPoints.At("sync_read");
+        RefuseUnreadable(judged);
         RefuseContaminated(judged);
         var untouchable = book.Untouchable(manifest);
         var from = await FromAsync(record, method, untouchable, token);
@@ -67,7 +68,7 @@ internal sealed class SyncPlanner(
         {
             Kind = back is null ? SyncPlan.Forward : SyncPlan.Rollback, Method = method.Name, StartedAtUnixMs = now.ToUnixTimeMilliseconds(),
             Commit = commit, FromCommit = from.Commit, FromTree = from.Tree, ToTree = to, BeforeTree = found, RescueRef = rescue, Collisions = collisions,
-            Directory = method is SwapTree swap ? back?.Directory ?? swap.NameFor(commit!, now) : null,
+            Directory = method is SwapTree ? back?.Directory ?? OldTrees.NameFor(paths, commit!, now) : null,
             FromDirectory = method is SwapTree ? method.Directory : null,
             Files = [.. judged.Select(Planned)],
         };
@@ -75,7 +76,7 @@ internal sealed class SyncPlanner(
         {
             Outcome = request.CheckOnly ? "would_sync" : back is null ? "synced" : "rolled_back", Commit = commit, FromCommit = from.Commit, Method = method.Name,
             ChangedFiles = (await repository.ChangedAsync(found, to, "ACDMT", token)).Count, Collisions = collisions, RescueRef = rescue,
-            Restored = [.. judged.Where(file => !file.Live.IsOurs).Select(file => $"{file.File.Path} (from {file.Chosen!.Place})")],
+            Restored = [.. judged.Where(file => !file.Live.IsOurs).Select(file => $"{GitNames.Escape(file.File.Path)} (from {file.Chosen!.Place})")],
             Notes = request.CheckOnly && found != from.Tree && found != to ? ["uncommitted changes in the tree would be rescued first"] : [],
         };
         return new SyncDraft(report, plan, judged.ToDictionary(file => file.File.Path, file => file.File, StringComparer.Ordinal),
@@ -95,12 +96,22 @@ internal sealed class SyncPlanner(
         };
     }
 
+    private static void RefuseUnreadable(IReadOnlyList<JudgedFile> judged)
+    {
+        var hidden = judged.SelectMany(file => file.Sources.Where(source => source.State == IdentitySource.Unreadable && (source == file.Live || file.Chosen is null))
+            .Select(source => $"{file.File.Path}{(source == file.Live ? "" : $" ({source.Place})")}: {source.Detail}")).ToList();
+        if (hidden.Count > 0)
+        {
+            throw new IdentityUnreadableException(GitNames.Escape(string.Join("; ", hidden)));
+        }
+    }
+
     private void RefuseContaminated(IReadOnlyList<JudgedFile> judged)
     {
         if (judged.Where(file => file.Chosen is null).ToList() is { Count: > 0 } lost)
         {
             var detail = string.Join("; ", lost.Select(file => $"{file.File.Path} ({string.Join(", ", file.Sources.Select(source => $"{source.Place}: {source.Detail}"))})"));
-            throw new ConfigurationException($"identity_contaminated: no source of {detail} is {config.Agent.Id}'s; the tree was not touched",
+            throw new ConfigurationException($"identity_contaminated: no source of {GitNames.Escape(detail)} is {config.Agent.Id}'s; the tree was not touched",
                 "put this agent's own file into the tree by hand, then run 'fleet-sidecar identity seal'");
         }
     }
@@ -137,7 +148,7 @@ internal sealed class SyncPlanner(
         }
 
         // Everything that was left out of the version. The address book is expected there: it is what ours is merged from.
-        var carried = (await repository.ChangedAsync(to, $"{commit}^{{tree}}", "ACDMT", token)).Where(path => path != contacts.From).ToList();
+        var carried = (await repository.ChangedAsync(to, $"{commit}^{{tree}}", "ACDMT", token)).Select(GitNames.Show).Where(path => path != contacts.From).ToList();
         return carried.Count == 0 || config.Identity.OnCollision == CollisionPolicy.Keep ? carried
             : throw new SidecarException($"identity_collision: the upstream carries {string.Join(", ", carried)} of its own, and identity.onCollision is refuse; the tree was not touched",
                 "remove it from the upstream, or set identity.onCollision to keep: ours stays either way");

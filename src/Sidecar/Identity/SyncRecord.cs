@@ -58,7 +58,7 @@ internal sealed class SyncRecords(IdentityPaths paths, TimeProvider time)
         try
         {
             return OutsideFile.Read(paths.Record, LargestRecord, followLink: false) is { } bytes
-                ? JsonSerializer.Deserialize(bytes, IdentityJson.Default.SyncRecord) ?? new SyncRecord() : new SyncRecord();
+                && JsonSerializer.Deserialize(bytes, IdentityJson.Default.SyncRecord) is { } record && record.Events.All(happened => happened is not null) ? record : new SyncRecord();
         }
         catch (JsonException)
         {

@@ -139,6 +139,8 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
 
     public Task<ToolOutcome> TryInAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.TryAsync(directory, In(directory, index), token, arguments);
 
+    public Task<ToolOutcome> TryInAsync(string directory, string index, int room, CancellationToken token, params string[] arguments) => git.TryAsync(directory, In(directory, index), room, token, arguments);
+
     /// <summary>A name in the work directory that nobody has.</summary>
     public string NewName(string purpose) => Path.Combine(paths.Work, $"{purpose}-{Interlocked.Increment(ref _files)}");
 

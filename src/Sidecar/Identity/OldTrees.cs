@@ -1,0 +1,90 @@
+using System.Globalization;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>Method swap: removes versions of our own making that are neither in force nor the one before, after everything in them that no version has was rescued.</summary>
+internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repository, ToolRunner tools, TimeProvider time)
+{
+    private const long MostRescued = 256 * 1024 * 1024;
+    private readonly UnknownFiles _unknown = new(repository);
+
+    /// <returns>What was rescued, and what had to stay and why. A directory that cannot be dealt with is no reason to take a sync back.</returns>
+    public async Task<IReadOnlyList<string>> PruneAsync(IReadOnlyCollection<string?> kept, IReadOnlyList<string> untouchable, CancellationToken token)
+    {
+        var notes = new List<string>();
+        foreach (var old in Directory.Exists(paths.Trees) ? Directory.GetDirectories(paths.Trees).Where(path => IsOurs(paths, path) && !kept.Contains(path)) : [])
+        {
+            try
+            {
+                if (await NestedAsync(old, token) is { } nested)
+                {
+                    notes.Add($"{old} is not removed: {GitNames.Escape(nested)} is a repository of its own; move it away and remove the rest by hand");
+                }
+                else
+                {
+                    notes.AddRange(await RescueAsync(old, untouchable, token));
+                    await RemoveAsync(old, token);
+                }
+            }
+            catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+            {
+                notes.Add($"{old} is not removed: {fault.Message}");
+            }
+        }
+
+        return notes;
+    }
+
+    /// <summary>The directory of a version of ours: a commit and a time.</summary>
+    public static string NameFor(IdentityPaths paths, string commit, DateTimeOffset now) => Path.Combine(paths.Trees, $"{commit[..12]}-{now:yyyyMMdd'T'HHmmssfff}");
+
+    public static bool IsOurs(IdentityPaths paths, string path) => Path.GetDirectoryName(path) == Path.GetFullPath(paths.Trees) && Path.GetFileName(path).Split('-') is [{ Length: 12 }, { Length: 18 }];
+
+    // Not the framework's own way: it cannot name a file whose name is no text.
+    public async Task RemoveAsync(string path, CancellationToken token)
+    {
+        if (PathFacts.Of(path) is not null && await RunAsync(["rm", "-rf", "--", path], token) is { Ok: false } failed)
+        {
+            throw new SidecarException($"cannot remove {path}: {failed.Error.Trim()}", "remove it by hand");
+        }
+    }
+
+    // A version has no .git of its own, so whichever is there has history that nobody else has.
+    private async Task<string?> NestedAsync(string old, CancellationToken token)
+    {
+        var found = await RunAsync(["find", old, "-iname", ".git", "-print", "-quit"], token);
+        return !found.Ok ? throw new SidecarException($"it cannot be searched: {found.Error.Trim().Split('\n')[0]}", "look at it by hand")
+            : found.Output.TrimEnd('\n') is { Length: > 0 } path ? Path.GetDirectoryName(path) : null;
+    }
+
+    private async Task<IReadOnlyList<string>> RescueAsync(string old, IReadOnlyList<string> untouchable, CancellationToken token)
+    {
+        var commit = Path.GetFileName(old)[..12];
+        var version = await repository.HasAsync(commit, token) ? await repository.WithoutAsync(commit, untouchable, token) : UpstreamRepository.EmptyTree;
+        var index = repository.NewName("index");
+        await repository.InAsync(old, index, token, "read-tree", version);
+        await repository.TryInAsync(old, index, token, "update-index", "-q", "--refresh");
+        var unknown = await _unknown.ListAsync(old, index, untouchable, ignored: true, token);
+        if (UnknownFiles.Size(old, unknown) is > MostRescued and var size)
+        {
+            throw new SidecarException($"{UnknownFiles.Mebibytes(size)} in it are in no version, more than {UnknownFiles.Mebibytes(MostRescued)} that are rescued; look through it and remove it by hand", "remove it by hand");
+        }
+
+        await repository.InAsync(old, index, token, "add", "-u", "--", ".");
+        await _unknown.AddAsync(old, index, unknown, token);
+        var found = await repository.InAsync(old, index, token, "write-tree");
+        if ((await repository.ChangedAsync(version, found, "AMT", token)).Count == 0)
+        {
+            return []; // Nothing that no version has.
+        }
+
+        var name = $"{time.GetUtcNow().ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture)}-of-{Path.GetFileName(old)}";
+        return [$"what no version has of {old} is rescued: {await repository.KeepAsync(found, null, name, $"What no version had in {old}, before it was removed", token)}"];
+    }
+
+    private Task<ToolOutcome> RunAsync(IReadOnlyList<string> command, CancellationToken token) => tools.RunAsync(command,
+        new Dictionary<string, string> { ["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin", [UpstreamRepository.Mark] = paths.Home }, "/", TimeSpan.FromMinutes(10), token);
+}
