@@ -166,7 +166,7 @@ public sealed class GateTests : IDisposable
         string? baseCommit = null, string? repository = null, string[]? more = null)
     {
         var based = baseCommit is null ? "" : $"\"base_commit\":\"{baseCommit}\",";
-        report ??= _directory.Write("report.json", $$"""{"generation":1,"result":{ {{based}}"commit":"{{await origin.HeadAsync(Branch)}}"},"verification_report":{"status":"{{status}}","checks":[{"type":"commits","status":"{{status}}"}] } }""");
+        report ??= _directory.Write("report.json", $$"""{"type":"task_complete","task_id":"{{branch.Split("/")[1]}}","generation":1,"result":{ {{based}}"commit":"{{await origin.HeadAsync(Branch)}}"},"verification_report":{"status":"{{status}}","checks":[{"type":"commits","status":"{{status}}"}] } }""");
         Directory.CreateDirectory(_directory["tmp"]);
         string[] arguments = ["gate", "check", "--json", "--repository", repository ?? origin.Path, "--branch", branch, "--agent", agent, "--task", branch.Split('/')[1],
             .. generation.Length > 0 ? ["--generation", generation] : Array.Empty<string>(), .. report.Length > 0 ? ["--verification", report] : Array.Empty<string>(), .. more ?? []];

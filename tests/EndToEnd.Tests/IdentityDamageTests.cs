@@ -36,6 +36,7 @@ public sealed class IdentityDamageTests : IDisposable
 
     [Theory(Timeout = 120_000)]
     [InlineData("echo null > record.json")]
+    [InlineData("echo '{}' > record.json")]
     [InlineData("""echo '{"events":null}' > record.json""")]
     [InlineData("""echo '{"events":[null]}' > record.json""")]
     [InlineData("echo x > record.json.4711.tmp")]

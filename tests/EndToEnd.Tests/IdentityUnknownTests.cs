@@ -68,6 +68,23 @@ public sealed class IdentityUnknownTests : IDisposable
         Assert.True(Directory.Exists(root));
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task An_old_directory_whose_book_somebody_wrote_after_the_turn_stays_and_is_named()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, "swap");
+        await scene.PushContaminatedAsync();
+        await scene.MustAsync("sync");
+        var root = new FileInfo(scene.Tree).ResolveLinkTarget(true)!.FullName;
+        await SyncAsync(scene, 1);
+        await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(root, "contacts.db"), "CREATE TABLE late (word); INSERT INTO late VALUES ('late');");
+
+        var said = await SyncAsync(scene, 1);
+        await SyncAsync(scene, 2);
+
+        Assert.Contains($"{root}-kept stays: somebody wrote its contacts.db after the link was turned", said, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine($"{root}-kept", "contacts.db")));
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("git init -q app/new", "mkdir app/new; echo theirs > app/new/x", "app/new is a repository of its own")]
     [InlineData("git init -q app/new; echo mine > app/new/x", "mkdir app/new; echo theirs > app/new/x", "app/new is a repository of its own")]

@@ -37,6 +37,9 @@ public sealed class GateTests
         ("verification_of_other_generation", GateWeight.Escalate, Report(report => report with { Generation = 1 })),
         ("verification_unbound", GateWeight.Review, Report(report => report with { Generation = null })),
         ("verification_of_other_task", GateWeight.Escalate, Report(report => report with { Task = "task-9" })),
+        ("verification_unbound", GateWeight.Review, Report(report => report with { Task = null })),
+        ("verification_unbound", GateWeight.Review, Report(report => report with { SaysEnd = false })),
+        ("verification_of_other_branch", GateWeight.Escalate, Report(report => report with { Branch = "iris/other" })),
         ("work_not_completed", GateWeight.Escalate, Report(report => report with { BadEnd = "task_failed" })),
         ("too_many_files", GateWeight.Review, With(Modified("src/a") with { Change = Change('R', "src/a", "src/b") }, Modified("src/c") with { Change = Change('R', "src/c", "src/d") })),
         ("too_many_bytes", GateWeight.Review, With(Modified("src/1") with { Bytes = 900 }, Modified("src/2") with { Bytes = 900 })),
@@ -179,7 +182,7 @@ public sealed class GateTests
     private static GateFacts Good => new()
     {
         Branch = "iris/task-1", WantedBranch = "iris/task-1", Target = "main", Task = "task-1", Generation = 2, HighestGeneration = 2, GenerationCommit = Head, Head = Head, TargetHead = Base, MergeBase = Base,
-        Verification = new GateVerification("pass", Head, 2, Base), Files = [Modified("src/a.cs")], Insertions = 3, Deletions = 1,
+        Verification = new GateVerification("pass", Head, 2, Base) { Task = "task-1" }, Files = [Modified("src/a.cs")], Insertions = 3, Deletions = 1,
     };
 
     private static GateFile Modified(string path) => new(Change('M', path, null), 10, null);
@@ -190,5 +193,5 @@ public sealed class GateTests
 
     private static Func<GateFacts, GateFacts> With(params GateFile[] files) => facts => facts with { Files = [.. facts.Files ?? [], .. files] };
 
-    private static Func<GateFacts, GateFacts> Report(Func<GateVerification, GateVerification> change) => facts => facts with { Verification = change(facts.Verification ?? new GateVerification("pass", Head, 2, Base)) };
+    private static Func<GateFacts, GateFacts> Report(Func<GateVerification, GateVerification> change) => facts => facts with { Verification = change(facts.Verification ?? new GateVerification("pass", Head, 2, Base) { Task = "task-1" }) };
 }

@@ -127,7 +127,7 @@ internal static class GateCommands
         try
         {
             var answer = await ControlClient.AskAsync(config.SocketFile, new ControlRequest { Verb = "run", Run = task }, token);
-            return answer is { Ok: true, Runs: [{ VerificationReport: { } report } run] } ? VerificationReports.Of(report, run.Commit, run.Generation, run.BaseCommit) with { Task = run.TaskId, BadEnd = run.Outcome is null or "completed" ? null : run.Outcome } : null;
+            return answer is { Ok: true, Runs: [{ VerificationReport: { } report } run] } ? VerificationReports.Of(report, run.Commit, run.Generation, run.BaseCommit) with { Task = run.TaskId, Branch = run.Branch, BadEnd = (run.Outcome ?? run.State) is "completed" ? null : run.Outcome ?? run.State } : null;
         }
         catch (DaemonUnavailableException)
         {

@@ -55,6 +55,12 @@ internal sealed record GateVerification(string Status, string? Commit, long? Gen
     /// <summary>The task that it names; null where it names none.</summary>
     public string? Task { get; init; }
 
+    /// <summary>False where nothing in it says how the work ended.</summary>
+    public bool SaysEnd { get; init; } = true;
+
+    /// <summary>The branch that it names; null where it names none.</summary>
+    public string? Branch { get; init; }
+
     /// <summary>What it says of the work as a whole, where that is anything but a good end.</summary>
     public string? BadEnd { get; init; }
 }

@@ -92,6 +92,21 @@ internal static class GateRules
             yield return new(GateWeight.Escalate, "verification_of_other_task", $"checked was {Show(other)}");
         }
 
+        if (!report.SaysEnd)
+        {
+            yield return new(GateWeight.Review, "verification_unbound", "the report does not say how the work ended");
+        }
+
+        if (report.Task is null && facts.Task is not null)
+        {
+            yield return new(GateWeight.Review, "verification_unbound", "the report does not say which task was checked");
+        }
+
+        if (report.Branch is { } elsewhere && elsewhere != facts.Branch)
+        {
+            yield return new(GateWeight.Escalate, "verification_of_other_branch", $"checked was {Show(elsewhere)}");
+        }
+
         if (report.Commit is null)
         {
             yield return new(GateWeight.Review, "verification_unbound", "the report does not say which commit was checked");

@@ -8,7 +8,7 @@ internal static class VerificationReports
 {
     // Not a check of the work: it says that the forge was not reached.
     private const string OfTheForge = "pull_request";
-    private static readonly string[] Good = ["task_complete", "completed", "success"];
+    private static readonly string[] Good = ["task_complete", "completed", "success", "settled"];
 
     /// <summary>Null where there is no report in it.</summary>
     /// <exception cref="JsonException">It is no JSON.</exception>
@@ -28,8 +28,10 @@ internal static class VerificationReports
         return new GateVerification(Overall(status, outcomes), commits.Count > 1 ? "several commits" : commits.FirstOrDefault(), Member(root, "generation") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var generation) ? generation : null,
             Text(result, "base_commit"))
         {
+            Branch = Text(result, "branch"),
             Task = Text(root, "task_id") ?? Text(root, "id"),
-            BadEnd = Ends(root, result, Member(root, "verification_report") is not null).FirstOrDefault(end => !Good.Contains(end)),
+            SaysEnd = Ends(root, result).Any(),
+            BadEnd = Ends(root, result).FirstOrDefault(end => !Good.Contains(end)),
         };
     }
 
@@ -37,8 +39,8 @@ internal static class VerificationReports
         new(Overall(report.Status, [.. report.Checks.Where(check => check.Type != OfTheForge).Select(check => check.Status)]), commit, generation, baseCommit);
 
     // What each form says of the whole: the wire its type, the hub its status, a run its outcome. A bare report says nothing.
-    private static IEnumerable<string> Ends(JsonElement root, JsonElement result, bool within) => !within ? [] :
-        new[] { Text(root, "type"), Text(root, "status"), Text(root, "outcome"), Text(result, "status") }.OfType<string>();
+    private static IEnumerable<string> Ends(JsonElement root, JsonElement result) => Member(root, "verification_report") is null ? [] :
+        new[] { Text(root, "type"), Text(root, "status"), Text(root, "outcome"), Text(root, "state"), Text(result, "status") }.OfType<string>();
 
     // A report that passes as a whole and not in its parts does not pass.
     private static string Overall(string said, List<string> outcomes) =>

@@ -23,6 +23,12 @@ internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repositor
                 {
                     notes.Add($"{old} is not removed: {GitNames.Escape(nested)} is a repository of its own; move it away and remove the rest by hand");
                 }
+                else if (untouchable.FirstOrDefault(path => WasWrittenLate(old, path)) is { } book)
+                {
+                    // Under another name: when the link was turned cannot be told any more once the next version is gone too.
+                    Directory.Move(old, $"{old}-kept");
+                    notes.Add($"{old}-kept stays: somebody wrote its {GitNames.Escape(book)} after the link was turned; see what of it is missing in the new one, then remove it by hand");
+                }
                 else
                 {
                     notes.AddRange(await RescueAsync(old, untouchable, token));
@@ -50,6 +56,29 @@ internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repositor
         {
             throw new SidecarException($"cannot remove {path}: {failed.Error.Trim()}", "remove it by hand");
         }
+    }
+
+    // A program that had the book open went on in the old one. Its rows are nowhere else, and only a person can say what they mean.
+    private bool WasWrittenLate(string old, string path)
+    {
+        var (file, log) = (new FileInfo(Path.Combine(old, path)), new FileInfo(Path.Combine(old, path) + "-wal"));
+        if (!file.Exists || file.LinkTarget is not null || !IsBook(file.FullName))
+        {
+            return false;
+        }
+
+        var next = Directory.GetDirectories(paths.Trees).Where(other => IsOurs(paths, other)).Select(Made).Where(made => made > Made(old)).DefaultIfEmpty(DateTime.MaxValue).Min();
+        return file.LastWriteTimeUtc > next || (log.Exists && log.Length > 0 && log.LastWriteTimeUtc > next);
+    }
+
+    private static DateTime Made(string directory) =>
+        DateTime.TryParseExact(Path.GetFileName(directory).Split('-')[1], "yyyyMMdd'T'HHmmssfff", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var made) ? made : DateTime.MinValue;
+
+    private static bool IsBook(string file)
+    {
+        var start = new byte[15];
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.AsSpan().SequenceEqual("SQLite format 3"u8);
     }
 
     // A version has no .git of its own, so whichever is there has history that nobody else has.

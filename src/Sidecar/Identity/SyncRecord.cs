@@ -14,7 +14,8 @@ internal sealed record SyncRecord
     public string? Avoid { get; init; }
 
     /// <summary>The newest events, oldest first.</summary>
-    public IReadOnlyList<SyncEvent> Events { get; init; } = [];
+    /// <remarks>A file that lacks them is read as null: generated readers pass over an init-only property's initial value.</remarks>
+    public IReadOnlyList<SyncEvent> Events { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A version of the tree.</summary>

@@ -24,8 +24,7 @@ internal static class WorkspaceList
         .. Directory.EnumerateDirectories(Clones.Root(config)).Order(StringComparer.Ordinal)
             .Select(directory => Path.GetFileName(directory).StartsWith('.') ? null
                 : WorkspaceMark.Read(directory) is { } mark ? View(mark, directory, config.Workspace)
-                : File.Exists(Path.Combine(directory, WorkspaceMark.FileName)) ? new WorkspaceView(Path.GetFileName(directory), "?", 0, "kept", "its mark cannot be read", null, null, null, directory)
-                : null)
+                : new WorkspaceView(Path.GetFileName(directory), "?", 0, "kept", File.Exists(Path.Combine(directory, WorkspaceMark.FileName)) ? "its mark cannot be read" : "it carries no mark of ours", null, null, null, directory))
             .OfType<WorkspaceView>(),
     ];
 
