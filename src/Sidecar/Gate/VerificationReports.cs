@@ -10,11 +10,19 @@ internal static class VerificationReports
     private const string OfTheForge = "pull_request";
     private static readonly string[] Good = ["task_complete", "completed", "success", "settled"];
 
+    private static readonly JsonDocumentOptions Strict = new()
+    {
+        MaxDepth = WireLimits.MaxDepth,
+#if NET10_0_OR_GREATER // The AOT proxy, built for .NET 9 and for measuring only, lacks it.
+        AllowDuplicateProperties = false,
+#endif
+    };
+
     /// <summary>Null where there is no report in it.</summary>
     /// <exception cref="JsonException">It is no JSON.</exception>
     public static GateVerification? Read(byte[] json)
     {
-        using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = WireLimits.MaxDepth, AllowDuplicateProperties = false });
+        using var document = JsonDocument.Parse(json, Strict);
         var root = document.RootElement;
         var report = Member(root, "verification_report") ?? root;
         var result = Member(root, "result") ?? root;
