@@ -49,7 +49,14 @@ rid_of() { case $1 in amd64) echo linux-x64 ;; arm64) echo linux-arm64 ;; esac; 
 
 # What the programs say about themselves is written by the one that runs on this machine.
 describe() { # directory with the programs
+  local name shell day
+  day=$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)
   mkdir -p "$work/man" "$work/completion"
+  for name in fleet-sidecar fleet-hub; do
+    "$1/$name/$name" man --date "$day" >"$work/man/$name.1"
+    for shell in bash zsh fish; do "$1/$name/$name" completion $shell >"$work/completion/$name.$shell"; done
+  done
+  "$1/fleet-sidecar/fleet-sidecar" man --configuration "$root/docs/configuration.md" --date "$day" >"$work/man/fleet-sidecar.json.5"
 }
 
 package() { # architecture
