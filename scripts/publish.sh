@@ -5,21 +5,28 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/publish.sh [--aot-proxy] [--help]
+usage: scripts/publish.sh [--version V] [--output DIR] [--rid RID] [--aot-proxy] [--help]
 
 Writes artifacts/publish/fleet-sidecar/fleet-sidecar and artifacts/publish/fleet-hub/fleet-hub, self-contained for
 this machine's architecture. The sidecar is published as Native AOT where the compiler package restores, otherwise
 with the runtime beside it; the last lines say which was built.
 
+  --version V   instead of the version in Directory.Build.props
+  --output DIR  instead of artifacts/publish; deb.sh uses it
+  --rid RID     linux-x64 or linux-arm64, instead of this machine's; exit code 69 where its packs do not restore
   --aot-proxy   also build the sidecar for .NET 9 as Native AOT into artifacts/publish/aot-proxy. .NET 9 is out of
                 support: for measuring only, never to be shipped.
 EOT
 }
 
-proxy=false
+proxy=false version='' out=$root/artifacts/publish
+case $(uname -m) in x86_64) rid=linux-x64 ;; aarch64) rid=linux-arm64 ;; *) rid='' ;; esac
 while [ $# -gt 0 ]; do
   case $1 in
     --aot-proxy) proxy=true ;;
+    --version) shift; version=${1-}; [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || usage "--version takes three numbers, as 0.1.1" ;;
+    --output) shift; out=${1-}; [ -n "$out" ] || usage "--output takes a directory" ;;
+    --rid) shift; rid=${1-}; [[ $rid =~ ^linux-(x64|arm64)$ ]] || usage "--rid takes linux-x64 or linux-arm64" ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;
   esac
@@ -27,8 +34,8 @@ while [ $# -gt 0 ]; do
 done
 
 need_build_tools
-case $(uname -m) in x86_64) rid=linux-x64 ;; aarch64) rid=linux-arm64 ;; *) die "no build for $(uname -m)" ;; esac
-out=$root/artifacts/publish
+[ -n "$rid" ] || die "no build for $(uname -m)"
+out=$(realpath -m "$out")
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -38,16 +45,22 @@ publish() { # project directory options...
   shift 2
   rm -rf "$directory"
   dotnet publish "$root/$project" -c Release -r $rid --self-contained -o "$directory" --nologo -v quiet \
-    -p:FleetPublish=true -p:DebugType=none "$@" >"$log" 2>&1 || return 1
+    -p:FleetPublish=true -p:DebugType=none ${version:+-p:Version=$version} "$@" >"$log" 2>&1 || return 1
 
   # Tracing by LTTng and core dumps by the runtime: never used here, and the first costs a part of every start.
-  rm -f "$directory"/libcoreclrtraceptprovider.so "$directory"/createdump "$directory"/*.xml
+  rm -f "$directory"/libcoreclrtraceptprovider.so "$directory"/createdump "$directory"/*.xml "$directory"/*.dbg
 }
-must() { publish "$@" || { cat "$log" >&2; die "publishing $1 failed"; }; }
+unserved() { grep -qE 'NU1101|NU1102|NU1103|NETSDK1094|NETSDK1207' "$log"; }
+must() {
+  publish "$@" && return
+  if unserved; then say "the packs of $rid do not restore here"; exit 69; fi
+  cat "$log" >&2
+  die "publishing $1 failed"
+}
 
 flavour="Native AOT"
 if ! publish src/Sidecar/Sidecar.csproj "$out/fleet-sidecar" -p:PublishAot=true; then
-  grep -qE 'NU1101|NU1102|NU1103|NETSDK1094|NETSDK1207' "$log" || { cat "$log" >&2; die "publishing src/Sidecar failed"; }
+  unserved || { cat "$log" >&2; die "publishing src/Sidecar failed"; }
   must src/Sidecar/Sidecar.csproj "$out/fleet-sidecar"
   flavour="with the runtime (the Native AOT compiler package does not restore here)"
 fi
@@ -57,6 +70,7 @@ if $proxy; then
 fi
 
 size() { du -sm "$1" | cut -f 1; }
-say "artifacts/publish/fleet-sidecar/fleet-sidecar   $flavour, $(size "$out/fleet-sidecar") MiB"
-say "artifacts/publish/fleet-hub/fleet-hub           with the runtime, $(size "$out/fleet-hub") MiB"
-if $proxy; then say "artifacts/publish/aot-proxy/fleet-sidecar       .NET 9 Native AOT, for measuring only, $(size "$out/aot-proxy") MiB"; fi
+shown=${out#"$root"/}
+say "$shown/fleet-sidecar/fleet-sidecar   $flavour, $(size "$out/fleet-sidecar") MiB"
+say "$shown/fleet-hub/fleet-hub           with the runtime, $(size "$out/fleet-hub") MiB"
+if $proxy; then say "$shown/aot-proxy/fleet-sidecar       .NET 9 Native AOT, for measuring only, $(size "$out/aot-proxy") MiB"; fi

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using FleetHub;
 using FleetHub.Cli;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
@@ -8,4 +9,5 @@ var root = new RootCommand("The other end of fleet-sidecar: a durable queue of t
 {
     ServeCommand.Create(), TokenCommand.Create(), TaskCommand.Create(),
 };
+SelfDescription.AddTo(root, "fleet-hub", HubVersion.Text, HubManual.Notes);
 return await CommandRunner.RunAsync("fleet-hub", root, args, fault => fault is HubUnavailableException ? ExitCodes.Unavailable : null);

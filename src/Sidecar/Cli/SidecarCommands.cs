@@ -46,6 +46,7 @@ internal static class SidecarCommands
         root.Add(TaskCommands.Create());
         root.Add(AgentTurnCommand.Create());
         root.Add(ConfigCommand());
+        SelfDescription.AddTo(root, "fleet-sidecar", ProgramVersion.Text, SidecarManual.Notes);
         return root;
     }
 
