@@ -109,7 +109,7 @@ internal static partial class Daemon
     {
         // Empty: the default host reads settings we do not have and watches the directory it was started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.AddFleetLogs(redactor, config.LogFile.Length == 0 ? null : config.LogFile, Enum.Parse<LogLevel>(config.Log.Level));
+        builder.Logging.AddFleetLogs(redactor, config.LogFile.Length == 0 ? null : config.LogFile, Enum.Parse<LogLevel>(config.Log.Level), "fleet-sidecar", config.Agent.Id);
         var services = builder.Services;
         services.Configure<HostOptions>(options =>
         {
@@ -125,7 +125,7 @@ internal static partial class Daemon
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<Workspace>();
         services.AddSingleton(all => new Origin(all.GetRequiredService<Git>(), config.StateDirectory)).AddSingleton<WorkspaceKeeper>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
-        services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>();
+        services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<UnitStart>().AddSingleton<UnitTool>();
         _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();

@@ -19,7 +19,7 @@ internal static partial class SetupWait
         using var asked = new CancellationTokenSource();
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-        using var services = new ServiceCollection().AddLogging(logs => logs.AddFleetLogs(new Redactor(), file: null, LogLevel.Information)).BuildServiceProvider();
+        using var services = new ServiceCollection().AddLogging(logs => logs.AddFleetLogs(new Redactor(), file: null, LogLevel.Information, "fleet-sidecar")).BuildServiceProvider();
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetSidecar.SetupWait");
         var notifier = Notifier.FromEnvironment();
         LogNotSetUp(log, file);

@@ -72,7 +72,7 @@ internal static class ServeCommand
         builder.WebHost.UseKestrelCore().UseUrls(listen);
         builder.WebHost.ConfigureKestrel(Limit);
         builder.Services.AddRoutingCore();
-        builder.Logging.AddFleetLogs(new Redactor(), Path.Combine(data, "logs", "hub.log"), LogLevel.Information);
+        builder.Logging.AddFleetLogs(new Redactor(), Path.Combine(data, "logs", "hub.log"), LogLevel.Information, "fleet-hub");
         var services = builder.Services;
         services.Configure<HostOptions>(host =>
         {

@@ -8,9 +8,10 @@ public static class AtomicFile
     public static void Write(string path, string text, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite)
     {
         var beside = $"{path}.{Environment.ProcessId}.tmp";
+        File.Delete(beside); // Of a process that had our number; and a link that somebody put there is not written through.
         using (var file = new FileStream(beside, new FileStreamOptions
         {
-            Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = mode,
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode,
         }))
         {
             file.Write(Encoding.UTF8.GetBytes(text));

@@ -38,6 +38,30 @@ public static partial class OutsideFile
         return length <= limit ? bytes[..length] : null;
     }
 
+    /// <summary>A file that may be large or still growing, to be read by whoever asks; null where there is none, or a link, a pipe or a device in its place.</summary>
+    public static FileStream? Stream(string path)
+    {
+        if (PathFacts.Of(path) is not { Kind: PathKind.File })
+        {
+            return null;
+        }
+
+        var file = new SafeFileHandle(Open(path, NonBlocking | CloseOnExec | NoFollow), ownsHandle: true);
+        try
+        {
+            if (!file.IsInvalid && new FileStream(file, FileAccess.Read) is { CanSeek: true } stream)
+            {
+                return stream;
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+        }
+
+        file.Dispose();
+        return null;
+    }
+
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

@@ -11,7 +11,7 @@ public static class TextLines
     /// <summary>Lazily, from the beginning each time; none where the file cannot be read.</summary>
     public static IEnumerable<string> Read(string path)
     {
-        if (Open(path) is not { } file)
+        if (OutsideFile.Stream(path) is not { } file)
         {
             yield break;
         }
@@ -42,18 +42,6 @@ public static class TextLines
             {
                 yield return line.ToString();
             }
-        }
-    }
-
-    private static FileStream? Open(string path)
-    {
-        try
-        {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return null;
         }
     }
 }

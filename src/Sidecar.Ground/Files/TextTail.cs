@@ -3,14 +3,19 @@ using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Ground.Files;
 
-/// <summary>The last part of a file that may be large, still growing, or not there.</summary>
+/// <summary>The last part of a file that may be large, still growing, or not there. A link is not followed: whoever wrote there may not read what we may.</summary>
 public static class TextTail
 {
     public static string Read(string path, int characters)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (OutsideFile.Stream(path) is not { } opened)
+            {
+                return "";
+            }
+
+            using var file = opened;
             var length = Math.Min(file.Length, (long)characters * 4);
             file.Seek(-length, SeekOrigin.End);
             var bytes = new byte[length];

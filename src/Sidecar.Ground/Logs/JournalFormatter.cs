@@ -13,11 +13,7 @@ internal sealed class JournalFormatter(Redactor redactor) : ConsoleFormatter(For
 
     public override void Write<TState>(in LogEntry<TState> entry, IExternalScopeProvider? scopes, TextWriter writer)
     {
-        var text = entry.Formatter(entry.State, entry.Exception);
-        if (entry.Exception is { } fault)
-        {
-            text += $" | {fault.GetType().Name}: {fault}";
-        }
+        var text = Text(entry.Formatter(entry.State, entry.Exception), entry.Exception);
 
         writer.Write('<');
         writer.Write(Priority(entry.LogLevel));
@@ -28,7 +24,10 @@ internal sealed class JournalFormatter(Redactor redactor) : ConsoleFormatter(For
         writer.Write('\n');
     }
 
-    private static char Priority(LogLevel level) => level switch
+    /// <summary>The message and, where there is one, the fault behind it.</summary>
+    public static string Text(string message, Exception? fault) => fault is null ? message : $"{message} | {fault.GetType().Name}: {fault}";
+
+    public static char Priority(LogLevel level) => level switch
     {
         LogLevel.Critical => '2',
         LogLevel.Error => '3',

@@ -27,6 +27,8 @@ internal static class AgentEnvironment
     {
         var variables = Own(run.Profile.PassEnvironment, run.Profile);
         AddFixed(variables, runDirectory, run.Nonce, config);
+        variables["FLEET_AGENT"] = config.Agent.Id;
+        variables["FLEET_RUN_ID"] = run.Id;
         variables["FLEET_TASK_ID"] = run.TaskId;
         variables["FLEET_GENERATION"] = run.Generation.ToString(CultureInfo.InvariantCulture);
         variables["FLEET_WORKSPACE"] = workspace;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Runs;
 
@@ -21,6 +22,7 @@ internal static class Recorder
     /// <summary>Variable that marks a recorder, with the state directory as its value; the agent does not inherit it.</summary>
     public const string Mark = "FLEET_RECORDER_OF";
 
+    private const int LongestNote = 4096;
     private const string NoteFile = "recorder", ExitFile = "exit", OutputFile = "stdout", ErrorFile = "stderr";
 
     private const string Script = """
@@ -76,16 +78,6 @@ internal static class Recorder
     }
 
     // A line without its end is a write that was cut off.
-    private static string? ReadLine(string path)
-    {
-        try
-        {
-            var text = File.ReadAllText(path);
-            return text.EndsWith('\n') ? text.TrimEnd('\n') : null;
-        }
-        catch (Exception absent) when (absent is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    private static string? ReadLine(string path) =>
+        OutsideFile.Read(path, LongestNote, followLink: false) is { } bytes && Encoding.UTF8.GetString(bytes) is var text && text.EndsWith('\n') ? text.TrimEnd('\n') : null;
 }

@@ -47,7 +47,7 @@ internal static class DoctorCommand
         var (time, tools) = (TimeProvider.System, new ToolRunner(TimeProvider.System));
         ICheck[] checks =
         [
-            new StoreCheck(config, store: null, time), new WakeCheck(config, tools), new GitCheck(config, new Git(tools, config.Workspace)),
+            new StoreCheck(config, store: null, time), new WakeCheck(config, tools, units: null), new GitCheck(config, new Git(tools, config.Workspace)),
             new DiskFloor(config), new TokenCheck(new TokenFile(config.Hub, new Redactor())), new CredentialCheck(config, time),
             new IdentityCheck(config, new IdentitySync(config, new Git(tools, config.Workspace), tools, time)),
         ];

@@ -11,9 +11,9 @@ internal sealed class TokenFile(HubOptions options, Redactor redactor)
 {
     private const int LargestFile = 4096;
 
-    /// <summary>Where it is. A credential of the same name that the service manager handed over comes first: the file itself may be root's alone.</summary>
+    /// <summary>Where it is. A credential of the same name that the service manager handed over comes first: the file itself may be root's alone. The unit hands over a dash where there is no token yet.</summary>
     public string FilePath => Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } handed
-        && Path.Combine(handed, Path.GetFileName(options.TokenFile)) is var credential && new FileInfo(credential) is { Exists: true, Length: > 0 }
+        && Path.Combine(handed, Path.GetFileName(options.TokenFile)) is var credential && new FileInfo(credential) is { Exists: true, Length: > 1 }
             ? credential
             : Path.Combine(Directory.GetCurrentDirectory(), options.TokenFile);
 

@@ -189,7 +189,7 @@ internal sealed partial class RunOrders(
         Failure = now.Failure ?? found.Failure,
     };
 
-    [LoggerMessage(EventIds.AgentStarted, LogLevel.Information, "{Run} started the agent for {Task}: recorder pid {Pid}, profile {Profile}", EventName = "AgentStarted")]
+    [LoggerMessage(EventIds.AgentStarted, LogLevel.Information, "{Run} started the agent for {Task}: pid {Pid}, profile {Profile}", EventName = "AgentStarted")]
     private partial void LogAgentStarted(string run, string task, int pid, string profile);
 
     [LoggerMessage(EventIds.AgentAdopted, LogLevel.Information, "{Run} found the agent that an earlier process started for {Task}: pid {Pid}", EventName = "AgentAdopted")]

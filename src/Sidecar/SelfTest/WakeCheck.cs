@@ -1,5 +1,6 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
@@ -8,8 +9,10 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.SelfTest;
 
 /// <summary>Every profile's program is there and may be executed, and says its version where its adapter knows how to ask. No tokens are spent.</summary>
-internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools) : ICheck
+internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool? units) : ICheck, IDisposable
 {
+    private readonly SemaphoreSlim _turn = new(1);
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
 
     public string Name => "wake";
@@ -31,6 +34,11 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools) : ICheck
     private async Task<CheckResult> LookAsync(WakeProfile profile, CancellationToken token)
     {
         var program = profile.Command[0];
+        if (config.AgentsInUnits && units is not null && !FileAccessCheck.MayExecute(program))
+        {
+            return await LookAsAgentAsync(units, profile, token);
+        }
+
         if (!FileAccessCheck.MayExecute(program))
         {
             return Bad(profile, File.Exists(program) ? $"{program} may not be executed" : $"{program} is not there", "install it, or correct wake.profiles[].command");
@@ -49,15 +57,44 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools) : ICheck
             environment.Remove("FLEET_NONCE");
             environment.Remove("FLEET_RUN_DIR");
             var outcome = await tools.RunAsync(command, environment, "/", Limit, token);
-            var printed = outcome.Output.Trim();
-            return !outcome.Ok ? Bad(profile, $"'{string.Join(' ', command)}' ended with {(outcome.TimedOut ? $"no answer within {Limit}" : $"exit code {outcome.ExitCode}")}", "call it by hand as the service user")
-                : adapter.CheckVersion(printed) is { } complaint ? Bad(profile, complaint, "install a version that the adapter was tried with; see docs/agents.md") with { Status = CheckResult.Warning }
-                : new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {printed.Split('\n')[0]}");
+            return Judge(profile, command, outcome);
         }
         catch (SidecarException fault)
         {
             return Bad(profile, fault.Message, fault.Hint);
         }
+    }
+
+    // A program in the agents' home is theirs alone: it is looked at as they see it, in a unit of their kind.
+    private async Task<CheckResult> LookAsAgentAsync(UnitTool units, WakeProfile profile, CancellationToken token)
+    {
+        var command = AgentAdapters.Of(profile).VersionCommand(profile);
+        await _turn.WaitAsync(token);
+        try
+        {
+            var outcome = await units.RunAsync(UnitTool.SelfTest, "look", profile.Environment, command ?? ["test", "-x", profile.Command[0]], null, Limit, token);
+            return command is not null ? Judge(profile, command, outcome)
+                : outcome.Ok ? new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {profile.Command[0]} may be executed by the agents' user")
+                : Bad(profile, $"{profile.Command[0]} is not there, or the agents' user may not execute it", "install it for that user, or correct wake.profiles[].command");
+        }
+        catch (SidecarException fault)
+        {
+            return Bad(profile, fault.Message, fault.Hint);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private CheckResult Judge(WakeProfile profile, IReadOnlyList<string> command, ToolOutcome outcome)
+    {
+        var printed = outcome.Output.Trim();
+        return !outcome.Ok ? Bad(profile, $"'{string.Join(' ', command)}' ended with {(outcome.TimedOut ? $"no answer within {Limit}" : $"exit code {outcome.ExitCode}")}", "call it by hand as the service user")
+            : AgentAdapters.Of(profile).CheckVersion(printed) is { } complaint ? Bad(profile, complaint, "install a version that the adapter was tried with; see docs/agents.md") with { Status = CheckResult.Warning }
+            : new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {printed.Split('\n')[0]}");
     }
 
     private CheckResult Bad(WakeProfile profile, string detail, string hint) => new(Name, CheckResult.Failed, $"profile {profile.Name}: {detail}", hint);

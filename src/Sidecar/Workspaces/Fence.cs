@@ -70,7 +70,13 @@ internal sealed class Fences
         {
             // Renamed, so that a hook never reads half of it; not flushed, because a start sets it anew.
             var file = Path.Combine(work, ".git", "fleet", "fence");
-            File.WriteAllText($"{file}.tmp", $"{run.TaskId}\n{branch}\n{start}\n{run.Generation}\n{(wanted.Item2 ? "over" : "current")}\n");
+            // The agent may write here as well, so nothing that is there already is written into.
+            File.Delete($"{file}.tmp");
+            using (var beside = new StreamWriter(new FileStream($"{file}.tmp", FileMode.CreateNew, FileAccess.Write)))
+            {
+                beside.Write($"{run.TaskId}\n{branch}\n{start}\n{run.Generation}\n{(wanted.Item2 ? "over" : "current")}\n");
+            }
+
             File.Move($"{file}.tmp", file, overwrite: true);
         }
 

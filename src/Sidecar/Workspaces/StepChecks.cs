@@ -1,6 +1,5 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
-using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -86,72 +85,5 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
                 System.Text.Encoding.UTF8.GetString(bytes).Contains(wanted, StringComparison.Ordinal) ? (StepRules.Pass, "the text is there") : (StepRules.Fail, "the text is not there"),
             _ => (StepRules.Fail, $"it is no file that can be read, or longer than {LargestFile} bytes"),
         };
-    }
-}
-
-/// <summary>Checks whether a program ends with 0: argv without a shell, a time limit, an environment without secrets, its output kept.</summary>
-internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, StepLeftovers leftovers, Ground.Logs.Redactor redactor)
-{
-    private const int TailLength = 300, KeptOfEach = 500_000;
-    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
-    private static readonly string[] Inherited = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-
-    public async Task<(string Status, string Detail)> RunAsync(Run run, IReadOnlyList<string> words, string workspace, int number, TimeSpan limit, CancellationToken token)
-    {
-        var environment = EnvironmentOf(run, workspace);
-        var (program, complaint) = StepRules.Program(words[0], workspace, environment["PATH"]);
-        if (complaint is not null)
-        {
-            return (StepRules.Fail, complaint);
-        }
-
-        leftovers.Sweep();
-        try
-        {
-            var outcome = await tools.RunAsync([program!, .. words.Skip(1)], environment, workspace, limit, token, Linger);
-            var said = outcome.TimedOut ? $"no end after {limit}" : $"exit code {outcome.ExitCode}";
-            Keep(run, number, words, said, outcome);
-            return (outcome.Ok ? StepRules.Pass : StepRules.Fail, $"{said}{Tail(outcome)}");
-        }
-        catch (SpawnException fault)
-        {
-            return (StepRules.Fail, redactor.Clean(fault.Message));
-        }
-        finally
-        {
-            leftovers.Kill(run);
-        }
-    }
-
-    // Nothing of the profile's: keys of providers are none of the tests' business.
-    private Dictionary<string, string> EnvironmentOf(Run run, string workspace)
-    {
-        var variables = Inherited.Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(name))).Where(pair => pair.Value is not null)
-            .ToDictionary(pair => pair.Name, pair => pair.Value!);
-        variables.TryAdd("PATH", "/usr/local/bin:/usr/bin:/bin");
-        variables["GIT_TERMINAL_PROMPT"] = "0";
-        variables["FLEET_TASK_ID"] = run.TaskId;
-        variables["FLEET_GENERATION"] = run.Generation.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        variables["FLEET_WORKSPACE"] = workspace;
-        variables[StepLeftovers.Mark] = leftovers.MarkOf(run.Id);
-        return variables;
-    }
-
-    private void Keep(Run run, int number, IReadOnlyList<string> words, string said, ToolOutcome outcome)
-    {
-        var directory = Directory.CreateDirectory(Path.Combine(config.RunsDirectory, run.Id)).FullName;
-        File.WriteAllText(Path.Combine(directory, $"verify-{number}.log"),
-            $"{string.Join(' ', words)}\n{said}\n--- standard output\n{Cut(outcome.Output, outcome.Last.Output)}\n--- standard error\n{Cut(outcome.TimedOut ? outcome.Last.Error : outcome.Error, outcome.Last.Error)}\n");
-    }
-
-    private static string Cut(string text, string tail) => text.Length <= KeptOfEach ? text : $"{text[..(KeptOfEach - tail.Length)]}\n[…]\n{tail}";
-
-    // Cleaned before it is cut: half a secret would not be known as one.
-    private string Tail(ToolOutcome outcome)
-    {
-        var (output, error) = (redactor.Clean(outcome.Last.Output).Trim(), redactor.Clean(outcome.Last.Error).Trim());
-        var share = output.Length > 0 && error.Length > 0 ? TailLength / 2 : TailLength;
-        var kept = string.Join(" | ", new[] { output, error }.Where(text => text.Length > 0).Select(text => Printable.Cut(text.Length > share ? text[^share..] : text, share)));
-        return kept.Length == 0 ? "" : $": {kept}";
     }
 }

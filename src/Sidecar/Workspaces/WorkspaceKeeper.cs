@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Loops;
@@ -14,7 +15,7 @@ namespace FleetSidecar.Workspaces;
 /// <remarks>It goes by the directories and their marks, not by the store, so that it finds the work of every run that ever ended
 /// here, whatever crashed. What carries no mark of ours is never touched.</remarks>
 internal sealed partial class WorkspaceKeeper(
-    SidecarConfig config, Rescue rescue, RunLoop runs, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
+    SidecarConfig config, IAgentHost host, Rescue rescue, RunLoop runs, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), FirstPause = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMinutes(10), LookAgain = TimeSpan.FromHours(1);
@@ -69,6 +70,7 @@ internal sealed partial class WorkspaceKeeper(
 
         try
         {
+            await host.ReclaimAsync(mark.RunId, Clones.WorkOf(directory)); // After a power cut, or for a run that the store does not know.
             if (NeedsLook(mark.Rescue))
             {
                 mark = await SaveAsync(directory, mark, token);

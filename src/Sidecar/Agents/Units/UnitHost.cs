@@ -12,10 +12,8 @@ namespace FleetSidecar.Agents.Units;
 /// the attempt's record, and an order whose record has a note is not carried out again. How the agent ended is written down by the
 /// unit's last command, whether or not the sidecar is there.
 /// </remarks>
-internal sealed class UnitHost(SidecarConfig config, AgentUnits units, ProcessWatch watch, TimeProvider time) : IAgentHost
+internal sealed class UnitHost(SidecarConfig config, AgentUnits units, UnitStart start, ProcessWatch watch, TimeProvider time) : IAgentHost
 {
-    private static readonly TimeSpan NoteTakesAtMost = TimeSpan.FromSeconds(10), Look = TimeSpan.FromMilliseconds(5);
-
     public string LostGuarantees => "";
 
     public async ValueTask<LaunchOutcome> StartAsync(LaunchPlan plan, CancellationToken token)
@@ -28,14 +26,17 @@ internal sealed class UnitHost(SidecarConfig config, AgentUnits units, ProcessWa
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Config, problem) { Retryable = false });
         }
 
+        await ReclaimAsync(run.Id, run.Facts.Workspace);
         Directory.CreateDirectory(Path.Combine(plan.RunDirectory, "results"));
         Directory.CreateDirectory(record);
+        foreach (var link in Directory.GetFiles(plan.RunDirectory).Where(file => PathFacts.Of(file) is { Kind: PathKind.Link }))
+        {
+            File.Delete(link); // The agent of an earlier attempt may have put it there; it is not written through.
+        }
+
         plan.WriteFiles();
-        Write(plan.RunDirectory, order, lent: run.Profile.Mode == WakeMode.Signal);
-        var unit = units.NameOf(run.Id);
-        var started = await units.StartAsync(unit, token);
-        return await NoteAsync(record, unit) is { } process ? new LaunchOutcome.Started(process)
-            : new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, await WhyAsync(unit, started)));
+        var (process, why) = await start.StartAsync(run.Id, order, lent: run.Profile.Mode == WakeMode.Signal, token);
+        return process is not null ? new LaunchOutcome.Started(process) : new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, why!));
     }
 
     public async ValueTask<ProcessIdentity?> FindStartedAsync(Run run)
@@ -120,46 +121,4 @@ internal sealed class UnitHost(SidecarConfig config, AgentUnits units, ProcessWa
     private static bool IsOurs(string? path) => path is null || PathFacts.Of(path) is not { } facts || facts.Owner == ControlGroup.OwnUser;
 
     private string RecordDirectory(Run run) => Recorder.Directory(Path.Combine(config.RunsDirectory, run.Id), run.WakeAttempt);
-
-    private static void Write(string directory, UnitOrder order, bool lent)
-    {
-        if (lent)
-        {
-            File.WriteAllText(Path.Combine(directory, UnitOrder.LentFile), "");
-        }
-        else
-        {
-            File.Delete(Path.Combine(directory, UnitOrder.LentFile));
-        }
-
-        AtomicFile.Write(Path.Combine(directory, UnitOrder.FileName), order.Text);
-    }
-
-    // The note is the first thing the unit's program does; a unit that is over without one never became the agent.
-    private async Task<ProcessIdentity?> NoteAsync(string record, string unit)
-    {
-        for (var started = time.GetTimestamp(); time.GetElapsedTime(started) < NoteTakesAtMost; await Task.Delay(Look, time, CancellationToken.None))
-        {
-            if (Recorder.ReadNote(record) is { } note)
-            {
-                return note;
-            }
-
-            if ((await units.ShowAsync(unit)).IsOver)
-            {
-                break;
-            }
-        }
-
-        await units.StopAsync(unit);
-        return Recorder.ReadNote(record);
-    }
-
-    private async Task<string> WhyAsync(string unit, ToolOutcome started)
-    {
-        var facts = await units.ShowAsync(unit);
-        await units.ForgetAsync(unit);
-        var said = Printable.Cut(started.Error.Trim().Split('\n')[0], 300);
-        return $"the unit {unit} did not start the agent ({(facts.Load == "loaded" ? $"result {facts.Result}" : $"the unit is {facts.Load}")}){(said.Length > 0 ? $": {said}" : "")}; journalctl -u {unit} says more";
-    }
 }

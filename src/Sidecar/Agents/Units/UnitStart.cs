@@ -1,0 +1,64 @@
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
+
+namespace FleetSidecar.Agents.Units;
+
+/// <summary>Gives a unit its order and starts it; whoever asked learns which process it became, or why none.</summary>
+internal sealed class UnitStart(SidecarConfig config, AgentUnits units, TimeProvider time)
+{
+    private static readonly TimeSpan NoteTakesAtMost = TimeSpan.FromSeconds(10), Look = TimeSpan.FromMilliseconds(5);
+
+    /// <param name="run">The run, or what else has directories and a unit.</param>
+    /// <param name="order">What the unit is to become.</param>
+    /// <param name="lent">Its directories stay given to the agents' user when the unit is over.</param>
+    /// <param name="token">Gives up waiting for the service manager.</param>
+    public async Task<(ProcessIdentity? Process, string? Why)> StartAsync(string run, UnitOrder order, bool lent, CancellationToken token)
+    {
+        Write(Path.Combine(config.RunsDirectory, run), order, lent);
+        var unit = units.NameOf(run);
+        var started = await units.StartAsync(unit, token);
+        return await NoteAsync(order.Record, unit) is { } process ? (process, null) : (null, await WhyAsync(unit, started));
+    }
+
+    private static void Write(string directory, UnitOrder order, bool lent)
+    {
+        var mark = Path.Combine(directory, UnitOrder.LentFile);
+        File.Delete(mark);
+        if (lent)
+        {
+            AtomicFile.Write(mark, "");
+        }
+
+        AtomicFile.Write(Path.Combine(directory, UnitOrder.FileName), order.Text);
+    }
+
+    // The note is the first thing the unit's program does; a unit that is over without one never became what it was to be.
+    private async Task<ProcessIdentity?> NoteAsync(string record, string unit)
+    {
+        for (var started = time.GetTimestamp(); time.GetElapsedTime(started) < NoteTakesAtMost; await Task.Delay(Look, time, CancellationToken.None))
+        {
+            if (Recorder.ReadNote(record) is { } note)
+            {
+                return note;
+            }
+
+            if ((await units.ShowAsync(unit)).IsOver)
+            {
+                break;
+            }
+        }
+
+        await units.StopAsync(unit);
+        return Recorder.ReadNote(record);
+    }
+
+    private async Task<string> WhyAsync(string unit, ToolOutcome started)
+    {
+        var facts = await units.ShowAsync(unit);
+        await units.ForgetAsync(unit);
+        var said = Printable.Cut(started.Error.Trim().Split('\n')[0], 300);
+        return $"the unit {unit} did not start ({(facts.Load == "loaded" ? $"result {facts.Result}" : $"it is {facts.Load}")}){(said.Length > 0 ? $": {said}" : "")}; journalctl -u {unit} says more";
+    }
+}

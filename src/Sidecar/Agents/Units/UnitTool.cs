@@ -1,0 +1,84 @@
+using System.Text;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Agents.Units;
+
+/// <summary>Runs a program to its end where agents run: as their user, in a unit of its own, with everything that it starts. For what the sidecar's user must not, or cannot, run itself.</summary>
+internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart start, ProcessWatch watch, TimeProvider time)
+{
+    /// <summary>For what belongs to no run.</summary>
+    public const string SelfTest = "selftest";
+
+    private const int TailLength = 4096;
+
+    /// <param name="run">The run whose unit and directories it has; nothing else may be going on in there.</param>
+    /// <param name="name">Of the record in the run's directory; an earlier one of this name is replaced.</param>
+    /// <param name="environment">Variables besides those that the unit gives.</param>
+    /// <param name="command">Program and arguments; a bare name is looked up in the unit's PATH.</param>
+    /// <param name="directory">Where it runs; null for the run's own directory.</param>
+    /// <param name="limit">After this everything in the unit is killed.</param>
+    /// <param name="token">Kills it too.</param>
+    /// <exception cref="SidecarException">The unit did not start.</exception>
+    public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token)
+    {
+        var (home, unit) = (Path.Combine(config.RunsDirectory, run), units.NameOf(run));
+        var record = Path.Combine(home, name);
+        var order = new UnitOrder(record, directory ?? home, "/dev/null", [.. environment], command);
+        if (order.Problem is { } problem)
+        {
+            throw new SidecarException(problem, "give it by a file");
+        }
+
+        try
+        {
+            await units.StopAsync(unit); // What an earlier process of ours left in there.
+            if (Directory.Exists(record))
+            {
+                Directory.Delete(record, recursive: true);
+            }
+
+            Directory.CreateDirectory(record);
+            var (process, why) = await start.StartAsync(run, order, lent: false, token);
+            return process is null ? throw new SidecarException(why!, "see the journal of that unit") : await EndAsync(unit, record, process, limit, token);
+        }
+        finally
+        {
+            await units.StopAsync(unit);
+            await units.ForgetAsync(unit);
+        }
+    }
+
+    private async Task<ToolOutcome> EndAsync(string unit, string record, ProcessIdentity process, TimeSpan limit, CancellationToken token)
+    {
+        var ended = watch.EndOfAsync(process);
+        await Task.WhenAny(ended, Task.Delay(limit, time, token));
+        var late = !ended.IsCompleted;
+        if (late)
+        {
+            await units.SignalAsync(unit, "KILL", CancellationToken.None);
+        }
+
+        await units.StopAsync(unit);
+        token.ThrowIfCancellationRequested();
+        var (output, error) = (Recorder.Output(record), Recorder.Errors(record));
+        return new ToolOutcome(late ? -1 : UnitEnd.Read(record, time.GetUtcNow()).ExitCode ?? -1, Head(output), late ? $"no end after {limit}" : Head(error), late)
+        {
+            Last = (TextTail.Read(output, TailLength), TextTail.Read(error, TailLength)),
+        };
+    }
+
+    private static string Head(string path)
+    {
+        using var file = OutsideFile.Stream(path);
+        if (file is null)
+        {
+            return "";
+        }
+
+        var bytes = new byte[ToolRunner.OutputLimit];
+        return Encoding.UTF8.GetString(bytes, 0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+    }
+}

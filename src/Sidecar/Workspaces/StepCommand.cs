@@ -1,0 +1,107 @@
+using FleetSidecar.Agents.Units;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
+using FleetSidecar.Runs;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>Checks whether a program ends with 0: argv without a shell, a time limit, an environment without secrets, its output kept.</summary>
+internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTool units, StepLeftovers leftovers, Ground.Logs.Redactor redactor)
+{
+    private const int TailLength = 300, KeptOfEach = 500_000;
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
+    private static readonly string[] Inherited = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+
+    public async Task<(string Status, string Detail)> RunAsync(Run run, IReadOnlyList<string> words, string workspace, int number, TimeSpan limit, CancellationToken token)
+    {
+        try
+        {
+            var (outcome, complaint) = config.AgentsInUnits ? await RunInUnitAsync(run, words, workspace, number, limit, token) : await RunHereAsync(run, words, workspace, limit, token);
+            if (outcome is null)
+            {
+                return (StepRules.Fail, complaint!);
+            }
+
+            var said = outcome.TimedOut ? $"no end after {limit}" : $"exit code {outcome.ExitCode}";
+            Keep(run, number, words, said, outcome);
+            return (outcome.Ok ? StepRules.Pass : StepRules.Fail, $"{said}{Tail(outcome)}");
+        }
+        catch (SidecarException fault)
+        {
+            return (StepRules.Fail, redactor.Clean(fault.Message));
+        }
+    }
+
+    private async Task<(ToolOutcome? Outcome, string? Complaint)> RunHereAsync(Run run, IReadOnlyList<string> words, string workspace, TimeSpan limit, CancellationToken token)
+    {
+        var environment = EnvironmentOf(run, workspace);
+        var (program, complaint) = StepRules.Program(words[0], workspace, environment["PATH"]);
+        if (complaint is not null)
+        {
+            return (null, complaint);
+        }
+
+        leftovers.Sweep();
+        try
+        {
+            return (await tools.RunAsync([program!, .. words.Skip(1)], environment, workspace, limit, token, Linger), null);
+        }
+        finally
+        {
+            leftovers.Kill(run);
+        }
+    }
+
+    // As the agents' user, who has other programs than we have: what stands in a PATH is found in there, not here.
+    private async Task<(ToolOutcome? Outcome, string? Complaint)> RunInUnitAsync(Run run, IReadOnlyList<string> words, string workspace, int number, TimeSpan limit, CancellationToken token)
+    {
+        var (program, complaint) = words[0].Contains('/', StringComparison.Ordinal) && !Path.IsPathFullyQualified(words[0]) ? StepRules.Program(words[0], workspace, "") : (words[0], null);
+        return complaint is not null ? (null, complaint)
+            : (await units.RunAsync(run.Id, $"verify-{number}", FactsOf(run, workspace), [program!, .. words.Skip(1)], workspace, limit, token), null);
+    }
+
+    private static Dictionary<string, string> FactsOf(Run run, string workspace) => new()
+    {
+        ["GIT_TERMINAL_PROMPT"] = "0",
+        ["FLEET_TASK_ID"] = run.TaskId,
+        ["FLEET_GENERATION"] = run.Generation.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        ["FLEET_WORKSPACE"] = workspace,
+    };
+
+    // Nothing of the profile's: keys of providers are none of the tests' business.
+    private Dictionary<string, string> EnvironmentOf(Run run, string workspace)
+    {
+        var variables = Inherited.Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(name))).Where(pair => pair.Value is not null)
+            .ToDictionary(pair => pair.Name, pair => pair.Value!);
+        variables.TryAdd("PATH", "/usr/local/bin:/usr/bin:/bin");
+        foreach (var (name, value) in FactsOf(run, workspace))
+        {
+            variables[name] = value;
+        }
+
+        variables[StepLeftovers.Mark] = leftovers.MarkOf(run.Id);
+        return variables;
+    }
+
+    private void Keep(Run run, int number, IReadOnlyList<string> words, string said, ToolOutcome outcome)
+    {
+        var directory = Directory.CreateDirectory(Path.Combine(config.RunsDirectory, run.Id)).FullName;
+        var file = Path.Combine(directory, $"verify-{number}.log");
+        File.Delete(file); // A link that the agent put there is not written through.
+        File.WriteAllText(file,
+            $"{string.Join(' ', words)}\n{said}\n--- standard output\n{Cut(outcome.Output, outcome.Last.Output)}\n--- standard error\n{Cut(outcome.TimedOut ? outcome.Last.Error : outcome.Error, outcome.Last.Error)}\n");
+    }
+
+    private static string Cut(string text, string tail) => text.Length <= KeptOfEach ? text : $"{text[..(KeptOfEach - tail.Length)]}\n[…]\n{tail}";
+
+    // Cleaned before it is cut: half a secret would not be known as one.
+    private string Tail(ToolOutcome outcome)
+    {
+        var (output, error) = (redactor.Clean(outcome.Last.Output).Trim(), redactor.Clean(outcome.Last.Error).Trim());
+        var share = output.Length > 0 && error.Length > 0 ? TailLength / 2 : TailLength;
+        var kept = string.Join(" | ", new[] { output, error }.Where(text => text.Length > 0).Select(text => Printable.Cut(text.Length > share ? text[^share..] : text, share)));
+        return kept.Length == 0 ? "" : $": {kept}";
+    }
+}
