@@ -54,13 +54,13 @@ LAB_STATE=${LAB_STATE:-/run/fleet-lab}
 # adduser: maintainer scripts; polkitd: who may start which unit; libssl, zlib1g, libstdc++6, libsqlite3-0: what the
 # packages depend on, because apt reaches no mirror from in there; procps, iproute2, tmux, git, sqlite3: what the tests use.
 BASE_PACKAGES="systemd systemd-sysv dbus polkitd procps iproute2 adduser ca-certificates
- tmux git sqlite3 libsqlite3-0 zlib1g libstdc++6 libgcc-s1"
+ tmux git curl sqlite3 libsqlite3-0 zlib1g libstdc++6 libgcc-s1"
 case $LAB_SUITE in
   bookworm) BASE_PACKAGES+=" libssl3" ;;
   trixie)   BASE_PACKAGES+=" libssl3t64" ;;
 esac
 # Raise when prepare_rootfs changes: part of the cache key.
-RECIPE=1
+RECIPE=2
 # Fixed, so that every boot is the same one (and never a "first boot").
 MACHINE_ID=1ab01ab01ab01ab01ab01ab01ab01ab0
 

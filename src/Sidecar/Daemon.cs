@@ -33,6 +33,8 @@ internal static partial class Daemon
     {
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
+        var starts = new StartBook(config, time);
+        await StartPause.TakeAsync(config, starts, time, stopping);
         MakeDirectories(config);
 
         // Connection and store know nothing of each other. What the hub must hear first, whether the store was damaged, is known
@@ -43,7 +45,7 @@ internal static partial class Daemon
         var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
         using var store = opened.Store;
         dialer.IdentifyEarly(LinkLoop.StatusWord(opened.DamagedFile));
-        using var host = Build(config, opened, dialer, redactor, time);
+        using var host = Build(config, starts, opened, dialer, redactor, time);
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
         signals.HostListens = true;
@@ -105,7 +107,7 @@ internal static partial class Daemon
         services.GetRequiredService<ControlServer>().Open();
     }
 
-    private static IHost Build(SidecarConfig config, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
+    private static IHost Build(SidecarConfig config, StartBook starts, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
     {
         // Empty: the default host reads settings we do not have and watches the directory it was started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
@@ -117,7 +119,7 @@ internal static partial class Daemon
             options.ServicesStopConcurrently = true;
         });
         services.AddSingleton(config).AddSingleton(config.Hub).AddSingleton(config.Wake).AddSingleton(config.Workspace);
-        services.AddSingleton(time).AddSingleton(redactor).AddSingleton(dialer);
+        services.AddSingleton(time).AddSingleton(starts).AddSingleton(redactor).AddSingleton(dialer);
         services.AddSingleton(_ => opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();

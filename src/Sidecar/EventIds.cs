@@ -54,6 +54,7 @@ internal static class EventIds
     public const int SafeMode = 602;
     public const int SafeModeLeft = 603;
     public const int StartsNotKept = 604;
+    public const int StartHeldBack = 605;
 
     public const int ControlReady = 700;
     public const int ControlRequestFailed = 701;

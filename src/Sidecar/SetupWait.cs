@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using FleetSidecar.Ground;
-using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Systemd;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar;
@@ -19,10 +17,9 @@ internal static partial class SetupWait
         using var asked = new CancellationTokenSource();
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-        using var services = new ServiceCollection().AddLogging(logs => logs.AddFleetLogs(new Redactor(), file: null, LogLevel.Information, "fleet-sidecar")).BuildServiceProvider();
-        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetSidecar.SetupWait");
+        using var early = new EarlyLog(nameof(SetupWait));
         var notifier = Notifier.FromEnvironment();
-        LogNotSetUp(log, file);
+        LogNotSetUp(early.Log, file);
         notifier.Ready("not set up: run 'fleet-sidecar setup'");
         while (!File.Exists(file) && !asked.IsCancellationRequested)
         {

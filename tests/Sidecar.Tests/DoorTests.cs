@@ -193,8 +193,9 @@ public sealed class DoorTests
             AtUnixMs = word switch { "old" => Now - 600_001, "future" => Now + 1, _ => Now - 1000 }, Good = word == "g",
         }).ToList();
 
-        Assert.Equal(expected, CrashLoopRules.IsCrashLoop(starts, Now, new SafeModeOptions()));
-        Assert.False(CrashLoopRules.IsCrashLoop(starts, Now, new SafeModeOptions { Starts = 0 }));
+        Assert.Equal(expected, CrashLoopRules.IsCrashLoop(CrashLoopRules.Against(starts, Now, new SafeModeOptions()), new SafeModeOptions()));
+        Assert.False(CrashLoopRules.IsCrashLoop(100, new SafeModeOptions { Starts = 0 }));
+        Assert.Equal(TimeSpan.Zero, CrashLoopRules.Pause(100, new SafeModeOptions { Starts = 0 }));
     }
 
     [Theory]

@@ -25,6 +25,9 @@ public sealed class Notifier
 
     public void Status(string status) => Send($"STATUS={status}");
 
+    /// <summary>The start takes longer than the manager expects, and why.</summary>
+    public void Waiting(string status, TimeSpan room) => Send($"STATUS={status}\nEXTEND_TIMEOUT_USEC={(long)room.TotalMicroseconds}\nWATCHDOG=1");
+
     /// <summary>Feeds the watchdog.</summary>
     public void Alive() => Send("WATCHDOG=1");
 

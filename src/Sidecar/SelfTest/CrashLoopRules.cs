@@ -35,9 +35,12 @@ internal static class CrashLoopRules
         .Where(start => start.AtUnixMs <= now && now - start.AtUnixMs <= options.Within.TotalMilliseconds)
         .Reverse().TakeWhile(start => !start.Good).Count();
 
+    /// <summary>How long this start waits before it does anything: nothing until it is a crash loop, then 1 s, doubled with each further start, at most a minute.</summary>
+    public static TimeSpan Pause(int against, SafeModeOptions options) =>
+        options.Starts > 0 && against >= options.Starts ? TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, Math.Min(against - options.Starts, 10)))) : TimeSpan.Zero;
+
     /// <summary>This start included.</summary>
-    public static bool IsCrashLoop(IReadOnlyList<StartRecord> earlier, long now, SafeModeOptions options) =>
-        options.Starts > 0 && Against(earlier, now, options) + 1 >= options.Starts;
+    public static bool IsCrashLoop(int against, SafeModeOptions options) => options.Starts > 0 && against + 1 >= options.Starts;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

@@ -1,0 +1,147 @@
+namespace FleetSidecar.Lab;
+
+/// <summary>Each run in a unit of its own: what it is given, what it cannot do, and how its end is told.</summary>
+public sealed class AgentUnitTests : IAsyncLifetime
+{
+    private Fleet _fleet = null!;
+
+    public async ValueTask InitializeAsync() => _fleet = await Fleet.StartAsync();
+
+    public ValueTask DisposeAsync() => _fleet?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task A_task_runs_in_a_unit_of_its_own_as_the_agents_user_and_its_work_is_pushed()
+    {
+        _fleet.AgentDoes($"id -un; umask; cat /proc/self/cgroup\n{Fleet.Worker}");
+        var task = await _fleet.SubmitAsync();
+        var run = Assert.Single(await _fleet.RunningAsync());
+
+        Assert.Equal("active", await _fleet.Machine.PropertyAsync(Fleet.UnitOf(run), "ActiveState"));
+        Assert.Equal(Fleet.PidOf(run), await _fleet.Machine.NumberAsync(Fleet.UnitOf(run), "MainPID"));
+        Assert.Equal("fleet-agents.slice", await _fleet.Machine.PropertyAsync(Fleet.UnitOf(run), "Slice"));
+
+        _fleet.Go();
+        await _fleet.WaitForAsync(task, "completed");
+        Assert.Contains($"Do {task}", await _fleet.Machine.RunAsync("git", "-c", "safe.directory=*", "-C", "/srv/git/app.git", "log", "--all", "--format=%s"));
+        Assert.Single(_fleet.Executions);
+        await _fleet.Machine.UntilAsync($"[ \"$(systemctl show -P LoadState '{Fleet.UnitOf(run)}')\" = loaded ] && ! systemctl is-active -q '{Fleet.UnitOf(run)}' && ! systemctl is-failed -q '{Fleet.UnitOf(run)}'", "the unit to be over");
+
+        // Everything about the task, the agent's own words too, is found by one field.
+        var found = await _fleet.JournalAsync($"FLEET_TASK_ID={task}");
+        Assert.Contains("AgentStarted", found);
+        Assert.Contains("completed -> settled", found);
+        Assert.Contains("fleet-agent\n", found);
+        Assert.Contains("0007", found);
+        Assert.Equal(found.Split('\n').Count(line => line.StartsWith("RunLoop[", StringComparison.Ordinal)),
+            (await _fleet.JournalAsync("-u", "fleet-sidecar", $"FLEET_TASK_ID={task}", "FLEET_AGENT=iris", "FLEET_EVENT=RunMoved")).Split('\n').Count(line => line.Length > 0));
+    }
+
+    [Fact]
+    public async Task L30_a_run_that_eats_memory_is_reported_as_out_of_memory_and_nothing_else()
+    {
+        await LimitAsync("MemoryMax=48M\nMemorySwapMax=0");
+        _fleet.AgentDoes("fleet-sidecar task start\necho '401 token expired'\nhead -c 400M /dev/zero | tail -n 1 >/dev/null");
+        var task = await _fleet.SubmitAsync("\"priority\": \"normal\"");
+        var said = await _fleet.WaitForAsync(task, "dead_letter");
+        Assert.Contains("out_of_memory", said.ToString());
+        Assert.DoesNotContain("\"auth\"", said.ToString());
+    }
+
+    [Fact]
+    public async Task An_agent_that_forks_and_leaves_everything_behind_is_killed_whole()
+    {
+        _fleet.AgentDoes($$"""
+            fleet-sidecar task start
+            for i in 1 2 3; do
+              setsid env -i /bin/sh -c '( trap "" TERM HUP INT; exec sleep 4711 ) & exit' </dev/null >/dev/null 2>&1
+            done
+            fleet-sidecar task complete --output left
+            """);
+        var task = await _fleet.SubmitAsync("\"priority\": \"normal\"");
+        await _fleet.WaitForAsync(task, "completed");
+        Assert.NotEqual(0, (await _fleet.Machine.TryAsync("pgrep", "-f", "sleep 4711")).ExitCode);
+    }
+
+    [Fact]
+    public async Task An_agent_that_ignores_TERM_is_ended_by_KILL_when_its_task_is_cancelled()
+    {
+        _fleet.AgentDoes("trap '' TERM INT HUP\nfleet-sidecar task start\nwhile :; do sleep 4712; done");
+        var task = await _fleet.SubmitAsync("\"priority\": \"normal\"");
+        var run = Assert.Single(await _fleet.RunningAsync());
+        await _fleet.Machine.RunAsync("fleet-hub", "task", "cancel", task);
+        await _fleet.Machine.UntilAsync($"! kill -0 {Fleet.PidOf(run)} 2>/dev/null && ! pgrep -f 'sleep 4712'", "the agent to be gone");
+        Assert.Contains(" 137 ", " " + await _fleet.Machine.ShellAsync($"cat /var/lib/fleet-sidecar/runs/{run.GetProperty("run_id").GetString()}/wake-1/end"));
+    }
+
+    [Fact]
+    public async Task The_agents_user_cannot_read_token_store_or_another_run_and_speaks_for_its_own_run_alone()
+    {
+        // Two runs at once. Each writes down what it can see; the second also tries to speak for the first with its nonce.
+        _fleet.AgentDoes($$"""
+            echo "$FLEET_NONCE $FLEET_RUN_ID" >{{Fleet.Home}}/nonce-$FLEET_TASK_ID
+            fleet-sidecar task start
+            while [ ! -e {{Fleet.Home}}/look ]; do sleep 0.1; done
+            {
+              for f in /etc/fleet-sidecar/hub-token /var/lib/fleet-sidecar/state.db /run/credentials/fleet-sidecar.service/hub-token /etc/fleet-sidecar/sidecar.json; do cat "$f" >/dev/null 2>&1 && echo "READ $f"; done
+              ls /var/lib/fleet-sidecar/runs | grep -v "$FLEET_RUN_ID" | sed 's/^/SAW /'
+              for p in /proc/[0-9]*; do
+                [ "$(readlink $p/ns/mnt 2>/dev/null)" = "$(readlink /proc/self/ns/mnt)" ] && continue
+                tr '\0' '\n' <$p/environ 2>/dev/null | grep FLEET_NONCE | sed "s#^#ENVIRON $p #"
+                ls $p/root/var/lib/fleet-sidecar/runs 2>/dev/null | sed "s#^#ROOT $p #"
+              done
+              for n in {{Fleet.Home}}/nonce-*; do
+                read -r nonce run <$n
+                [ "$run" = "$FLEET_RUN_ID" ] || FLEET_NONCE=$nonce fleet-sidecar task complete --output stolen 2>&1 && echo "SPOKE FOR $run"
+              done
+              FLEET_SOCKET=/run/fleet-sidecar/control.sock fleet-sidecar task progress --message x >/dev/null 2>&1 && echo "OPERATORS SOCKET"
+              fleet-sidecar status --set control.socket=/run/fleet-sidecar/agent.sock >/dev/null 2>&1 && echo "STATUS BY THE AGENTS SOCKET"
+            } >{{Fleet.Home}}/seen-$FLEET_TASK_ID 2>&1
+            while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
+            fleet-sidecar task complete --output "mine"
+            """);
+        var (first, second) = (await _fleet.SubmitAsync(), await _fleet.SubmitAsync());
+        await _fleet.RunningAsync(2);
+        _fleet.Machine.Write($"{Fleet.Home}/look", "");
+        foreach (var task in new[] { first, second })
+        {
+            await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/seen-{task} ] && grep -c 'only a process of the run itself' {Fleet.Home}/seen-{task}", "the looking to be over");
+        }
+
+        await _fleet.RunningAsync(2);
+        foreach (var task in new[] { first, second })
+        {
+            var seen = await _fleet.Machine.ShellAsync($"cat {Fleet.Home}/seen-{task}");
+            Assert.DoesNotMatch("READ|SAW|ENVIRON|ROOT|SPOKE|OPERATORS|STATUS", seen);
+        }
+
+        // And from outside of any run.
+        foreach (var path in new[] { Fleet.Token, "/var/lib/fleet-sidecar/state.db", "/var/lib/fleet-sidecar/runs", "/var/log/fleet-sidecar" })
+        {
+            Assert.NotEqual(0, (await _fleet.Machine.TryAsync("setpriv", "--reuid=fleet-agent", "--regid=fleet-agent", "--clear-groups", "ls", path + "/")).ExitCode);
+            Assert.NotEqual(0, (await _fleet.Machine.TryAsync("setpriv", "--reuid=fleet-agent", "--regid=fleet-agent", "--clear-groups", "cat", path)).ExitCode);
+        }
+
+        _fleet.Go();
+        await _fleet.WaitForAsync(first, "completed");
+        Assert.Contains("mine", (await _fleet.WaitForAsync(second, "completed")).ToString());
+    }
+
+    [Fact]
+    public async Task Verification_steps_run_as_the_agents_user_in_the_same_place()
+    {
+        _fleet.AgentDoes("fleet-sidecar task start\nprintf '#!/bin/sh\\nid -un; pwd; cat /etc/fleet-sidecar/hub-token; setsid sleep 4713 & exit 0\\n' >check; chmod +x check; git add .; git commit -qm check\nfleet-sidecar task complete --output done");
+        var task = await _fleet.SubmitAsync("\"repo\": \"git://127.0.0.1/app.git\", \"verification_steps\": [ { \"type\": \"command_succeeds\", \"target\": \"./check\", \"description\": \"it says who it is\" } ]");
+        await _fleet.WaitForAsync(task, "completed");
+        var log = await _fleet.Machine.ShellAsync("cat /var/lib/fleet-sidecar/runs/*/verify-1.log");
+        Assert.Contains("fleet-agent\n/var/lib/fleet-sidecar/workspaces/run_", log);
+        Assert.Contains("hub-token", log);
+        Assert.DoesNotContain((await _fleet.Machine.ShellAsync($"cat {Fleet.Token}")).Trim(), log);
+        Assert.NotEqual(0, (await _fleet.Machine.TryAsync("pgrep", "-f", "sleep 4713")).ExitCode);
+    }
+
+    private async Task LimitAsync(string lines)
+    {
+        _fleet.Machine.Write("/etc/systemd/system/fleet-agent@.service.d/test.conf", $"[Service]\n{lines}\n");
+        await _fleet.Machine.RunAsync("systemctl", "daemon-reload");
+    }
+}

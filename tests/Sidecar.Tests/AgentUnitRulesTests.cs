@@ -1,0 +1,98 @@
+using FleetSidecar.Agents.Units;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.SelfTest;
+
+namespace FleetSidecar.Tests;
+
+/// <summary>What is said to the service manager and how its answers are read, without one.</summary>
+public sealed class AgentUnitRulesTests
+{
+    private static readonly UnitOrder Order = new("/r/wake-1", "/w", "/dev/null", [new("FLEET_TASK_ID", "task-1"), new("ODD", "a b=c $(x) 'y'")], ["/bin/agent", "--flag", "", ". x", "e=1"]);
+
+    [Fact]
+    public void An_order_is_lines_that_a_shell_reads_back_word_for_word()
+    {
+        Assert.Null(Order.Problem);
+        using var directory = new Testing.TempDir();
+        var script = directory.WriteScript("read", """
+            exec 3<"$1"; IFS= read -r v <&3; IFS= read -r r <&3; IFS= read -r w <&3; IFS= read -r i <&3; set --
+            while IFS= read -r line <&3; do case $line in e*) export "${line#e}" ;; a*) set -- "$@" "${line#a}" ;; .) echo whole ;; esac; done
+            printf '[%s]' "$v" "$r" "$w" "$i" "$ODD" "$@"
+            """);
+        Assert.Equal("whole\n[fleet-order 1][/r/wake-1][/w][/dev/null][a b=c $(x) 'y'][/bin/agent][--flag][][. x][e=1]",
+            Testing.TestProgram.RunAsync("/bin/dash", [script, directory.Write("order", Order.Text)]).GetAwaiter().GetResult().Text);
+    }
+
+    [Theory]
+    [InlineData("A\nB", "x", "v")]
+    [InlineData("NAME", "x\ny", "v")]
+    [InlineData("1NAME", "x", "v")]
+    [InlineData("NA-ME", "x", "v")]
+    [InlineData("", "x", "v")]
+    [InlineData("NAME", "x", "v\nw")]
+    [InlineData("NAME", "x\0", "v")]
+    public void What_would_not_arrive_as_it_is_is_refused(string name, string value, string word) =>
+        Assert.NotNull((Order with { Environment = [new(name, value)], Command = ["/bin/agent", word] }).Problem);
+
+    [Theory]
+    [InlineData("0 success 0\n", 0, false)]
+    [InlineData("137 signal 1\n", 137, true)]
+    [InlineData("137 signal 0\n", 137, false)]
+    [InlineData("137 oom-kill unknown\n", 137, true)]
+    [InlineData("1 exit-code 3\n", 1, false)] // A tool of the agent's was killed, and it went on.
+    [InlineData("0 success 3\n", 0, false)]
+    [InlineData("143 timeout unknown\n", 143, false)]
+    public void The_end_of_a_unit_is_read_from_three_witnesses(string text, int code, bool outOfMemory)
+    {
+        var end = UnitEnd.Parse(text)!;
+        Assert.Equal((code, outOfMemory), (end.ExitCode, end.OutOfMemory));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("137")]
+    [InlineData("x success 0")]
+    [InlineData("-1 success 0")]
+    [InlineData("1 2 3 4")]
+    public void Half_an_end_is_none(string text) => Assert.Null(UnitEnd.Parse(text));
+
+    [Theory]
+    [InlineData("/var/lib/fleet-sidecar", "run_0a1b2c3d4e5f", "fleet-agent@run_0a1b2c3d4e5f.service")]
+    [InlineData("/var/lib/fleet-sidecar/instances/iris", "run_0a1b2c3d4e5f", "fleet-agent@iris-run_0a1b2c3d4e5f.service")]
+    [InlineData("/var/lib/fleet-sidecar/instances/my-agent", "run_0a1b2c3d4e5f", @"fleet-agent@my\x2dagent-run_0a1b2c3d4e5f.service")]
+    public void A_runs_unit_is_named_after_its_directories(string state, string run, string unit)
+    {
+        var units = new AgentUnits(new SidecarConfig { StateDirectory = state }, new ToolRunner(TimeProvider.System));
+        Assert.Equal(unit, units.NameOf(run));
+        Assert.Equal(run, units.RunOf(unit));
+        Assert.Null(units.RunOf("fleet-agent@selftest.service"));
+        Assert.Null(units.RunOf("fleet-agent@other-run_0a1b2c3d4e5f.service"));
+        Assert.Null(units.RunOf("sshd.service"));
+    }
+
+    [Fact]
+    public void Directories_that_agents_see_lie_side_by_side_for_all_sidecars_of_a_machine()
+    {
+        var config = new SidecarConfig { StateDirectory = "/var/lib/fleet-sidecar/instances/iris" };
+        Assert.Equal("/var/lib/fleet-sidecar/runs/iris", config.RunsDirectory);
+        Assert.Equal("/var/lib/fleet-sidecar/workspaces/iris", config.WorkspacesDirectory);
+        Assert.Equal("/var/lib/fleet-sidecar/instances/iris/state.db", config.DatabaseFile);
+    }
+
+    [Theory]
+    [InlineData("/system.slice/fleet-sidecar.service", "fleet-sidecar.service")]
+    [InlineData("/fleet.slice/fleet-agents.slice/fleet-agent@run_1.service/sub/x", "fleet-agent@run_1.service")]
+    [InlineData("/user.slice/user-0.slice/session-1.scope", "session-1.scope")]
+    [InlineData("/", null)]
+    public void A_process_is_in_the_unit_that_its_control_group_names(string path, string? unit) => Assert.Equal(unit, ControlGroup.UnitIn(path));
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(4, 0)]
+    [InlineData(5, 1)]
+    [InlineData(7, 4)]
+    [InlineData(100, 60)]
+    public void L23_starts_that_crash_again_and_again_are_held_back_longer_each_time(int against, int seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), CrashLoopRules.Pause(against, new SafeModeOptions()));
+}
