@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Drain;
@@ -78,6 +79,11 @@ internal static partial class Daemon
             });
         }
 
+        if (services.GetRequiredService<IAgentHost>().LostGuarantees is { Length: > 0 } lost)
+        {
+            LogGuaranteesLost(log, lost);
+        }
+
         await services.GetRequiredService<SyncLoop>().RecoverAsync();
         services.GetRequiredService<SafeMode>().Begin();
         // One row that somebody spoilt must not cost all the others, or the daemon.
@@ -89,10 +95,10 @@ internal static partial class Daemon
         services.GetRequiredService<WorkspaceKeeper>().Begin();
         services.GetRequiredService<SelfTestLoop>().Begin();
         services.GetRequiredService<HeartbeatSource>().SelfTest = services.GetRequiredService<SelfTestLoop>().Report;
-        services.GetRequiredService<RunLoop>().Load();
-        foreach (var pid in services.GetRequiredService<AgentLauncher>().StopUnknown(services.GetRequiredService<RunLoop>().Snapshot))
+        await services.GetRequiredService<RunLoop>().LoadAsync();
+        foreach (var name in await services.GetRequiredService<IAgentHost>().StopUnknownAsync(services.GetRequiredService<RunLoop>().Snapshot))
         {
-            LogOrphanStopped(log, pid);
+            LogOrphanStopped(log, name);
         }
 
         _ = Task.Run(services.GetRequiredService<StepLeftovers>().Sweep, CancellationToken.None); // The first step waits for it; the start does not.
@@ -119,7 +125,8 @@ internal static partial class Daemon
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<Workspace>();
         services.AddSingleton(all => new Origin(all.GetRequiredService<Git>(), config.StateDirectory)).AddSingleton<WorkspaceKeeper>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
-        services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>();
+        services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>();
+        _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
@@ -147,12 +154,15 @@ internal static partial class Daemon
     [LoggerMessage(EventIds.Starting, LogLevel.Information, "fleet-sidecar {Version} starting for agent {Agent}, state in {Directory}", EventName = "Starting")]
     private static partial void LogStarting(ILogger log, string version, string agent, string directory);
 
+    [LoggerMessage(EventIds.GuaranteesLost, LogLevel.Information, "no units for agents here: {Lost}; the packages bring them, see docs/security.md", EventName = "GuaranteesLost")]
+    private static partial void LogGuaranteesLost(ILogger log, string lost);
+
     [LoggerMessage(EventIds.StoreDamaged, LogLevel.Error, "the store was damaged and is now at {File}; begun anew, the hub is told, and tasks that it still counts as ours come again", EventName = "StoreDamaged")]
     private static partial void LogStoreDamaged(ILogger log, string file);
 
     [LoggerMessage(EventIds.RunUnreadable, LogLevel.Error, "the store's row of {Run} cannot be read; set aside, its agent is ended, the hub is told and the task comes again", EventName = "RunUnreadable")]
     private static partial void LogRunUnreadable(ILogger log, string run);
 
-    [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "process {Pid} belongs to a run that the store does not know; ending it, because its task may be given out again. What it left is rescued", EventName = "OrphanStopped")]
-    private static partial void LogOrphanStopped(ILogger log, int pid);
+    [LoggerMessage(EventIds.OrphanStopped, LogLevel.Warning, "{Process} belongs to a run that the store does not know; ending it, because its task may be given out again. What it left is rescued", EventName = "OrphanStopped")]
+    private static partial void LogOrphanStopped(ILogger log, string process);
 }

@@ -11,6 +11,8 @@ internal static class EventIds
     public const int OrphanStopped = 105;
     public const int LoopOverdue = 106;
     public const int RunUnreadable = 107;
+    public const int NotSetUp = 108;
+    public const int GuaranteesLost = 109;
 
     public const int LinkUp = 200;
     public const int LinkDown = 201;

@@ -9,8 +9,13 @@ const string Name = "fleet-sidecar";
 static int? CodeOf(Exception fault) => fault is DaemonUnavailableException ? ExitCodes.Unavailable : null;
 
 // The line that units have. It means what the command line's own parser would make of it, which costs a tenth of a start to load.
-if (args is ["run", "--config", [not '-', ..] file])
+if (args is ["run", "--config", [not '-', ..] file, .. var more] && more is [] or [SidecarCommands.WaitForSetup])
 {
+    if (more.Length > 0 && !File.Exists(file))
+    {
+        return await CommandRunner.GuardAsync(Name, () => SetupWait.RunAsync(file), CodeOf);
+    }
+
     using var signals = new SecondSignal();
     Warmup.Start();
     return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(ConfigLoader.Load(file, []), signals, CancellationToken.None), CodeOf);

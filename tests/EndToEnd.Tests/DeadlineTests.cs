@@ -27,7 +27,7 @@ public sealed class DeadlineTests : IDisposable
         Assert.Contains(" agent.sh S ", failed.GetProperty("process_state").GetString(), StringComparison.Ordinal);
         Assert.Equal(137, failed.GetProperty("exit_code").GetInt32()); // TERM was ignored, so it was KILL.
         Assert.Contains(said, failed.GetProperty("last_output").GetString(), StringComparison.Ordinal);
-        Assert.DoesNotContain(LiveProcess.With($"FLEET_RUN_DIR={sidecar.State}/run-"), pid => !IsBerth(pid));
+        Assert.DoesNotContain(LiveProcess.With($"FLEET_RUN_DIR={sidecar.State}/run_"), pid => !IsBerth(pid));
     }
 
     [Fact(Timeout = 120_000)]

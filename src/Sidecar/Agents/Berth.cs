@@ -24,7 +24,7 @@ internal sealed class Berth : IDisposable
     /// <summary>The recorder's.</summary>
     public int Pid { get; }
 
-    public static string NewRunId() => $"run-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}";
+    public static string NewRunId() => $"run_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}";
 
     public static string NewNonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 

@@ -14,7 +14,7 @@ internal static class ProcessScan
     public static List<ProcessIdentity> AllByNonce(string nonce) => Carrying($"FLEET_NONCE={nonce}\0");
 
     /// <summary>Every live process of any run below a directory: agents whose runs nobody remembers.</summary>
-    public static List<ProcessIdentity> AllBelow(string runsDirectory) => Carrying($"FLEET_RUN_DIR={runsDirectory}/run-");
+    public static List<ProcessIdentity> AllBelow(string runsDirectory) => Carrying($"FLEET_RUN_DIR={runsDirectory}/run_");
 
     /// <summary>True for a recorder, false for an agent or a helper of one: those do not inherit the mark.</summary>
     public static bool IsRecorder(ProcessIdentity process) =>

@@ -51,9 +51,11 @@ internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
         return report;
     }
 
-    private string Started(Run run) => Path.Combine(config.ResultsDirectory, $"{run.TaskId}.started");
+    public string DirectoryOf(string run) => config.ResultsOf(run);
 
-    private string Result(Run run) => Path.Combine(config.ResultsDirectory, $"{run.TaskId}.json");
+    private string Started(Run run) => Path.Combine(DirectoryOf(run.Id), $"{run.TaskId}.started");
+
+    private string Result(Run run) => Path.Combine(DirectoryOf(run.Id), $"{run.TaskId}.json");
 
     private AgentReport? Parse(string path)
     {

@@ -21,6 +21,9 @@ internal static class SidecarCommands
 
     private static readonly Option<string[]> Set = new("--set") { Description = "Override one key, for example --set hub.url=ws://127.0.0.1:7070/ws", HelpName = "KEY=VALUE" };
 
+    /// <summary>Option of <c>run</c> that the packaged unit gives.</summary>
+    public const string WaitForSetup = "--wait-for-setup";
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON" };
 
     public static RootCommand Root()
@@ -53,9 +56,16 @@ internal static class SidecarCommands
     {
         var command = new Command("run", "Run the daemon in the foreground, as systemd does. SIGTERM stops it; agents keep working.\n\nExample:\n  fleet-sidecar run --config /etc/fleet-sidecar/sidecar.json") { Config, Set };
         var points = new Option<bool>("--crash-points") { Description = "For tests: read FLEET_CRASH_POINT", Hidden = true };
+        var wait = new Option<bool>(WaitForSetup) { Description = "Where the configuration does not exist yet, say so and wait for it instead of ending with 78" };
         command.Add(points);
+        command.Add(wait);
         command.SetAction((arguments, token) =>
         {
+            if (arguments.GetValue(wait) && !File.Exists(arguments.GetValue(Config)))
+            {
+                return SetupWait.RunAsync(arguments.GetValue(Config)!);
+            }
+
             if (arguments.GetValue(points))
             {
                 CrashPoints.Arm();

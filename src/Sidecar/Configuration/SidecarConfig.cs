@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using FleetSidecar.Agents;
 using FleetSidecar.Gate;
 using FleetSidecar.Identity;
@@ -52,8 +53,20 @@ internal sealed class AgentOptions
     /// <summary>Runs at the same time, 1 to 64; default 1. More are refused as busy.</summary>
     public int MaxConcurrentRuns { get; set; } = 1;
 
-    /// <summary>Where agents that know no command line leave <c>TASK.started</c> and <c>TASK.json</c>; default <c>results</c> in the state directory.</summary>
+    /// <summary>Where agents that know no command line leave <c>TASK.started</c> and <c>TASK.json</c>; default <c>results</c> in the state directory. Not used where agents run in units: there it is <c>results</c> in the run's own directory (FLEET_RESULTS_DIR).</summary>
     public string? ResultsDirectory { get; set; }
+
+    /// <summary>What agents are started as: <c>systemd</c>, each run in a unit <c>fleet-agent@RUN.service</c> of its own; <c>process</c>, detached processes of the sidecar's user; <c>auto</c> (default): units where the sidecar was started by its packaged unit, else processes.</summary>
+    [AllowedValues(AgentLauncherKind.Auto, AgentLauncherKind.Systemd, AgentLauncherKind.Process)]
+    public string Launcher { get; set; } = AgentLauncherKind.Auto;
+}
+
+/// <summary>What agents are started as.</summary>
+internal static class AgentLauncherKind
+{
+    public const string Auto = "auto";
+    public const string Systemd = "systemd";
+    public const string Process = "process";
 }
 
 /// <summary>Section <c>control</c>: the socket that the command line and the agents talk to.</summary>

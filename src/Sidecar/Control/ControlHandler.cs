@@ -1,5 +1,6 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Failover;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Logs;
@@ -13,18 +14,19 @@ namespace FleetSidecar.Control;
 
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
-    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, StoreHealth health,
+    SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, AgentUnits units, StoreHealth health,
     OperatorVerbs verbs, Availability availability, SelfTestLoop selfTest, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
 
-    public async Task<ControlResponse> AnswerAsync(ControlRequest request, CancellationToken token) => request.Verb switch
+    public async Task<ControlResponse> AnswerAsync(ControlRequest request, Caller caller, CancellationToken token) => request.Verb switch
     {
+        not "task" when caller.IsAgent => ControlResponse.Refuse("agents may only speak for their own run here", "operators use the socket control.sock beside this one"),
         "status" => new ControlResponse { Ok = true, Status = Status() },
         "runs" => new ControlResponse { Ok = true, Runs = [.. store.LoadRecent(Recent).Select(View)] },
         "run" => FindRun(request.Run ?? ""),
-        "task" => await HearAgentAsync(request, token),
+        "task" => await HearAgentAsync(request, caller, token),
         "pause" or "drain" or "resume" or "doctor" => await verbs.AnswerAsync(request, token),
         _ => ControlResponse.Refuse($"unknown verb '{Printable.Cut(request.Verb, 40)}'", "use the same version of fleet-sidecar for daemon and command line"),
     };
@@ -66,7 +68,7 @@ internal sealed class ControlHandler(
             : ControlResponse.Refuse($"there is no run '{Printable.Cut(id, 140)}'", "'fleet-sidecar runs' lists the runs of this machine");
     }
 
-    private async Task<ControlResponse> HearAgentAsync(ControlRequest request, CancellationToken token)
+    private async Task<ControlResponse> HearAgentAsync(ControlRequest request, Caller caller, CancellationToken token)
     {
         // Nonces are 128 random bits; comparing them in the set of open runs tells an attacker nothing useful about the others.
         var run = runs.Snapshot.FirstOrDefault(open => request.Nonce is { } nonce && SameText(open.Nonce, nonce));
@@ -74,6 +76,12 @@ internal sealed class ControlHandler(
         {
             return ControlResponse.Refuse("this nonce belongs to no run that is going on",
                 "the task was cancelled, superseded or is over; stop working on it");
+        }
+
+        // Agents share a user, and a nonce that was found somewhere is soon sent. Where a signal's agent works nobody here knows.
+        if (config.AgentsInUnits && caller.IsAgent && run.Profile.Mode == WakeMode.Run && caller.Unit != units.NameOf(run.Id))
+        {
+            return ControlResponse.Refuse("only a process of the run itself may speak for it", "call fleet-sidecar task from the agent that was woken for the task");
         }
 
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -8,51 +8,68 @@ using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Control;
 
-/// <summary>Listens on the unix socket: one line in, one line out, then the connection ends.</summary>
+/// <summary>Listens on two unix sockets, one for operators and one for agents: one line in, one line out, then the connection ends.</summary>
 /// <remarks>Bounded on every side: a request has a size and a time, and only so many are open at once; whoever comes next waits in
-/// the kernel's queue. Who may connect is the socket's file mode, owner and group.</remarks>
+/// the kernel's queue, agents never in the operators'. Who may ask as an operator is the socket's file mode, owner and group; who
+/// may speak for a run is what the run's agent alone knows, and where it is.</remarks>
 internal sealed partial class ControlServer(SidecarConfig config, ControlHandler handler, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<ControlServer> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private const int LargestRequest = 512 * 1024;
     private const int MostAtOnce = 32;
+    private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+    private const UnixFileMode Everybody = Owners | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private Socket? _listener;
+    private Socket? _operators, _agents;
 
-    /// <summary>Opens the socket; part of the start, so that whoever sees READY can connect.</summary>
+    /// <summary>Opens the sockets; part of the start, so that whoever sees READY can connect.</summary>
     public void Open()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(config.SocketFile)!);
-        File.Delete(config.SocketFile); // Left by a crash: the lock on the state directory says that nobody listens there.
-        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        _listener.Bind(new UnixDomainSocketEndPoint(config.SocketFile));
-        File.SetUnixFileMode(config.SocketFile, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
-        _listener.Listen(MostAtOnce);
+        _operators = Listen(config.SocketFile, Owners);
+        _agents = Listen(config.AgentSocketFile, Everybody);
     }
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
-        using var slots = new SemaphoreSlim(MostAtOnce);
         LogControlReady(config.SocketFile);
         try
         {
-            while (true)
-            {
-                await slots.WaitAsync(stopping);
-                _ = ServeAsync(await AcceptAsync(stopping), slots, stopping);
-            }
+            await await Task.WhenAny(ServeAllAsync(_operators!, isAgents: false, stopping), ServeAllAsync(_agents!, isAgents: true, stopping));
         }
         finally
         {
-            _listener!.Dispose();
+            _operators!.Dispose();
+            _agents!.Dispose();
             File.Delete(config.SocketFile);
+            File.Delete(config.AgentSocketFile);
         }
     }
 
-    private async Task<Socket> AcceptAsync(CancellationToken stopping)
+    private static Socket Listen(string file, UnixFileMode mode)
     {
-        var next = _listener!.AcceptAsync(stopping).AsTask();
+        File.Delete(file); // Left by a crash: the lock on the state directory says that nobody listens there.
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(file));
+        File.SetUnixFileMode(file, mode);
+        socket.Listen(MostAtOnce);
+        return socket;
+    }
+
+    private async Task ServeAllAsync(Socket listener, bool isAgents, CancellationToken stopping)
+    {
+        using var slots = new SemaphoreSlim(MostAtOnce);
+        while (true)
+        {
+            await slots.WaitAsync(stopping);
+            _ = ServeAsync(await AcceptAsync(listener, stopping), isAgents, slots, stopping);
+        }
+    }
+
+    private async Task<Socket> AcceptAsync(Socket listener, CancellationToken stopping)
+    {
+        var next = listener.AcceptAsync(stopping).AsTask();
         while (await Task.WhenAny(next, Task.Delay(Pulse.Usual / 3, time, stopping)) != next)
         {
             stopping.ThrowIfCancellationRequested();
@@ -64,7 +81,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "One caller's broken request must not take the socket away from the others.")]
-    private async Task ServeAsync(Socket client, SemaphoreSlim slots, CancellationToken stopping)
+    private async Task ServeAsync(Socket client, bool isAgents, SemaphoreSlim slots, CancellationToken stopping)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, Patience, Timeout.InfiniteTimeSpan);
@@ -72,7 +89,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
         {
             using var stream = new NetworkStream(client, ownsSocket: true);
             var response = await ReadAsync(stream, limited.Token) is { } request
-                ? await handler.AnswerAsync(request, limited.Token)
+                ? await handler.AnswerAsync(request, Caller.Of(client, isAgents), limited.Token)
                 : ControlResponse.Refuse("the request is not one line of JSON of at most 512 KiB that this version understands", "use the fleet-sidecar command line");
             await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(response, ControlJson.Default.ControlResponse), limited.Token);
             stream.WriteByte((byte)'\n');

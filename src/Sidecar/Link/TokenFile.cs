@@ -11,10 +11,11 @@ internal sealed class TokenFile(HubOptions options, Redactor redactor)
 {
     private const int LargestFile = 4096;
 
-    /// <summary>Where it is.</summary>
-    public string FilePath => Path.IsPathFullyQualified(options.TokenFile)
-        ? options.TokenFile
-        : Path.Combine(Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") ?? Directory.GetCurrentDirectory(), options.TokenFile);
+    /// <summary>Where it is. A credential of the same name that the service manager handed over comes first: the file itself may be root's alone.</summary>
+    public string FilePath => Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } handed
+        && Path.Combine(handed, Path.GetFileName(options.TokenFile)) is var credential && new FileInfo(credential) is { Exists: true, Length: > 0 }
+            ? credential
+            : Path.Combine(Directory.GetCurrentDirectory(), options.TokenFile);
 
     /// <exception cref="SidecarException">The file cannot be read or holds no token.</exception>
     public Secret Read()

@@ -8,7 +8,7 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Runs;
 
 /// <summary>Collects what an agent that has ended left behind: exit status, last output, its report, its program's own record.</summary>
-internal sealed class AgentEnds(AgentLauncher launcher, ResultFiles results, ProcessWatch watch, Redactor redactor, TimeProvider time)
+internal sealed class AgentEnds(AgentLauncher launcher, IAgentHost host, ResultFiles results, Redactor redactor)
 {
     private const int ErrorsRead = 64 * 1024, ErrorsTold = 1000, OutputTold = 900;
 
@@ -26,24 +26,11 @@ internal sealed class AgentEnds(AgentLauncher launcher, ResultFiles results, Pro
     /// <summary>How the process ended, after nothing of the turn is left.</summary>
     public async Task<ProcessEnd> OfAsync(Run run)
     {
-        // The turn is over: helpers that the agent left would hold its files and its memory for ever, and after a KILL the agent
-        // itself may take a moment longer to go than its recorder. If somebody killed the recorder, the agent is among them.
-        while (run.Profile.Mode == WakeMode.Run && ProcessFamily.Of(run.Nonce, run.Process) is { Count: > 0 } leftovers)
-        {
-            foreach (var leftover in leftovers)
-            {
-                Signals.ToProcess(leftover.Pid, Signals.Kill);
-            }
-
-            await Task.WhenAll(leftovers.Select(watch.EndOfAsync));
-        }
-
+        await host.SettleAsync(run);
         var directory = launcher.RecordDirectory(run);
-        var end = Recorder.ReadEnd(directory, time.GetUtcNow());
-        return end with
+        return host.ReadEnd(run) with
         {
             LastOutput = redactor.Clean($"{TextTail.Read(Recorder.Output(directory), OutputTold)}\n{TextTail.Read(Recorder.Errors(directory), ErrorsTold)}".Trim()),
-            OutOfMemory = end.Signal == Signals.Kill && OomKills.Count() is { } kills && kills > (run.Facts.OomKillsBefore ?? kills),
         };
     }
 

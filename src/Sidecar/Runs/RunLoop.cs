@@ -35,7 +35,6 @@ internal sealed partial class RunLoop : DaemonLoop
     private readonly ILogger _log;
     private readonly RunBook _book;
     private readonly Availability _availability;
-    private readonly Berths _berths;
     private ITimer? _recheck;
     private CancellationToken _stopping;
     private ImmutableArray<Run> _snapshot = [];
@@ -45,7 +44,7 @@ internal sealed partial class RunLoop : DaemonLoop
         Verdict verdict, IHostApplicationLifetime lifetime, ILogger<RunLoop> log)
         : base(verdict, lifetime, log)
     {
-        (_store, _work, _berths, _outbox, _availability, _config, _time, _log) = (store, work, berths, outbox, availability, config, time, log);
+        (_store, _work, _outbox, _availability, _config, _time, _log) = (store, work, outbox, availability, config, time, log);
         _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => availability.Refuses ?? floor.Closed());
         _deadlines = new RunDeadlines(config.Deadlines, time, input => _ = PostAsync(input, _stopping).AsTask());
     }
@@ -74,9 +73,14 @@ internal sealed partial class RunLoop : DaemonLoop
     public ImmutableArray<Breaker> Breakers { get; private set; } = [];
 
     /// <summary>Reads what the last process left and reconciles it with what lives; part of the start, before anything can be posted.</summary>
-    public void Load()
+    public async Task LoadAsync()
     {
-        var runs = _store.LoadOpen().ConvertAll(Reconcile);
+        var runs = new List<Run>();
+        foreach (var run in _store.LoadOpen())
+        {
+            runs.Add(await ReconcileAsync(run));
+        }
+
         var outbox = _store.LoadOutbox();
         _book.Load(runs, outbox, _store.LoadIntake(), _store.LoadBreakers());
         _outbox.Update(outbox, []);
@@ -86,11 +90,11 @@ internal sealed partial class RunLoop : DaemonLoop
         LogRunsLoaded(runs.Count, outbox.Count);
     }
 
-    // The hub has not been heard yet; its answers to our state reports go through the same table.
-    private Run Reconcile(Run run)
+    // The hub has not been heard yet; its answers go through the same table.
+    private async ValueTask<Run> ReconcileAsync(Run run)
     {
         var row = BootRules.RowOf(run);
-        var (process, found) = _work.Witness(run);
+        var (process, found) = await _work.WitnessAsync(run);
         var action = BootRules.Decide(row, process, HubFact.Unheard);
         LogRunReconciled(run.Id, run.TaskId, run.State.Word(), process, action);
         return row == RowFact.Intent && action is BootAction.Adopt or BootAction.Finalise ? run with { Process = run.Process ?? found } : run;
@@ -104,6 +108,7 @@ internal sealed partial class RunLoop : DaemonLoop
             Follow(run);
         }
 
+        // Behind the start, because nothing waits for it.
         _ = Task.Run(() => GetReadyAsync(_book.Open.Select(run => run.Id).ToHashSet()), CancellationToken.None);
         var batch = new List<RunInput>();
         Recheck();
@@ -121,7 +126,6 @@ internal sealed partial class RunLoop : DaemonLoop
         }
     }
 
-    // Behind the start, because nothing waits for it.
     private async Task GetReadyAsync(HashSet<string> openRuns)
     {
         _work.Sweep(openRuns);

@@ -13,7 +13,7 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, Verification verification,
+    SidecarConfig config, AgentLauncher launcher, IAgentHost host, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, Verification verification,
     PullRequests pullRequests, IdentityCheck identity, ProcessWatch watch, Redactor redactor,
     TimeProvider time, ILogger<RunOrders> log)
 {
@@ -31,15 +31,20 @@ internal sealed partial class RunOrders(
     };
 
     /// <summary>What the machine says of a run that the last process left. After this, what was not found will not start any more.</summary>
-    public (ProcessFact Fact, ProcessIdentity? Process) Witness(Run run)
+    public async ValueTask<(ProcessFact Fact, ProcessIdentity? Process)> WitnessAsync(Run run)
     {
-        var process = run.Process ?? (BootRules.RowOf(run) == RowFact.Intent ? launcher.FindStarted(run) : null);
+        var process = run.Process ?? (BootRules.RowOf(run) == RowFact.Intent ? await host.FindStartedAsync(run) : null);
+        if (process is not null && !process.IsAlive() && run.Facts.End is null)
+        {
+            await host.SettleAsync(run); // Its last word may be on its way still.
+        }
+
         return process switch
         {
             null => (run.Profile.Mode == WakeMode.Signal && run.Facts.WakeReturned ? ProcessFact.Elsewhere : ProcessFact.None, null),
             _ when process.IsAlive() => (ProcessFact.Alive, process),
             _ when run.Profile.Mode == WakeMode.Signal && run.Facts.WakeReturned => (ProcessFact.Elsewhere, process),
-            _ => (Recorder.ReadEnd(launcher.RecordDirectory(run), time.GetUtcNow()).ExitCode is null ? ProcessFact.Vanished : ProcessFact.Ended, process),
+            _ => (host.ReadEnd(run).ExitCode is null ? ProcessFact.Vanished : ProcessFact.Ended, process),
         };
     }
 
@@ -65,7 +70,7 @@ internal sealed partial class RunOrders(
         }
         else
         {
-            switch (launcher.Start(run))
+            switch (await launcher.StartAsync(run, CancellationToken.None))
             {
                 case LaunchOutcome.Started started:
                     process = started.Process;
@@ -105,7 +110,7 @@ internal sealed partial class RunOrders(
     }
 
     /// <summary>Gets a berth ready for the next wake.</summary>
-    public Task RefillAsync(WakeProfile profile, CancellationToken stopping) => berths.RefillAsync(profile, stopping);
+    public Task RefillAsync(WakeProfile profile, CancellationToken stopping) => config.AgentsInUnits ? Task.CompletedTask : berths.RefillAsync(profile, stopping);
 
     /// <summary>Removes what an earlier daemon had made ready and nobody used.</summary>
     public void Sweep(IReadOnlySet<string> openRuns) => berths.Sweep(openRuns);
@@ -136,34 +141,13 @@ internal sealed partial class RunOrders(
         var process = run.Process!;
         if (process.IsAlive())
         {
-            var family = ProcessFamily.Of(run.Nonce, process); // Now: once their parents are gone some are nobody's children.
-            var state = ProcessReport.Describe(family);
+            var state = host.Describe(run);
             LogAgentStopping(run.Id, run.TaskId, process.Pid, config.Deadlines.KillGrace, state);
             await scene.LearnAsync(now => now with { Facts = now.Facts with { ProcessState = now.Facts.ProcessState ?? state } });
-            Signals.ToGroup(process.Pid, Signals.Terminate);
-            await Task.WhenAny(watch.EndOfAsync(process), Task.Delay(config.Deadlines.KillGrace, time, token));
-            token.ThrowIfCancellationRequested();
-            await KillAsync(run, process, family, token);
+            await host.StopAsync(run, config.Deadlines.KillGrace, token);
         }
 
         await ends.LearnAsync(scene);
-    }
-
-    // The agent and its helpers first: the recorder then writes down how the agent ended. Only a recorder that does not is killed too.
-    private async Task KillAsync(Run run, ProcessIdentity process, IEnumerable<ProcessIdentity> family, CancellationToken token)
-    {
-        foreach (var member in family.Union(ProcessFamily.Of(run.Nonce, process)).Where(member => member.IsAlive() && !ProcessScan.IsRecorder(member)))
-        {
-            Signals.ToProcess(member.Pid, Signals.Kill);
-        }
-
-        await Task.WhenAny(watch.EndOfAsync(process), Task.Delay(config.Deadlines.KillGrace, time, token));
-        token.ThrowIfCancellationRequested();
-        if (process.IsAlive())
-        {
-            Signals.ToGroup(process.Pid, Signals.Kill);
-            await watch.EndOfAsync(process).WaitAsync(token);
-        }
     }
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)
@@ -183,6 +167,7 @@ internal sealed partial class RunOrders(
         var run = scene.Run;
         try
         {
+            await host.ReclaimAsync(run.Id, run.Facts.Workspace);
             var facts = await work();
             CrashPoints.At(step);
             await scene.LearnAsync(now => now with { Facts = Merge(now.Facts, facts) });

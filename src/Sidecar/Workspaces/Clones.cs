@@ -10,7 +10,7 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
     /// <summary>Directories that are still being made, or are being removed: nobody's work is in them.</summary>
     public const string Making = ".making-", Removing = ".removing-";
 
-    public static string Root(SidecarConfig config) => Path.Combine(config.StateDirectory, "workspaces");
+    public static string Root(SidecarConfig config) => config.WorkspacesDirectory;
 
     /// <summary>The clone in a workspace's directory.</summary>
     public static string WorkOf(string directory) => Path.Combine(directory, "work");

@@ -14,7 +14,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
     private static readonly TimeSpan CheckEvery = TimeSpan.FromDays(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
-    public static string DirectoryOf(SidecarConfig config) => Path.Combine(config.StateDirectory, "mirrors");
+    public static string DirectoryOf(SidecarConfig config) => config.MirrorsDirectory;
 
     /// <summary>Brings the mirror up to date and says where it is.</summary>
     /// <param name="address">The repository.</param>

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Text;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Agents.Units;
+
+/// <summary>The units that agents run in, and what may be done with them: the one place that calls <c>systemctl</c> for them.</summary>
+/// <remarks>What the sidecar's user may do is said by a rule of polkit: start, stop, kill and reset-failed, of units of this name alone.</remarks>
+internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
+{
+    // A start returns when the agent was executed, a stop when its last process is gone; both are bounded by the unit's own limits.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C", ["SYSTEMD_PAGER"] = "", ["SYSTEMD_COLORS"] = "0" };
+
+    private const string Template = "fleet-agent@";
+
+    /// <summary>Set by the sidecar's own unit files: the agents' units are installed and may be started.</summary>
+    public static bool AreOffered { get; } = Environment.GetEnvironmentVariable("FLEET_AGENT_UNITS") == Template;
+
+    /// <summary>The unit of a run. Its instance is the path of the run's directories, escaped as systemd.unit(5) says.</summary>
+    public string NameOf(string run) => $"{Template}{Escape(config.InstancePath(run))}.service";
+
+    /// <summary>The run that a unit belongs to, or null for another sidecar's.</summary>
+    public string? RunOf(string unit) =>
+        unit.StartsWith(NameOf("")[..^".service".Length], StringComparison.Ordinal) && unit.EndsWith(".service", StringComparison.Ordinal)
+            && unit[(NameOf("").Length - ".service".Length)..^".service".Length] is ['r', 'u', 'n', '_', ..] run ? run : null;
+
+    public Task<ToolOutcome> StartAsync(string unit, CancellationToken token) => CallAsync(["start", unit], token);
+
+    /// <summary>Ends everything in a unit and returns when it is over, also where somebody else is stopping it already.</summary>
+    public Task<ToolOutcome> StopAsync(string unit) => CallAsync(["stop", unit], CancellationToken.None);
+
+    public Task<ToolOutcome> SignalAsync(string unit, string signal, CancellationToken token) => CallAsync(["kill", "--kill-whom=all", $"--signal={signal}", unit], token);
+
+    /// <summary>Forgets a bad end, once it was read.</summary>
+    public Task<ToolOutcome> ForgetAsync(string unit) => CallAsync(["reset-failed", unit], CancellationToken.None);
+
+    /// <summary>What the service manager says of a unit.</summary>
+    public async Task<UnitFacts> ShowAsync(string unit)
+    {
+        var shown = await CallAsync(["show", "--property=LoadState,ActiveState,Result,MainPID", unit], CancellationToken.None);
+        var facts = shown.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        return new UnitFacts(facts.GetValueOrDefault("LoadState", "unknown"), facts.GetValueOrDefault("ActiveState", "unknown"), facts.GetValueOrDefault("Result", "unknown"),
+            int.TryParse(facts.GetValueOrDefault("MainPID"), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : 0);
+    }
+
+    /// <summary>The units of this sidecar's runs that the service manager knows of.</summary>
+    public async Task<IReadOnlyList<string>> ListAsync()
+    {
+        var listed = await CallAsync(["list-units", "--all", "--plain", "--no-legend", "--full", $"{Template}*.service"], CancellationToken.None);
+        return [.. listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', 2)[0]).Where(unit => RunOf(unit) is not null)];
+    }
+
+    private async Task<ToolOutcome> CallAsync(string[] words, CancellationToken token)
+    {
+        try
+        {
+            return await tools.RunAsync(["systemctl", "--no-ask-password", "--no-pager", .. words], Variables, "/", Limit, token);
+        }
+        catch (SpawnException fault)
+        {
+            return new ToolOutcome(ExitCodes.Unavailable, "", fault.Message, TimedOut: false);
+        }
+    }
+
+    /// <summary>As <c>systemd-escape --path</c>.</summary>
+    public static string Escape(string path)
+    {
+        var text = new StringBuilder();
+        foreach (var letter in Encoding.UTF8.GetBytes(path))
+        {
+            var plain = char.IsAsciiLetterOrDigit((char)letter) || letter is (byte)'_' or (byte)':' || (letter == '.' && text.Length > 0);
+            _ = letter == '/' ? text.Append('-') : plain ? text.Append((char)letter) : text.Append(CultureInfo.InvariantCulture, $"\\x{letter:x2}");
+        }
+
+        return text.ToString();
+    }
+}
+
+/// <summary>A unit as <c>systemctl show</c> says it.</summary>
+internal sealed record UnitFacts(string Load, string Active, string Result, int MainPid)
+{
+    /// <summary>Nothing of it runs, and nothing is about to.</summary>
+    public bool IsOver => Active is "inactive" or "failed";
+}

@@ -1,0 +1,45 @@
+using System.Runtime.InteropServices;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Systemd;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace FleetSidecar;
+
+/// <summary>What a freshly installed daemon does until somebody has set it up: it is there, it is well, and it says what to do next.</summary>
+/// <remarks>When a configuration appears the process ends with 0 and is started again by its unit, because the token is handed over at a start.</remarks>
+internal static partial class SetupWait
+{
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+
+    /// <summary>Returns when the file is there, or when it is asked to stop.</summary>
+    public static async Task<int> RunAsync(string file)
+    {
+        using var asked = new CancellationTokenSource();
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using var services = new ServiceCollection().AddLogging(logs => logs.AddFleetLogs(new Redactor(), file: null, LogLevel.Information)).BuildServiceProvider();
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetSidecar.SetupWait");
+        var notifier = Notifier.FromEnvironment();
+        LogNotSetUp(log, file);
+        notifier.Ready("not set up: run 'fleet-sidecar setup'");
+        while (!File.Exists(file) && !asked.IsCancellationRequested)
+        {
+            notifier.Alive();
+            await Task.WhenAny(Task.Delay(Look, TimeProvider.System, asked.Token));
+        }
+
+        notifier.Stopping();
+        return ExitCodes.Ok;
+
+        void End(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            asked.Cancel();
+        }
+    }
+
+    [LoggerMessage(EventIds.NotSetUp, LogLevel.Warning, "there is no configuration {File} yet; run 'fleet-sidecar setup --hub URL --enrol KEY --agent ID' on this machine, see fleet-sidecar(1)", EventName = "NotSetUp")]
+    private static partial void LogNotSetUp(ILogger log, string file);
+}
