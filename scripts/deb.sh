@@ -59,10 +59,19 @@ describe() { # directory with the programs
   "$1/fleet-sidecar/fleet-sidecar" man --configuration "$root/docs/configuration.md" --date "$day" >"$work/man/fleet-sidecar.json.5"
 }
 
+# What the runtime brings of others, as its makers list it: beside the pack it came from, otherwise beside the SDK.
+notices() { # directory with the programs, rid
+  local version
+  version=$(sed -n '/"Microsoft.NETCore.App"/,/}/s/.*"version": "\(.*\)".*/\1/p' "$1"/fleet-hub/fleet-hub.runtimeconfig.json)
+  cat "${NUGET_PACKAGES:-$HOME/.nuget/packages}/microsoft.netcore.app.runtime.$2/$version/THIRD-PARTY-NOTICES.TXT" 2>/dev/null ||
+    cat "$(dirname "$(readlink -f "$(command -v dotnet)")")/ThirdPartyNotices.txt"
+}
+
 package() { # architecture
   local tree=$work/$1/fleet-sidecar-$version
   mkdir -p "$tree"
   cp -r "$work/debian" "$root/packaging/systemd" "$work/man" "$work/completion" "$tree/"
+  notices "$work/publish-$1" "$(rid_of "$1")" >"$tree/THIRD-PARTY-NOTICES"
   mv "$work/publish-$1" "$tree/publish"
   (cd "$tree" && dpkg-buildpackage -b -us -uc -tc -d ${2:+"$2"}) >"$work/$1.log" 2>&1 || { tail -n 40 "$work/$1.log" >&2; die "building the packages for $1 failed"; }
   mv "$work/$1"/*.deb "$out/"

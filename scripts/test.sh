@@ -10,9 +10,10 @@ usage: scripts/test.sh [--quick] [--configuration NAME] [--help]
 Builds the solution and runs every test on the built programs. The last line is "N passed, N failed, N skipped";
 exit code 0 only if something passed and nothing failed. Needs git, sqlite3 and the .NET SDK 10. With
 FLEET_REAL_AGENTS=1 the agent programs on the PATH (claude, codex, gemini, opencode, openclaw) are tested too, against
-a model provider of the tests' own that costs nothing; a program that is missing is a skip.
+a model provider of the tests' own that costs nothing; a program that is missing is a skip. The packages are tried
+under a real systemd, which needs root; without it these tests are skips too.
 
-  --quick                leave out the tests of the published programs and the random kills
+  --quick                leave out the tests of the published programs, of the packages, and the random kills
   --configuration NAME   Debug (default) or Release
 EOT
 }
@@ -41,6 +42,17 @@ want git git
 want sqlite3 sqlite3
 want ps procps
 need_build_tools
+# The packages and their lab; what stays missing is a skip with its reason.
+if ! $quick && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  missing=()
+  for pair in mmdebstrap:mmdebstrap dh:debhelper lintian:lintian dpkg-buildpackage:dpkg-dev unshare:util-linux groff:groff zsh:zsh fish:fish; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    say "installing ${missing[*]}"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 || say "could not install all of: ${missing[*]}"
+  fi
+fi
 
 cd "$root" || exit 1
 dotnet build FleetSidecar.sln -c "$configuration" --nologo -v quiet || { say "the build failed"; say "0 passed, 1 failed, 0 skipped"; exit 1; }
@@ -55,7 +67,8 @@ explicit=()
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests EndToEnd.Tests; do
+run_tests() { # project
+  local project=$1 code summary total errors bad skip unasked
   say "== $project"
   "artifacts/bin/$project/${configuration,,}/$project" -noColor -noLogo ${explicit[@]+"${explicit[@]}"} </dev/null >"$log" 2>&1
   code=$?
@@ -64,11 +77,12 @@ for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests EndToEnd.Tests; do
   if [ -z "$summary" ]; then
     say "$project ended with exit code $code before its summary"
     count 0 1 0
-    continue
+    return
   fi
   read -r total errors bad skip unasked <<<"$(printf '%s' "$summary" | tr -cd '0-9 ' | tr -s ' ')"
   count $((total - bad - skip - unasked)) $((bad + errors)) "$skip"
-done
+}
+for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests EndToEnd.Tests; do run_tests $project; done
 
 script_test() { # name command...
   local name=$1
@@ -79,11 +93,29 @@ script_test() { # name command...
 script_test "the demo works as the README prints it" scripts/demo.sh
 script_test "the demo of the identity-safe sync ends with both identities whole" scripts/demo.sh --sync
 if $quick; then
+  say "skipped with --quick: the packages, and everything under a real systemd"
   say "skipped with --quick: the published programs on a machine without .NET"
   say "skipped with --quick: a minute of random kills"
   say "skipped with --quick: 100 random kills of a sync"
-  count 0 0 3
+  count 0 0 4
 else
+  if command -v dh >/dev/null && command -v dpkg-buildpackage >/dev/null; then
+    # The second version is what upgrades are tried with.
+    export XZ_LEVEL=1
+    script_test "the packages are built" scripts/deb.sh
+    script_test "a later version of the packages is built" scripts/deb.sh --version 0.1.1 --output artifacts/deb/next
+    script_test "another checkout gives the same packages, byte for byte" scripts/lib/deb-test.sh
+    unset XZ_LEVEL
+  else
+    say "skipped: the packages, because debhelper or dpkg-dev is missing"
+    count 0 0 3
+  fi
+  # The machines' file system is made before a test's clock runs.
+  if scripts/lab.sh check >/dev/null 2>&1; then
+    say "making the lab's file system, where there is none yet"
+    scripts/lab.sh build >"$log" 2>&1 || cat "$log"
+  fi
+  run_tests Lab.Tests
   script_test "the published programs run without .NET" scripts/lib/publish-test.sh
   script_test "a minute of random kills loses nothing and repeats nothing" scripts/soak.sh --minutes 1
   script_test "100 random kills of a sync never cost an identity" scripts/soak.sh --identity 100

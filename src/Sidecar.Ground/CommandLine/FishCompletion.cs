@@ -58,10 +58,10 @@ public static class FishCompletion
 
     private static string Values(ValueKind kind, IReadOnlyList<string> words) => kind switch
     {
-        _ when words.Count > 0 => $" --arguments {Quote(string.Join(' ', words))}",
+        _ when words.Count > 0 => $" --no-files --arguments {Quote(string.Join(' ', words))}",
         ValueKind.File => " --force-files",
-        ValueKind.Directory => " --arguments '(__fish_complete_directories)'",
-        _ => "",
+        ValueKind.Directory => " --no-files --arguments '(__fish_complete_directories)'",
+        _ => " --no-files",
     };
 
     private static string Quote(string text) => $"'{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";

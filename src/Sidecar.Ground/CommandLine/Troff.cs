@@ -4,7 +4,7 @@ using System.Text;
 namespace FleetSidecar.Ground.CommandLine;
 
 /// <summary>Writes manual pages: text in, the language of <see href="https://man7.org/linux/man-pages/man7/man.7.html">man(7)</see> out.</summary>
-internal sealed class Troff
+public sealed class Troff
 {
     private readonly StringBuilder _text = new();
 
