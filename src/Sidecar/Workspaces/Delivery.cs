@@ -95,7 +95,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
     }
 
     private async Task<bool> WasOursAsync(string work, string commit, CancellationToken token) =>
-        (await origin.AskAsync(work, token, "log", "--walk-reflogs", "--all", "--format=%H")).Output.Split('\n').Contains(commit);
+        (await origin.AskAsync(work, token, "rev-list", "--walk-reflogs", "--all")).Output.Split('\n').Contains(commit);
 
     // The agent may have pushed under a name of its own. That does no harm, but somebody should know.
     private async Task<VerificationReport?> NameStraysAsync(Run run, string work, string range, CancellationToken token)
