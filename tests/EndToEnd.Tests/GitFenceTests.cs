@@ -276,4 +276,28 @@ public sealed class GitFenceTests : WorkspaceTests
         Assert.NotNull(await origin.HeadAsync("iris/task-a"));
         Assert.Single(Scripts.Executions(Scene));
     }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_record_of_an_attempt_is_pushed_again_when_the_origin_went_away_over_it()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("origin.git/hooks/update", $"case $1 in refs/fleet/task-a/*) [ -e '{Scene["once"]}' ] || {{ touch '{Scene["once"]}'; kill -9 $PPID; }};; esac");
+        await StartAsync($"{Commit}\n{Done}");
+
+        var commit = await CompleteAsync(origin, "task-a", 1);
+
+        Assert.True(File.Exists(Scene["once"]));
+        Assert.Equal(commit, await RefAsync(origin, "refs/fleet/task-a/1"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Work_that_is_proved_to_be_there_is_delivered_whatever_the_origin_says_afterwards()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("bin/git", "for word; do [ \"$word\" != 'refs/heads/*' ] || { echo 'fatal: unable to access it: Connection refused' >&2; exit 128; }; done\nexec /usr/bin/git \"$@\"");
+        await StartAsync($"{Commit}\n{Done}", environment: new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+
+        Assert.Equal(await CompleteAsync(origin, "task-a", 1), await origin.HeadAsync("iris/task-a"));
+        Assert.DoesNotContain("SubmitAgain]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
 }
