@@ -109,4 +109,19 @@ public sealed class HostileCloneTests : WorkspaceTests
         var view = Path.Combine(Directory.GetDirectories(Path.Combine(Sidecar.State, "workspaces")).Single(), "fleet-view");
         Assert.Equal(["HEAD", "config", "logs", "objects", "packed-refs", "refs", "shallow"], Directory.GetFileSystemEntries(view).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_fence_is_not_written_through_a_link()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        var precious = Scene.Write("precious", "of the sidecar");
+        await StartAsync($"echo a > a; git add a; git commit --quiet -m A; cp .git/fleet/fence \"$FLEET_TEST_DIR/before\"; ln -s {precious} .git/fleet/fence.tmp\nfleet-sidecar task complete");
+
+        await CompleteAsync(origin, "task-a", 1);
+
+        var fence = Path.Combine(Directory.GetDirectories(Path.Combine(Sidecar.State, "workspaces")).Single(), "work", ".git", "fleet", "fence");
+        await Wait.UntilAsync(() => File.ReadAllText(fence).EndsWith("over\n", StringComparison.Ordinal), "the fence to be over");
+        Assert.EndsWith("current\n", File.ReadAllText(Scene["before"]), StringComparison.Ordinal);
+        Assert.Equal("of the sidecar", File.ReadAllText(precious));
+    }
 }
