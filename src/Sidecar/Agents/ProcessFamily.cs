@@ -21,7 +21,7 @@ internal static class ProcessFamily
         var session = leader is not null && leader.BootId == ProcessIdentity.CurrentBootId
             && !all.Exists(member => member.Identity.Pid == leader.Pid && member.Identity.StartTicks != leader.StartTicks) ? leader.Pid : -1;
         var family = all.Where(member => (session > 1 && (member.Session == session || member.Group == session) && member.Identity.StartTicks >= leader!.StartTicks)
-            || ProcessScan.Carries($"{member.Identity.Pid}", wanted)).ToDictionary(member => member.Identity.Pid);
+            || ProcessEnvironments.Carries(member.Identity.Pid, wanted)).ToDictionary(member => member.Identity.Pid);
         for (var grown = true; grown;)
         {
             var children = all.Where(member => family.ContainsKey(member.Parent) && !family.ContainsKey(member.Identity.Pid)).ToList();
