@@ -65,6 +65,7 @@ public sealed class SuperviseTests
     [InlineData("idlePattern", "(?=x)", "main:0.0")]
     [InlineData("idlePattern", "(", "main:0.0")]
     [InlineData("idlePattern", "(a)\\1", "main:0.0")]
+    [InlineData("busyPattern", "(", "main:0.0")]
     [InlineData("environment", "FLEET_MEMBER", null)]
     [InlineData("backoffMost", "00:00:01", null)]
     [InlineData("stuckAfterCycles", "3", null)]
@@ -78,6 +79,7 @@ public sealed class SuperviseTests
             case "command": member.Command = [value!]; break;
             case "unit": (member.Kind, member.Unit, member.Command) = (MemberKind.Unit, value, []); break;
             case "idlePattern": (member.StuckAfterCycles, member.IdlePattern) = (3, value); break;
+            case "busyPattern": (member.StuckAfterCycles, member.BusyPattern) = (3, value); break;
             case "environment": member.Environment[value!] = "1"; break;
             case "backoffMost": member.BackoffMost = TimeSpan.Parse(value!); break;
             case "stuckAfterCycles": member.StuckAfterCycles = int.Parse(value!); break;
@@ -86,13 +88,25 @@ public sealed class SuperviseTests
         Assert.Equal($"supervise.members[0].{key}", SuperviseProblems.In(new SuperviseOptions { Members = [member] }).First().Key);
     }
 
+    [Theory]
+    [InlineData("done\n>", true, true)]
+    [InlineData("> typing", false, true)]
+    [InlineData("Thinking (12s, esc to interrupt)\n>", true, false)]
+    [InlineData("compiling", false, true)]
+    public void What_a_pane_shows_says_whether_it_waits(string text, bool byIdle, bool byBusy)
+    {
+        Assert.Equal(byIdle, TmuxMember.Waits(new MemberOptions { IdlePattern = ">$" }, text));
+        Assert.Equal(byBusy, TmuxMember.Waits(new MemberOptions { BusyPattern = "esc to interrupt" }, text));
+        Assert.False(TmuxMember.Waits(new MemberOptions(), text));
+    }
+
     [Fact]
     public void Good_members_of_every_kind_are_taken_and_a_name_is_taken_once()
     {
         var members = new List<MemberOptions>
         {
             new() { Name = "a", Command = ["/bin/true"] },
-            new() { Name = "b", Kind = MemberKind.Tmux, Target = "main:0.0", Command = ["/bin/true"], StuckAfterCycles = 3, IdlePattern = "> $" },
+            new() { Name = "b", Kind = MemberKind.Tmux, Target = "main:0.0", Command = ["/bin/true"], StuckAfterCycles = 3, IdlePattern = ">$" },
             new() { Name = "c", Kind = MemberKind.Unit, Unit = "openclaw@iris.service" },
         };
         Assert.Empty(SuperviseProblems.In(new SuperviseOptions { Members = members }));

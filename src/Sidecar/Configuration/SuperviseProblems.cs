@@ -74,9 +74,9 @@ internal static class SuperviseProblems
             yield return new("stuckAfterCycles", "must be 0 to 10000, and belongs to kind tmux", "leave it out");
         }
 
-        if (member.IdlePattern is { } pattern && (!tmux || member.StuckAfterCycles == 0 || !IsPattern(pattern)))
+        foreach (var (name, _) in new[] { ("idlePattern", member.IdlePattern), ("busyPattern", member.BusyPattern) }.Where(one => one.Item2 is { } pattern && (!tmux || member.StuckAfterCycles == 0 || !IsPattern(pattern))))
         {
-            yield return new("idlePattern", $"must be an expression of at most {LongestPattern} characters without look-around and back-references, beside stuckAfterCycles", "for example \"> $\"");
+            yield return new(name, $"must be an expression of at most {LongestPattern} characters without look-around and back-references, beside stuckAfterCycles", "for example \">$\"; white space at the end of the text does not count");
         }
     }
 

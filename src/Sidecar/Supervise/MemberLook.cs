@@ -10,7 +10,7 @@ internal abstract record MemberLook
     {
     }
 
-    /// <param name="Process">Kind process: which one. Others: null.</param>
+    /// <param name="Process">The process that it is, where there is one: kinds process and tmux.</param>
     /// <param name="Pid">Its main process, for people.</param>
     /// <param name="Screen">A fingerprint of what its pane shows, where that is watched.</param>
     /// <param name="Waits">What it shows means that it waits for somebody.</param>

@@ -9,7 +9,7 @@ internal sealed record MemberRecord
     /// <summary>Marks everything that belongs to the life begun last. Null: no life was ever begun, or the record was lost.</summary>
     public string? Nonce { get; init; }
 
-    /// <summary>Kind process: the process of that life. Null beside a nonce: a crash came between the start and this note.</summary>
+    /// <summary>The process of that life: ours, or a pane's. Null beside a nonce: a crash came between the start and this note.</summary>
     public int? Pid { get; init; }
 
     public long StartTicks { get; init; }

@@ -49,8 +49,11 @@ internal sealed class MemberOptions
     /// <summary>Kind tmux: after how many cycles without any change of the pane's text the member is stuck and started anew, 0 to 10,000; default 0, never.</summary>
     public int StuckAfterCycles { get; set; }
 
-    /// <summary>Kind tmux: a pane whose text matches waits for somebody, and is not stuck. A .NET expression without look-around and back-references; <c>$</c> is the end of the text. Default none.</summary>
+    /// <summary>Kind tmux: a pane whose text matches waits for somebody, and is not stuck. A .NET expression without look-around and back-references; <c>$</c> is the end of the text, without its white space: <c>>$</c>. Default none.</summary>
     public string? IdlePattern { get; set; }
+
+    /// <summary>Kind tmux: only a pane whose text matches is at work and can be stuck; written as <see cref="IdlePattern"/>. Default none: any can.</summary>
+    public string? BusyPattern { get; set; }
 
     /// <summary>Kind unit: the unit's full name, <c>openclaw.service</c>. Required there.</summary>
     public string? Unit { get; set; }

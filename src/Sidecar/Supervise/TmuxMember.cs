@@ -41,8 +41,9 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : 
             await KeepPlaceAsync(member, pane.Id, token);
         }
 
-        // The process of a pane leads a session of its own, so all of it goes; the pane stays, dead, and is used again.
-        await processes.EndAsync(member, pane is { Dead: false } ? ProcessIdentity.Of(pane.Pid) : null, token);
+        // The process of a pane leads a session of its own, so all of it goes; the pane stays, dead, and is used again. Where the
+        // pane went, its process may have stayed: it was noted at the last look.
+        await processes.EndAsync(member, pane is { Dead: false } ? ProcessIdentity.Of(pane.Pid) : kept.Process, token);
     }
 
     public Task<ProcessIdentity?> StartAsync(MemberOptions member, MemberRecord kept, IReadOnlyList<string> command, CancellationToken token) => GuardAsync<ProcessIdentity?>(async () =>
@@ -71,29 +72,31 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : 
 
     private async Task<MemberLook> SeeAsync(MemberOptions member, TmuxPane pane, CancellationToken token)
     {
+        var alive = new MemberLook.Alive(ProcessIdentity.Of(pane.Pid), pane.Pid);
         if (member.StuckAfterCycles == 0)
         {
-            return new MemberLook.Alive(Pid: pane.Pid);
+            return alive;
         }
 
         var outcome = await RunAsync(member, ["capture-pane", "-p", "-t", pane.Id], token);
         if (!outcome.Ok)
         {
-            return new MemberLook.Alive(Pid: pane.Pid); // It went away in between; the next look says so.
+            return alive; // It went away in between; the next look says so.
         }
 
         var text = outcome.Output.TrimEnd();
-        return new MemberLook.Alive(Pid: pane.Pid, Screen: $"{pane.Id} {pane.Pid} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))}", Waits: Matches(member.IdlePattern, text));
+        return alive with { Screen = $"{pane.Id} {pane.Pid} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))}", Waits = Waits(member, text) };
     }
 
     /// <summary>The engine without back-tracking takes time in proportion to the text, whatever the pattern and whoever wrote the text.</summary>
     public static Regex Pattern(string pattern) => new(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, MatchLimit);
 
-    private static bool Matches(string? pattern, string text)
+    /// <summary>Whether what a pane shows means that it is not at work.</summary>
+    public static bool Waits(MemberOptions member, string text)
     {
         try
         {
-            return pattern is not null && Pattern(pattern).IsMatch(text);
+            return (member.IdlePattern is { } idle && Pattern(idle).IsMatch(text)) || (member.BusyPattern is { } busy && !Pattern(busy).IsMatch(text));
         }
         catch (RegexMatchTimeoutException)
         {
