@@ -17,7 +17,7 @@ public sealed class SuperviseTmuxTests : IDisposable
             TmuxAsync("kill-server").GetAwaiter().GetResult();
         }
 
-        foreach (var pid in LiveProcess.With($"FLEET_MEMBER={_directory.Path}/"))
+        foreach (var pid in LiveProcess.With($"FLEET_MEMBER={_directory.Path}/").Concat(LiveProcess.With($"FT_TEST={_directory.Path}/")))
         {
             TestProgram.RunAsync("/bin/kill", ["-9", pid]).GetAwaiter().GetResult();
         }
@@ -30,7 +30,7 @@ public sealed class SuperviseTmuxTests : IDisposable
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
         var member = Pane("agents:0.0", "trap '' HUP; while :; do sleep 0.1; done");
-        await TmuxAsync("-f", "/dev/null", "new-session", "-d", "-s", "agents", "/usr/bin/env", _directory["pane.sh"], "operator");
+        await TmuxAsync("-f", "/dev/null", "new-session", "-d", "-s", "agents", "/usr/bin/env", $"FT_TEST={_directory.Path}/", _directory["pane.sh"], "operator");
         await LivesAsync(1);
         using var sidecar = await StartAsync(hub, member);
         await MemberAsync(sidecar, "running");
