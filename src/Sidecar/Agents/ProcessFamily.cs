@@ -11,10 +11,13 @@ internal static class ProcessFamily
 {
     /// <param name="nonce">The run's.</param>
     /// <param name="leader">The recorder, alive or not; it made the session.</param>
-    public static List<ProcessIdentity> Of(string nonce, ProcessIdentity? leader)
+    public static List<ProcessIdentity> Of(string nonce, ProcessIdentity? leader) => Marked($"FLEET_NONCE={nonce}\0", leader);
+
+    /// <summary>The same for whatever carries a text in its environment.</summary>
+    public static List<ProcessIdentity> Marked(string variable, ProcessIdentity? leader)
     {
         var all = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => char.IsAsciiDigit(name![0])).Select(name => Read(name!)).OfType<Member>().ToList();
-        var wanted = Encoding.UTF8.GetBytes($"FLEET_NONCE={nonce}\0");
+        var wanted = Encoding.UTF8.GetBytes(variable);
 
         // The number of a session is not given to another process while the session has a member; if it now names a process
         // that is not the recorder, the session is over and another one may have the number.
@@ -31,6 +34,9 @@ internal static class ProcessFamily
 
         return [.. family.Values.Select(member => member.Identity).OrderBy(member => member.StartTicks).ThenBy(member => member.Pid)];
     }
+
+    /// <summary>True for the first process of a session, which is what we start.</summary>
+    public static bool LeadsSession(ProcessIdentity process) => Read($"{process.Pid}") is { } member && member.Identity == process && member.Session == process.Pid;
 
     private static Member? Read(string pid)
     {
