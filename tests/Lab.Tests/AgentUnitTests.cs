@@ -69,7 +69,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
         var task = await _fleet.SubmitAsync("\"priority\": \"normal\"");
         var run = Assert.Single(await _fleet.RunningAsync());
         await _fleet.Machine.RunAsync("fleet-hub", "task", "cancel", task);
-        await _fleet.Machine.UntilAsync($"! kill -0 {Fleet.PidOf(run)} 2>/dev/null && ! pgrep -f 'sleep 4712'", "the agent to be gone");
+        await _fleet.Machine.UntilAsync($"! kill -0 {Fleet.PidOf(run)} 2>/dev/null && ! pgrep -f '[s]leep 4712'", "the agent to be gone");
         Assert.Contains(" 137 ", " " + await _fleet.Machine.ShellAsync($"cat /var/lib/fleet-sidecar/runs/{run.GetProperty("run_id").GetString()}/wake-1/end"));
     }
 
@@ -91,7 +91,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
               done
               for n in {{Fleet.Home}}/nonce-*; do
                 read -r nonce run <$n
-                [ "$run" = "$FLEET_RUN_ID" ] || FLEET_NONCE=$nonce fleet-sidecar task complete --output stolen 2>&1 && echo "SPOKE FOR $run"
+                if [ "$run" != "$FLEET_RUN_ID" ] && FLEET_NONCE=$nonce fleet-sidecar task complete --output stolen 2>&1; then echo "SPOKE FOR $run"; fi
               done
               FLEET_SOCKET=/run/fleet-sidecar/control.sock fleet-sidecar task progress --message x >/dev/null 2>&1 && echo "OPERATORS SOCKET"
               fleet-sidecar status --set control.socket=/run/fleet-sidecar/agent.sock >/dev/null 2>&1 && echo "STATUS BY THE AGENTS SOCKET"
