@@ -28,6 +28,7 @@ internal static class SidecarCommands
         var root = new RootCommand("Keeps an AI coding agent on this machine alive, honest and recoverable.\n\n"
             + "Examples:\n  fleet-sidecar run --config /etc/fleet-sidecar/sidecar.json\n  fleet-sidecar status\n  fleet-sidecar logs task-0123456789abcdef --follow");
         root.Add(Run());
+        root.Add(SetupCommand.Create(Config, Json));
         root.Add(Status());
         root.Add(Runs());
         root.Add(LogsCommand.Create(Config, Set));
