@@ -11,6 +11,9 @@ internal static class EventIds
     public const int OrphanStopped = 105;
     public const int LoopOverdue = 106;
     public const int RunUnreadable = 107;
+    public const int ConfigReloaded = 110;
+    public const int ConfigNotReloaded = 111;
+    public const int ConfigNeedsRestart = 112;
 
     public const int LinkUp = 200;
     public const int LinkDown = 201;

@@ -8,9 +8,12 @@ namespace FleetSidecar.Ground.Logs;
 /// <summary>Where log lines go: standard output for the journal first, a rolling file beside it for support bundles.</summary>
 public static class LogSetup
 {
-    public static ILoggingBuilder AddFleetLogs(this ILoggingBuilder logs, Redactor redactor, string? file, LogLevel minimum)
+    public static ILoggingBuilder AddFleetLogs(this ILoggingBuilder logs, Redactor redactor, string? file, LogLevel minimum) => logs.AddFleetLogs(redactor, file, new LogThreshold(minimum));
+
+    public static ILoggingBuilder AddFleetLogs(this ILoggingBuilder logs, Redactor redactor, string? file, LogThreshold threshold)
     {
-        logs.SetMinimumLevel(minimum);
+        logs.SetMinimumLevel(LogLevel.Trace);
+        logs.AddFilter((_, level) => level >= threshold.Level); // Asked for every line, so that a change takes effect at once.
         logs.AddFilter("Microsoft", LogLevel.Warning);
         logs.AddFilter("System", LogLevel.Warning);
         logs.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // A failed start is reported by the program itself, in one line.

@@ -86,6 +86,22 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
         }
     }
 
+    /// <summary>The profiles have changed: what was made ready has the old environment.</summary>
+    public void Renew()
+    {
+        lock (_turn)
+        {
+            try
+            {
+                Drop();
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // Its empty directory is swept at the next start.
+            }
+        }
+    }
+
     /// <summary>Removes berths that no run ever had: left by a daemon that crashed while one was ready.</summary>
     public void Sweep(IReadOnlySet<string> openRuns)
     {

@@ -31,6 +31,16 @@ internal static class Output
             text.AppendLine($"          DAMAGED file was moved aside at this start: {damaged}");
         }
 
+        if (status.Config is { Problem: { } wrong })
+        {
+            text.AppendLine($"config    NOT RELOADED: {wrong}");
+        }
+
+        if (status.Config is { NeedsRestart: { Count: > 0 } waiting })
+        {
+            text.AppendLine($"config    needs a restart: {string.Join(", ", waiting)}");
+        }
+
         text.AppendLine($"work      {(status.Available ? "taken" : "NOT TAKEN")}{(status.Intake.Mode == "open" ? "" : $", {status.Intake.Mode}{Until(status.Intake)}")}");
         if (status.UnavailableReason is { } reason)
         {

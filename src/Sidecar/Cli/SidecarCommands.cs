@@ -8,6 +8,7 @@ using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Reload;
 
 namespace FleetSidecar.Cli;
 
@@ -34,6 +35,7 @@ internal static class SidecarCommands
         root.Add(LogsCommand.Create(Config, Set));
         root.Add(WorkspacesCommand.Create(Config, Set, Json));
         root.Add(DoctorCommand.Create(Config, Set, Json));
+        root.Add(ReloadCommand.Create(Config, Set, Json));
         root.Add(IntakeCommands.Pause(Config, Set));
         root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));
         root.Add(IntakeCommands.Resume(Config, Set));
@@ -61,15 +63,15 @@ internal static class SidecarCommands
                 CrashPoints.Arm();
             }
 
-            return RunAsync(Load(arguments), token);
+            return RunAsync(new ConfigOrigin(arguments.GetValue(Config)!, arguments.GetValue(Set) ?? []), token);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(SidecarConfig config, CancellationToken token)
+    private static async Task<int> RunAsync(ConfigOrigin origin, CancellationToken token)
     {
         using var signals = new SecondSignal();
-        return await Daemon.RunAsync(config, signals, token);
+        return await Daemon.RunAsync(origin, signals, token);
     }
 
     private static Command Status()
@@ -136,9 +138,27 @@ internal static class SidecarCommands
         return node;
     }
 
+    // A daemon that runs is asked also where its files have become wrong since: it is the one that can say so.
+    private static string SocketOf(ParseResult arguments)
+    {
+        try
+        {
+            return Load(arguments).SocketFile;
+        }
+        catch (ConfigurationException)
+        {
+            if (ConfigLoader.SocketOfBroken(arguments.GetValue(Config)!) is { } socket && File.Exists(socket))
+            {
+                return socket;
+            }
+
+            throw;
+        }
+    }
+
     public static async Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token)
     {
-        var response = await ControlClient.AskAsync(Load(arguments).SocketFile, request, token);
+        var response = await ControlClient.AskAsync(SocketOf(arguments), request, token);
         return response.Ok ? response : throw new SidecarException(response.Error!, response.Hint!);
     }
 }

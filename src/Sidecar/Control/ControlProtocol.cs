@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using FleetSidecar.Protocol;
+using FleetSidecar.Reload;
 using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Control;
@@ -8,7 +9,7 @@ namespace FleetSidecar.Control;
 /// <summary>One question to the daemon: a line of JSON over the unix socket, answered by one line.</summary>
 internal sealed record ControlRequest
 {
-    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c> or <c>doctor</c>.</summary>
+    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c>, <c>doctor</c> or <c>reload</c>.</summary>
     public required string Verb { get; init; }
 
     /// <summary>A run or task id, for <c>run</c>.</summary>
@@ -46,6 +47,8 @@ internal sealed record ControlResponse
 
     public DoctorReport? Doctor { get; init; }
 
+    public ReloadReport? Reload { get; init; }
+
     public static ControlResponse Refuse(string error, string hint) => new() { Ok = false, Error = error, Hint = hint };
 }
 
@@ -77,6 +80,9 @@ internal sealed record StatusView
 
     /// <summary>Profiles whose providers fail.</summary>
     public IReadOnlyList<BreakerView>? Breakers { get; init; }
+
+    /// <summary>The last reload, where there was one.</summary>
+    public ReloadReport? Config { get; init; }
 
     public required int Slots { get; init; }
 
@@ -161,6 +167,7 @@ internal sealed record RunView
 [JsonSerializable(typeof(ControlResponse))]
 [JsonSerializable(typeof(StatusView))]
 [JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(ReloadReport))]
 [JsonSerializable(typeof(IReadOnlyList<RunView>))]
 internal sealed partial class ControlJson : JsonSerializerContext
 {
