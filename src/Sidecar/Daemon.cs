@@ -1,6 +1,7 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
+using FleetSidecar.Deadman;
 using FleetSidecar.Drain;
 using FleetSidecar.Forge;
 using FleetSidecar.Ground.Files;
@@ -146,7 +147,7 @@ internal static partial class Daemon
         services.AddHostedService(all => new Watchdog(
             [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
                 all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>()],
-            all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
+            new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake.Mode, time), all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }
 

@@ -71,4 +71,9 @@ internal static class EventIds
     public const int PullRequestReady = 900;
     public const int PullRequestFailed = 901;
     public const int ForgeWaiting = 902;
+
+    public const int DeadmanActed = 1010;
+    public const int DeadmanReported = 1011;
+    public const int DeadmanRecovered = 1012;
+    public const int AlertHookFailed = 1013;
 }

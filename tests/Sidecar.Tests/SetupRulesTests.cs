@@ -65,7 +65,7 @@ public sealed class SetupRulesTests
     [InlineData("/etc/fleet-sidecar/instances/iris/sidecar.json", "fleet-sidecar@iris.service")]
     [InlineData("/etc/fleet-sidecar/instances/a/b/sidecar.json", null)]
     [InlineData("/home/x/sidecar.json", null)]
-    public void The_unit_goes_by_the_file(string file, string? unit) => Assert.Equal(unit, ServiceUnit.NameFor(file));
+    public void The_unit_goes_by_the_file(string file, string? unit) => Assert.Equal(unit, Configuration.PackagePaths.UnitOf(file));
 
     [Theory]
     [InlineData("""{"noop":true}""", null, true)]

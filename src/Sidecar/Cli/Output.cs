@@ -1,5 +1,6 @@
 using System.Text;
 using FleetSidecar.Control;
+using FleetSidecar.Deadman;
 using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Cli;
@@ -41,6 +42,7 @@ internal static class Output
             text.AppendLine($"config    needs a restart: {string.Join(", ", waiting)}");
         }
 
+        text.Append(Deadman(status.Deadman));
         text.AppendLine($"work      {(status.Available ? "taken" : "NOT TAKEN")}{(status.Intake.Mode == "open" ? "" : $", {status.Intake.Mode}{Until(status.Intake)}")}");
         if (status.UnavailableReason is { } reason)
         {
@@ -62,6 +64,10 @@ internal static class Output
 
         return text.ToString();
     }
+
+    /// <summary>What the dead man's switch did last; nothing where it never had to do anything.</summary>
+    public static string Deadman(DeadmanState? deadman) => deadman is not { LastAction: { } action, LastActionAtUnixMs: { } at } ? ""
+        : $"deadman   {action} {Time(at)}: {deadman.LastDetail}{(deadman.Condition == DeadmanCondition.Fine ? "" : $"; now {deadman.Condition}")}\n";
 
     public static string Doctor(DoctorReport report)
     {

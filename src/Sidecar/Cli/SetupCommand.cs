@@ -6,6 +6,7 @@ using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Systemd;
 using FleetSidecar.Protocol;
 using FleetSidecar.Setup;
 

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
+using FleetSidecar.Deadman;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Processes;
@@ -35,6 +36,7 @@ internal static class SidecarCommands
         root.Add(LogsCommand.Create(Config, Set));
         root.Add(WorkspacesCommand.Create(Config, Set, Json));
         root.Add(DoctorCommand.Create(Config, Set, Json));
+        root.Add(DeadmanCommand.Create(Config));
         root.Add(ReloadCommand.Create(Config, Set, Json));
         root.Add(IntakeCommands.Pause(Config, Set));
         root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));
@@ -79,13 +81,26 @@ internal static class SidecarCommands
         var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers.\n\nExample:\n  fleet-sidecar status --json") { Config, Set, Json };
         command.SetAction(async (arguments, token) =>
         {
-            var status = (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
+            var status = await StatusAsync(arguments, token);
             Terminal.Write(arguments.GetValue(Json)
                 ? JsonSerializer.Serialize(status, ControlJson.Pretty.StatusView) + "\n"
                 : Output.Status(status, TimeProvider.System.GetUtcNow()));
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static async Task<StatusView> StatusAsync(ParseResult arguments, CancellationToken token)
+    {
+        try
+        {
+            return (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
+        }
+        catch (DaemonUnavailableException) when (!arguments.GetValue(Json))
+        {
+            Terminal.Write(Output.Deadman(DeadmanState.Of(Load(arguments).StateDirectory))); // Somebody may be at it already.
+            throw;
+        }
     }
 
     private static Command Runs()
@@ -147,7 +162,7 @@ internal static class SidecarCommands
         }
         catch (ConfigurationException)
         {
-            if (ConfigLoader.SocketOfBroken(arguments.GetValue(Config)!) is { } socket && File.Exists(socket))
+            if (ConfigLoader.WhatIsReadable(arguments.GetValue(Config)!).SocketFile is var socket && File.Exists(socket))
             {
                 return socket;
             }

@@ -16,8 +16,8 @@ internal static class ConfigLoader
     public static SidecarConfig Load(string path, IReadOnlyList<string> overrides) =>
         overrides.Count == 0 && ReadAlone(path) is { } config && ConfigRules.FirstProblem(config) is null ? config : LoadAll(path, overrides);
 
-    /// <summary>Where the daemon of a file that cannot be used probably listens: by what can be read of it.</summary>
-    public static string SocketOfBroken(string path)
+    /// <summary>Where things probably are for a file that cannot be used: by what can be read of it.</summary>
+    public static SidecarConfig WhatIsReadable(string path)
     {
         var config = new SidecarConfig();
         try
@@ -30,7 +30,7 @@ internal static class ConfigLoader
         {
         }
 
-        return config.SocketFile;
+        return config;
 
         static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) && text.Length > 0 ? text : null;
     }

@@ -1,4 +1,5 @@
 using FleetSidecar.Agents;
+using FleetSidecar.Alerts;
 using FleetSidecar.Gate;
 using FleetSidecar.Identity;
 using FleetSidecar.Link;
@@ -33,6 +34,8 @@ internal sealed class SidecarConfig
     public GateOptions Gate { get; set; } = new();
 
     public IdentityOptions Identity { get; set; } = new();
+
+    public AlertsOptions Alerts { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 }

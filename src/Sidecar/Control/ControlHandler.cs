@@ -1,6 +1,7 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
+using FleetSidecar.Deadman;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Link;
@@ -49,6 +50,7 @@ internal sealed class ControlHandler(
             SelfTest = selfTest.Report() is { } test ? new SelfTestView(test.Passed, test.AgeSeconds, test.Failed ?? []) : null,
             Breakers = runs.Breakers.IsEmpty ? null : [.. runs.Breakers.Select(Show)],
             Config = reload.Last,
+            Deadman = DeadmanState.Of(config.StateDirectory),
             Slots = config.Agent.MaxConcurrentRuns,
             SlotsTaken = open.Count(run => run.TakesSlot),
             OutboxMessages = outbox.Count,

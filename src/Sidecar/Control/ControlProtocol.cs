@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using FleetSidecar.Deadman;
 using FleetSidecar.Protocol;
 using FleetSidecar.Reload;
 using FleetSidecar.SelfTest;
@@ -83,6 +84,9 @@ internal sealed record StatusView
 
     /// <summary>The last reload, where there was one.</summary>
     public ReloadReport? Config { get; init; }
+
+    /// <summary>What the dead man's switch last saw and did, where one runs.</summary>
+    public DeadmanState? Deadman { get; init; }
 
     public required int Slots { get; init; }
 

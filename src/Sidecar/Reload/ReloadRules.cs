@@ -48,6 +48,7 @@ internal static class ReloadRules
         ["safeMode"] = TakesEffect.Restart,
         ["gate"] = TakesEffect.Now, // The command reads the file each time.
         ["identity"] = TakesEffect.Restart,
+        ["alerts"] = TakesEffect.Now, // The dead man's switch reads the file at each pass.
         ["log"] = TakesEffect.Restart,
         ["log.level"] = TakesEffect.Now,
     };

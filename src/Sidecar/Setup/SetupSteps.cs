@@ -3,6 +3,7 @@ using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Systemd;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Setup;
@@ -27,7 +28,7 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
             say("warning", $"{request.Hub} is not encrypted: tokens and tasks can be read on the way; use https:// or a tunnel");
         }
 
-        var unit = (request.Unit ?? ServiceUnit.NameFor(request.ConfigFile)) is { } name && await units.IsThereAsync(name, token) ? name : null;
+        var unit = (request.Unit ?? PackagePaths.UnitOf(request.ConfigFile)) is { } name && await units.IsThereAsync(name, token) ? name : null;
         var (keys, changed) = Plan(unit);
         var secret = await TokenAsync(token);
         CrashPoints.At("setup_token");

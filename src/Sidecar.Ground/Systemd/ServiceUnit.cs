@@ -1,26 +1,22 @@
-using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
 
-namespace FleetSidecar.Setup;
+namespace FleetSidecar.Ground.Systemd;
 
-/// <summary>The unit that runs the daemon of a configuration, where systemd is there and knows one.</summary>
-internal sealed class ServiceUnit(ToolRunner tools)
+/// <summary>Asks systemd about one service and starts it anew; the one place of these commands. Without systemd every question has no answer.</summary>
+public sealed class ServiceUnit(ToolRunner tools)
 {
-    private const string Instances = "/etc/fleet-sidecar/instances/";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90); // A start waits for READY.
     private static readonly string[] Passed = ["PATH", "LANG", "DBUS_SYSTEM_BUS_ADDRESS"];
 
-    /// <summary>By the file alone: the package's paths, or null for any other.</summary>
-    public static string? NameFor(string configFile) => configFile switch
-    {
-        ConfigLoader.DefaultPath => "fleet-sidecar.service",
-        _ when configFile.StartsWith(Instances, StringComparison.Ordinal) && configFile[Instances.Length..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] => $"fleet-sidecar@{name}.service",
-        _ => null,
-    };
-
     /// <summary>Whether systemd is running and has such a unit.</summary>
     public async Task<bool> IsThereAsync(string unit, CancellationToken token) =>
-        await RunAsync(token, "show", "--property=LoadState", "--", unit) is { Ok: true } shown && shown.Output.Trim() == "LoadState=loaded";
+        await ShowAsync(unit, token, "LoadState") is { } shown && shown.GetValueOrDefault("LoadState") == "loaded";
+
+    /// <summary>Properties by name; null where systemd does not answer.</summary>
+    public async Task<IReadOnlyDictionary<string, string>?> ShowAsync(string unit, CancellationToken token, params string[] properties) =>
+        await RunAsync(token, "show", $"--property={string.Join(',', properties)}", "--", unit) is { Ok: true } shown
+            ? shown.Output.Split('\n').Select(line => line.Split('=', 2)).Where(parts => parts.Length == 2).GroupBy(parts => parts[0]).ToDictionary(group => group.Key, group => group.First()[1])
+            : null;
 
     /// <summary>Starts it anew, also where it had failed too often; null, or what systemd said.</summary>
     public async Task<string?> RestartAsync(string unit, CancellationToken token)
