@@ -70,6 +70,7 @@ public sealed class DeadmanRulesTests
         var second = DeadmanRules.Decide(new DeadmanFacts(), first.State, Now + Minute);
         var third = DeadmanRules.Decide(Silent, second.State, Now + (2 * Minute));
 
+        Assert.Equal(DeadmanAction.Nothing, DeadmanRules.Decide(Silent with { Intake = "paused" }, new DeadmanState(), Now).Action); // Nor is it reported.
         Assert.All(new[] { first, second, third }, step => Assert.Equal(DeadmanAction.Nothing, step.Action));
     }
 
