@@ -24,6 +24,8 @@ namespace FleetHub;
 [JsonSerializable(typeof(DashboardView))]
 [JsonSerializable(typeof(Registration))]
 [JsonSerializable(typeof(Registered))]
+[JsonSerializable(typeof(ProofRequest))]
+[JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(Dictionary<string, long>))]
 internal sealed partial class HubJson : JsonSerializerContext
 {

@@ -2,6 +2,7 @@ using FleetSidecar.Agents;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
+using FleetSidecar.Deadman;
 using FleetSidecar.Drain;
 using FleetSidecar.Forge;
 using FleetSidecar.Ground.Files;
@@ -14,6 +15,7 @@ using FleetSidecar.Identity;
 using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
+using FleetSidecar.Reload;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
 using FleetSidecar.Supervise;
@@ -30,8 +32,10 @@ internal static partial class Daemon
     // Outbox 5 s, loops 2 s, and room; the unit's TimeoutStopSec is above it. See the table in ARCHITECTURE.md.
     private static readonly TimeSpan ShutdownBudget = TimeSpan.FromSeconds(9);
 
-    public static async Task<int> RunAsync(SidecarConfig config, SecondSignal signals, CancellationToken stopping)
+    public static async Task<int> RunAsync(ConfigOrigin origin, SecondSignal signals, CancellationToken stopping)
     {
+        using var reloads = new ReloadRequests();
+        var config = origin.Load();
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
         var starts = new StartBook(config, time);
@@ -46,7 +50,7 @@ internal static partial class Daemon
         var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
         using var store = opened.Store;
         dialer.IdentifyEarly(LinkLoop.StatusWord(opened.DamagedFile));
-        using var host = Build(config, starts, opened, dialer, redactor, time);
+        using var host = Build(config, starts, origin, reloads, opened, dialer, redactor, time);
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
         signals.HostListens = true;
@@ -108,11 +112,12 @@ internal static partial class Daemon
         services.GetRequiredService<ControlServer>().Open();
     }
 
-    private static IHost Build(SidecarConfig config, StartBook starts, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
+    private static IHost Build(SidecarConfig config, StartBook starts, ConfigOrigin origin, ReloadRequests reloads, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
     {
         // Empty: the default host reads settings we do not have and watches the directory it was started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.AddFleetLogs(redactor, config.LogFile.Length == 0 ? null : config.LogFile, Enum.Parse<LogLevel>(config.Log.Level), "fleet-sidecar", config.Agent.Id);
+        var threshold = new LogThreshold(Enum.Parse<LogLevel>(config.Log.Level));
+        builder.Logging.AddFleetLogs(redactor, config.LogFile.Length == 0 ? null : config.LogFile, threshold, "fleet-sidecar", config.Agent.Id);
         var services = builder.Services;
         services.Configure<HostOptions>(options =>
         {
@@ -120,6 +125,7 @@ internal static partial class Daemon
             options.ServicesStopConcurrently = true;
         });
         services.AddSingleton(config).AddSingleton(config.Hub).AddSingleton(config.Wake).AddSingleton(config.Workspace);
+        services.AddSingleton(origin).AddSingleton(reloads).AddSingleton(threshold).AddSingleton<ReloadLoop>();
         services.AddSingleton(time).AddSingleton(starts).AddSingleton(redactor).AddSingleton(dialer);
         services.AddSingleton(_ => opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
@@ -150,10 +156,11 @@ internal static partial class Daemon
         services.AddHostedService(all => all.GetRequiredService<WorkspaceKeeper>());
         services.AddHostedService(all => all.GetRequiredService<SyncLoop>());
         services.AddHostedService(all => all.GetRequiredService<SuperviseLoop>());
+        services.AddHostedService(all => all.GetRequiredService<ReloadLoop>());
         services.AddHostedService(all => new Watchdog(
             [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
                 all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>(), all.GetRequiredService<SuperviseLoop>()],
-            all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
+            new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake.Mode, time), all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }
 

@@ -11,7 +11,7 @@ internal sealed class EarlyLog : IDisposable
 
     public EarlyLog(string source, string? agent = null)
     {
-        _services = new ServiceCollection().AddLogging(logs => logs.AddFleetLogs(new Redactor(), file: null, LogLevel.Information, "fleet-sidecar", agent)).BuildServiceProvider();
+        _services = new ServiceCollection().AddLogging(logs => logs.AddFleetLogs(new Redactor(), file: null, new LogThreshold(LogLevel.Information), "fleet-sidecar", agent)).BuildServiceProvider();
         Log = _services.GetRequiredService<ILoggerFactory>().CreateLogger($"FleetSidecar.{source}");
     }
 

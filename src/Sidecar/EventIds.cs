@@ -13,6 +13,9 @@ internal static class EventIds
     public const int RunUnreadable = 107;
     public const int NotSetUp = 108;
     public const int GuaranteesLost = 109;
+    public const int ConfigReloaded = 110;
+    public const int ConfigNotReloaded = 111;
+    public const int ConfigNeedsRestart = 112;
 
     public const int LinkUp = 200;
     public const int LinkDown = 201;
@@ -71,6 +74,11 @@ internal static class EventIds
     public const int PullRequestReady = 900;
     public const int PullRequestFailed = 901;
     public const int ForgeWaiting = 902;
+
+    public const int DeadmanActed = 1010;
+    public const int DeadmanReported = 1011;
+    public const int DeadmanRecovered = 1012;
+    public const int AlertHookFailed = 1013;
 
     public const int MemberDown = 1500;
     public const int MemberStarted = 1501;

@@ -1,9 +1,9 @@
 using FleetSidecar;
 using FleetSidecar.Cli;
-using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Reload;
 
 const string Name = "fleet-sidecar";
 static int? CodeOf(Exception fault) => fault is DaemonUnavailableException ? ExitCodes.Unavailable : null;
@@ -18,7 +18,7 @@ if (args is ["run", "--config", [not '-', ..] file, .. var more] && more is [] o
 
     using var signals = new SecondSignal();
     Warmup.Start();
-    return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(ConfigLoader.Load(file, []), signals, CancellationToken.None), CodeOf);
+    return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(new ConfigOrigin(file, []), signals, CancellationToken.None), CodeOf);
 }
 
 return await CommandRunner.RunAsync(Name, SidecarCommands.Root(), args, CodeOf);

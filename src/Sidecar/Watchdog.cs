@@ -1,4 +1,5 @@
 using System.Globalization;
+using FleetSidecar.Deadman;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Systemd;
 using Microsoft.Extensions.Hosting;
@@ -7,24 +8,27 @@ using Microsoft.Extensions.Logging;
 namespace FleetSidecar;
 
 /// <summary>Tells the service manager that the daemon lives, while every loop keeps its word to be seen again. A dead hub is no loop of ours.</summary>
-internal sealed partial class Watchdog(IEnumerable<DaemonLoop> loops, Notifier notifier, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<Watchdog> log)
+internal sealed partial class Watchdog(IEnumerable<DaemonLoop> loops, AliveFile alive, Notifier notifier, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<Watchdog> log)
     : DaemonLoop(verdict, lifetime, log)
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
     private string _late = "";
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
-        if (Interval() is not { } interval)
-        {
-            return; // Nobody is watching.
-        }
-
+        // The dead man's switch looks at the file also where no service manager watches.
+        var fed = Interval();
+        var interval = fed < Longest ? fed.Value : Longest;
         while (true)
         {
             var late = Late([.. loops.Select(loop => loop.Pulse)]);
             if (late.Length == 0)
             {
-                notifier.Alive();
+                alive.Touch();
+                if (fed is not null)
+                {
+                    notifier.Alive();
+                }
             }
             else if (late != _late)
             {
@@ -46,6 +50,6 @@ internal sealed partial class Watchdog(IEnumerable<DaemonLoop> loops, Notifier n
             ? TimeSpan.FromMicroseconds(microseconds / 3.0)
             : null;
 
-    [LoggerMessage(EventIds.LoopOverdue, LogLevel.Error, "{Loops} did not come by in time; the service manager is not told that we live, and starts us anew. Agents keep working", EventName = "LoopOverdue")]
+    [LoggerMessage(EventIds.LoopOverdue, LogLevel.Error, "{Loops} did not come by in time; neither service manager nor dead man's switch is told that we live, and one of them starts us anew. Agents keep working", EventName = "LoopOverdue")]
     private partial void LogLoopOverdue(string loops);
 }

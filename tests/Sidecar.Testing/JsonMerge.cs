@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace FleetSidecar.Testing;
 
 /// <summary>Lays one tree of settings over another; lists are replaced.</summary>
-internal static class JsonMerge
+public static class JsonMerge
 {
     public static void Into(JsonObject into, JsonObject from)
     {

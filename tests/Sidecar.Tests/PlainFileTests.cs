@@ -23,6 +23,7 @@ public sealed class PlainFileTests
         given.Identity.Files.Add(new Identity.IdentityFileOptions { Path = "SOUL.md", Mark = "I am Iris" });
         given.Identity.Restart.Add(["/bin/true"]);
         given.Supervise.Members.Add(new Supervise.MemberOptions { Name = "gateway", Command = ["/bin/true"], StableAfter = TimeSpan.FromSeconds(7) });
+        given.Alerts.Hooks.Add(new Alerts.AlertHook { Command = ["/bin/true"] });
         given.Log.Level = "Error";
         given.Control.Socket = "/s";
         var text = JsonSerializer.SerializeToUtf8Bytes(given, ConfigJson.Default.SidecarConfig);

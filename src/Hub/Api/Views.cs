@@ -142,4 +142,6 @@ internal sealed record DashboardView(IReadOnlyList<AgentView> Agents, IReadOnlyL
 
 internal sealed record Registration(string? AgentId);
 
+internal sealed record ProofRequest(string? AgentId = null, bool WakeAgent = false);
+
 internal sealed record Registered(string AgentId, string Token, string HubWsUrl, string HubApiUrl, string? DefaultRepo);

@@ -72,7 +72,7 @@ internal static class ServeCommand
         builder.WebHost.UseKestrelCore().UseUrls(listen);
         builder.WebHost.ConfigureKestrel(Limit);
         builder.Services.AddRoutingCore();
-        builder.Logging.AddFleetLogs(new Redactor(), Path.Combine(data, "logs", "hub.log"), LogLevel.Information, "fleet-hub");
+        builder.Logging.AddFleetLogs(new Redactor(), Path.Combine(data, "logs", "hub.log"), new LogThreshold(LogLevel.Information), "fleet-hub");
         var services = builder.Services;
         services.Configure<HostOptions>(host =>
         {
@@ -81,7 +81,7 @@ internal static class ServeCommand
         });
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, HubJson.Compact));
         services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(opened.Store).AddSingleton(new HubHealth(opened.DamagedFile));
-        services.AddSingleton<Verdict>().AddSingleton<TokenStore>().AddSingleton<AgentRegistry>().AddSingleton<TaskQueue>();
+        services.AddSingleton<Verdict>().AddSingleton<TokenStore>().AddSingleton<AgentRegistry>().AddSingleton<TaskQueue>().AddSingleton<ProofTasks>();
         services.AddSingleton<MessageHandler>().AddSingleton<SidecarEndpoint>().AddSingleton<FleetView>();
         services.AddHostedService<Scheduler>().AddHostedService<IdleLoop>();
         var app = builder.Build();
@@ -94,6 +94,7 @@ internal static class ServeCommand
         app.UseWebSockets();
         TaskEndpoints.Map(app);
         FleetEndpoints.Map(app);
+        OnboardEndpoints.Map(app);
         return app;
     }
 

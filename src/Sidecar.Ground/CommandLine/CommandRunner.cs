@@ -13,7 +13,7 @@ public static partial class CommandRunner
     /// <param name="codeOf">Exit codes for faults of the program's own; null leaves it to the common rule.</param>
     public static async Task<int> RunAsync(string program, RootCommand root, string[] arguments, Func<Exception, int?> codeOf)
     {
-        var parsed = root.Parse(arguments);
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null }); // An argument that begins with @ is text, not a file of arguments.
         if (parsed.Errors.Count > 0)
         {
             var command = string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Select(parent => parent.Name).Where(name => name != root.Name)

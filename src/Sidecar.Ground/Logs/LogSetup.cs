@@ -8,9 +8,10 @@ namespace FleetSidecar.Ground.Logs;
 /// <summary>Where log lines go: to journald with fields where it listens, else to standard output; and to a rolling file beside it for support bundles.</summary>
 public static class LogSetup
 {
-    public static ILoggingBuilder AddFleetLogs(this ILoggingBuilder logs, Redactor redactor, string? file, LogLevel minimum, string program, string? agent = null)
+    public static ILoggingBuilder AddFleetLogs(this ILoggingBuilder logs, Redactor redactor, string? file, LogThreshold threshold, string program, string? agent = null)
     {
-        logs.SetMinimumLevel(minimum);
+        logs.SetMinimumLevel(LogLevel.Trace);
+        logs.AddFilter((_, level) => level >= threshold.Level); // Asked for every line, so that a change takes effect at once.
         logs.AddFilter("Microsoft", LogLevel.Warning);
         logs.AddFilter("System", LogLevel.Warning);
         logs.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // A failed start is reported by the program itself, in one line.

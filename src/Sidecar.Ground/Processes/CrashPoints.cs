@@ -28,6 +28,9 @@ public static class CrashPoints
     /// <summary>The same for a start of a supervised member.</summary>
     public static IReadOnlyList<string> Supervise { get; } = ["member_noted", "member_started"];
 
+    /// <summary>The same for the setup of a new machine.</summary>
+    public static IReadOnlyList<string> Setup { get; } = ["setup_registered", "setup_token", "setup_config"];
+
     private static (string Name, string Directory)? _armed;
 
     public static void Arm()
@@ -39,9 +42,9 @@ public static class CrashPoints
 
         if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } name)
         {
-            _armed = All.Contains(name) || Sync.Contains(name) || Supervise.Contains(name)
+            _armed = All.Contains(name) || Sync.Contains(name) || Supervise.Contains(name) || Setup.Contains(name)
                 ? (name, Environment.GetEnvironmentVariable("FLEET_CRASH_DIR") ?? throw new UsageException("FLEET_CRASH_DIR is missing", "name a directory"))
-                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All.Concat(Sync).Concat(Supervise))}");
+                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All.Concat(Sync).Concat(Supervise).Concat(Setup))}");
         }
     }
 

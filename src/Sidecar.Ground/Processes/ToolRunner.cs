@@ -28,10 +28,11 @@ public sealed class ToolRunner(TimeProvider time)
     /// <param name="token">Kills it too.</param>
     /// <param name="linger">How long to read on after it has ended while something that it left behind holds its output; null reads to the limit.</param>
     /// <param name="room">Most characters kept of what it prints.</param>
+    /// <param name="input">What it reads on its standard input, less than a pipe holds; null for nothing.</param>
     /// <exception cref="SpawnException">The tool is not installed or may not be executed.</exception>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the seam that the ban points to.")]
     public async Task<ToolOutcome> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null, int room = OutputLimit)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null, int room = OutputLimit, string? input = null)
     {
         using var process = new Process { StartInfo = Describe(command, environment, directory) };
         try
@@ -43,7 +44,7 @@ public sealed class ToolRunner(TimeProvider time)
             throw new SpawnException(command[0], fault.NativeErrorCode);
         }
 
-        process.StandardInput.Close();
+        Give(process, input);
 
         // Whoever asks a Process for its streams has to close them; it does not, and each would hold a handle until it is collected.
         using var standardOutput = process.StandardOutput;
@@ -75,6 +76,19 @@ public sealed class ToolRunner(TimeProvider time)
             token.ThrowIfCancellationRequested();
             await IsOverAsync(reading, LastWords);
             return new ToolOutcome(-1, output.Head, $"no end after {limit}", TimedOut: true) { Last = (output.Tail, error.Tail) };
+        }
+    }
+
+    private static void Give(Process process, string? input)
+    {
+        try
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException) when (input is not null)
+        {
+            // It ended without reading; its exit code says what there is to say.
         }
     }
 

@@ -28,6 +28,10 @@ public sealed class Notifier
     /// <summary>The start takes longer than the manager expects, and why.</summary>
     public void Waiting(string status, TimeSpan room) => Send($"STATUS={status}\nEXTEND_TIMEOUT_USEC={(long)room.TotalMicroseconds}\nWATCHDOG=1");
 
+    /// <summary>The configuration is being read again; <see cref="Ready"/> ends it. The time tells the manager which reload is meant.</summary>
+    public void Reloading(TimeProvider time) =>
+        Send(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={(long)(time.GetTimestamp() / (time.TimestampFrequency / 1_000_000.0))}"));
+
     /// <summary>Feeds the watchdog.</summary>
     public void Alive() => Send("WATCHDOG=1");
 

@@ -67,9 +67,9 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
     /// <summary>Sees to it that a berth is ready, a moment from now; tries until it can.</summary>
     public async Task RefillAsync(WakeProfile profile, CancellationToken token)
     {
-        if (Interlocked.Exchange(ref _refilling, 1) == 1)
+        if (NoopProfile.Is(profile.Name) || Interlocked.Exchange(ref _refilling, 1) == 1)
         {
-            return; // One is at it already.
+            return; // Nobody waits for a no-op, or one is at it already.
         }
 
         try
@@ -83,6 +83,22 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
         finally
         {
             Volatile.Write(ref _refilling, 0);
+        }
+    }
+
+    /// <summary>The profiles have changed: what was made ready has the old environment.</summary>
+    public void Renew()
+    {
+        lock (_turn)
+        {
+            try
+            {
+                Drop();
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // Its empty directory is swept at the next start.
+            }
         }
     }
 

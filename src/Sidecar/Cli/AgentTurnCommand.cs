@@ -31,7 +31,10 @@ internal static class AgentTurnCommand
                 Address(arguments.GetValue(gateway)!), arguments.GetValue(token) is { } file ? Read(file, LargestToken).Trim() : null, arguments.GetValue(agent)!, arguments.GetValue(session)!,
                 arguments.GetValue(idempotency) ?? arguments.GetValue(session)!, Read(arguments.GetValue(message)!, LargestMessage), TimeSpan.FromSeconds(arguments.GetValue(timeout))),
             TimeProvider.System, stopping));
-        return new Command("agent-turn", "Used by the sidecar itself.") { openclaw }.Hide();
+        var noop = new Command("noop", "Play the agent of a no-op task.");
+        noop.SetAction(async (_, stopping) => await TaskCommands.SendAsync("start", null, null, stopping) is var code and not ExitCodes.Ok
+            ? code : await TaskCommands.SendAsync("complete", "no-op: hub, store, launcher, socket and outbox work", null, stopping));
+        return new Command("agent-turn", "Used by the sidecar itself.") { openclaw, noop }.Hide();
     }
 
     private static async Task<int> RunAsync(GatewayCall call, TimeProvider time, CancellationToken stopping)

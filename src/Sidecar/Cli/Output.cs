@@ -1,5 +1,6 @@
 using System.Text;
 using FleetSidecar.Control;
+using FleetSidecar.Deadman;
 using FleetSidecar.SelfTest;
 
 namespace FleetSidecar.Cli;
@@ -31,6 +32,17 @@ internal static class Output
             text.AppendLine($"          DAMAGED file was moved aside at this start: {damaged}");
         }
 
+        if (status.Config is { Problem: { } wrong })
+        {
+            text.AppendLine($"config    NOT RELOADED: {wrong}");
+        }
+
+        if (status.Config is { NeedsRestart: { Count: > 0 } waiting })
+        {
+            text.AppendLine($"config    needs a restart: {string.Join(", ", waiting)}");
+        }
+
+        text.Append(Deadman(status.Deadman));
         text.AppendLine($"work      {(status.Available ? "taken" : "NOT TAKEN")}{(status.Intake.Mode == "open" ? "" : $", {status.Intake.Mode}{Until(status.Intake)}")}");
         if (status.UnavailableReason is { } reason)
         {
@@ -53,6 +65,10 @@ internal static class Output
 
         return text.ToString();
     }
+
+    /// <summary>What the dead man's switch did last; nothing where it never had to do anything.</summary>
+    public static string Deadman(DeadmanState? deadman) => deadman is not { LastAction: { } action, LastActionAtUnixMs: { } at } ? ""
+        : $"deadman   {action} {Time(at)}: {deadman.LastDetail}{(deadman.Condition == DeadmanCondition.Fine ? "" : $"; now {deadman.Condition}")}\n";
 
     public static string Doctor(DoctorReport report)
     {

@@ -5,9 +5,11 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
+using FleetSidecar.Deadman;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Reload;
 
 namespace FleetSidecar.Cli;
 
@@ -31,11 +33,14 @@ internal static class SidecarCommands
         var root = new RootCommand("Keeps an AI coding agent on this machine alive, honest and recoverable.\n\n"
             + "Examples:\n  fleet-sidecar run --config /etc/fleet-sidecar/sidecar.json\n  fleet-sidecar status\n  fleet-sidecar logs task-0123456789abcdef --follow");
         root.Add(Run());
+        root.Add(SetupCommand.Create(Config, Json));
         root.Add(Status());
         root.Add(Runs());
         root.Add(LogsCommand.Create(Config, Set));
         root.Add(WorkspacesCommand.Create(Config, Set, Json));
         root.Add(DoctorCommand.Create(Config, Set, Json));
+        root.Add(DeadmanCommand.Create(Config));
+        root.Add(ReloadCommand.Create(Config, Set, Json));
         root.Add(IntakeCommands.Pause(Config, Set));
         root.Add(IntakeCommands.Drain(Config, Set, TimeProvider.System));
         root.Add(IntakeCommands.Resume(Config, Set));
@@ -72,15 +77,15 @@ internal static class SidecarCommands
                 CrashPoints.Arm();
             }
 
-            return RunAsync(Load(arguments), token);
+            return RunAsync(new ConfigOrigin(arguments.GetValue(Config)!, arguments.GetValue(Set) ?? []), token);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(SidecarConfig config, CancellationToken token)
+    private static async Task<int> RunAsync(ConfigOrigin origin, CancellationToken token)
     {
         using var signals = new SecondSignal();
-        return await Daemon.RunAsync(config, signals, token);
+        return await Daemon.RunAsync(origin, signals, token);
     }
 
     private static Command Status()
@@ -88,13 +93,26 @@ internal static class SidecarCommands
         var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers.\n\nExample:\n  fleet-sidecar status --json") { Config, Set, Json };
         command.SetAction(async (arguments, token) =>
         {
-            var status = (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
+            var status = await StatusAsync(arguments, token);
             Terminal.Write(arguments.GetValue(Json)
                 ? JsonSerializer.Serialize(status, ControlJson.Pretty.StatusView) + "\n"
                 : Output.Status(status, TimeProvider.System.GetUtcNow()));
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static async Task<StatusView> StatusAsync(ParseResult arguments, CancellationToken token)
+    {
+        try
+        {
+            return (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
+        }
+        catch (DaemonUnavailableException) when (!arguments.GetValue(Json))
+        {
+            Terminal.Write(Output.Deadman(DeadmanState.Of(Load(arguments).StateDirectory))); // Somebody may be at it already.
+            throw;
+        }
     }
 
     private static Command Runs()
@@ -147,9 +165,27 @@ internal static class SidecarCommands
         return node;
     }
 
+    // A daemon that runs is asked also where its files have become wrong since: it is the one that can say so.
+    private static string SocketOf(ParseResult arguments)
+    {
+        try
+        {
+            return Load(arguments).SocketFile;
+        }
+        catch (ConfigurationException)
+        {
+            if (ConfigLoader.WhatIsReadable(arguments.GetValue(Config)!).SocketFile is var socket && File.Exists(socket))
+            {
+                return socket;
+            }
+
+            throw;
+        }
+    }
+
     public static async Task<ControlResponse> AskAsync(ParseResult arguments, ControlRequest request, CancellationToken token)
     {
-        var response = await ControlClient.AskAsync(Load(arguments).SocketFile, request, token);
+        var response = await ControlClient.AskAsync(SocketOf(arguments), request, token);
         return response.Ok ? response : throw new SidecarException(response.Error!, response.Hint!);
     }
 }

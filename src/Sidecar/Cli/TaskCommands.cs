@@ -68,7 +68,8 @@ internal static class TaskCommands
         return command;
     }
 
-    private static async Task<int> SendAsync(string action, string? text, int? percent, CancellationToken token)
+    /// <summary>Speaks for the run that the environment names.</summary>
+    public static async Task<int> SendAsync(string action, string? text, int? percent, CancellationToken token)
     {
         var request = new ControlRequest { Verb = "task", Action = action, Nonce = Variable("FLEET_NONCE"), Text = text, Percent = percent };
         try

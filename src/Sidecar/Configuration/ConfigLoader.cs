@@ -16,6 +16,25 @@ internal static class ConfigLoader
     public static SidecarConfig Load(string path, IReadOnlyList<string> overrides) =>
         overrides.Count == 0 && ReadAlone(path) is { } config && ConfigRules.FirstProblem(config) is null ? config : LoadAll(path, overrides);
 
+    /// <summary>Where things probably are for a file that cannot be used: by what can be read of it.</summary>
+    public static SidecarConfig WhatIsReadable(string path)
+    {
+        var config = new SidecarConfig();
+        try
+        {
+            var keys = ConfigSource.FromFile(path).Keys;
+            config.StateDirectory = Text(keys["stateDirectory"]) ?? config.StateDirectory;
+            config.Control.Socket = keys["control"] is JsonObject control ? Text(control["socket"]) : null;
+        }
+        catch (ConfigurationException)
+        {
+        }
+
+        return config;
+
+        static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) && text.Length > 0 ? text : null;
+    }
+
     // A daemon has one good file, as a rule, and reads it while its agents wait for it. Anything else, a fault most of all, takes the thorough way.
     private static SidecarConfig? ReadAlone(string path)
     {

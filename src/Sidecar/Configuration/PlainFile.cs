@@ -47,6 +47,7 @@ internal static class PlainFile
             case "gate": config.Gate = Section(ref reader, ConfigJson.Default.GateOptions); break;
             case "identity": config.Identity = Section(ref reader, ConfigJson.Default.IdentityOptions); break;
             case "supervise": config.Supervise = Section(ref reader, ConfigJson.Default.SuperviseOptions); break;
+            case "alerts": config.Alerts = Section(ref reader, ConfigJson.Default.AlertsOptions); break;
             case "log": config.Log = Section(ref reader, ConfigJson.Default.LogOptions); break;
             default: return false;
         }

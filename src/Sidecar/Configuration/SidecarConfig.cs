@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using FleetSidecar.Agents;
+using FleetSidecar.Alerts;
 using FleetSidecar.Gate;
 using FleetSidecar.Identity;
 using FleetSidecar.Link;
@@ -37,6 +38,8 @@ internal sealed class SidecarConfig
     public IdentityOptions Identity { get; set; } = new();
 
     public SuperviseOptions Supervise { get; set; } = new();
+
+    public AlertsOptions Alerts { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 }

@@ -2,11 +2,13 @@ using FleetSidecar.Agents;
 using FleetSidecar.Agents.Failover;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
+using FleetSidecar.Deadman;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
+using FleetSidecar.Reload;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
 
@@ -15,7 +17,7 @@ namespace FleetSidecar.Control;
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
     SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, AgentUnits units, StoreHealth health,
-    OperatorVerbs verbs, MemberVerbs members, Availability availability, SelfTestLoop selfTest, Redactor redactor, TimeProvider time)
+    OperatorVerbs verbs, MemberVerbs members, Availability availability, SelfTestLoop selfTest, ReloadLoop reload, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
@@ -29,6 +31,7 @@ internal sealed class ControlHandler(
         "task" => await HearAgentAsync(request, caller, token),
         "pause" or "drain" or "resume" or "doctor" => await verbs.AnswerAsync(request, token),
         "supervise" => await members.AnswerAsync(request, token),
+        "reload" => new ControlResponse { Ok = true, Reload = await reload.AskAsync(token) },
         _ => ControlResponse.Refuse($"unknown verb '{Printable.Cut(request.Verb, 40)}'", "use the same version of fleet-sidecar for daemon and command line"),
     };
 
@@ -49,6 +52,8 @@ internal sealed class ControlHandler(
             Intake = new IntakeReport(IntakeRules.Word(runs.Intake.Mode), runs.Intake.Reason, runs.Intake.SinceUnixMs == 0 ? null : runs.Intake.SinceUnixMs, runs.Intake.UntilUnixMs),
             SelfTest = selfTest.Report() is { } test ? new SelfTestView(test.Passed, test.AgeSeconds, test.Failed ?? []) : null,
             Breakers = runs.Breakers.IsEmpty ? null : [.. runs.Breakers.Select(Show)],
+            Config = reload.Last,
+            Deadman = DeadmanState.Of(config.StateDirectory),
             Slots = config.Agent.MaxConcurrentRuns,
             SlotsTaken = open.Count(run => run.TakesSlot),
             OutboxMessages = outbox.Count,

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using FleetSidecar.Deadman;
 using FleetSidecar.Protocol;
+using FleetSidecar.Reload;
 using FleetSidecar.SelfTest;
 using FleetSidecar.Supervise;
 
@@ -9,7 +11,7 @@ namespace FleetSidecar.Control;
 /// <summary>One question to the daemon: a line of JSON over the unix socket, answered by one line.</summary>
 internal sealed record ControlRequest
 {
-    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c>, <c>doctor</c> or <c>supervise</c>.</summary>
+    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c>, <c>doctor</c>, <c>supervise</c> or <c>reload</c>.</summary>
     public required string Verb { get; init; }
 
     /// <summary>A run or task id, for <c>run</c>.</summary>
@@ -49,6 +51,8 @@ internal sealed record ControlResponse
 
     public IReadOnlyList<MemberView>? Members { get; init; }
 
+    public ReloadReport? Reload { get; init; }
+
     public static ControlResponse Refuse(string error, string hint) => new() { Ok = false, Error = error, Hint = hint };
 }
 
@@ -80,6 +84,12 @@ internal sealed record StatusView
 
     /// <summary>Profiles whose providers fail.</summary>
     public IReadOnlyList<BreakerView>? Breakers { get; init; }
+
+    /// <summary>The last reload, where there was one.</summary>
+    public ReloadReport? Config { get; init; }
+
+    /// <summary>What the dead man's switch last saw and did, where one runs.</summary>
+    public DeadmanState? Deadman { get; init; }
 
     public required int Slots { get; init; }
 
@@ -167,6 +177,7 @@ internal sealed record RunView
 [JsonSerializable(typeof(ControlResponse))]
 [JsonSerializable(typeof(StatusView))]
 [JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(ReloadReport))]
 [JsonSerializable(typeof(IReadOnlyList<RunView>))]
 [JsonSerializable(typeof(IReadOnlyList<MemberView>))]
 internal sealed partial class ControlJson : JsonSerializerContext

@@ -24,7 +24,7 @@ internal sealed class DraftBreakers(IReadOnlyDictionary<string, Breaker> known, 
     /// <summary>The run's agent ended badly: with another profile to try where the provider was at fault, else for good.</summary>
     public Run After(Run run, Failure failure)
     {
-        if (!BreakerRules.IsOfProvider(failure.Code))
+        if (!BreakerRules.IsOfProvider(failure.Code) || NoopProfile.Is(run.Profile.Name))
         {
             return run with { Facts = run.Facts with { Failure = failure } };
         }

@@ -240,7 +240,7 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
     private Run NewRun(RunDraft draft, HubMessage.TaskAssign assign, long generation)
     {
         var berth = ready();
-        var profile = draft.Breakers.First()!; // Closed, where there is none.
+        var profile = NoopProfile.Fits(assign) ? NoopProfile.Profile : draft.Breakers.First()!; // Closed, where there is none.
         var (id, nonce) = berth is { } made && made.Profile == profile.Name && draft.Find(made.RunId) is null
             ? (made.RunId, made.Nonce)
             : (Berth.NewRunId(), Berth.NewNonce());

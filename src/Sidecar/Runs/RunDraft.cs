@@ -146,7 +146,7 @@ internal sealed class RunDraft(
             {
                 WakeAttempt = run.WakeAttempt + 1,
                 Process = null,
-                Profile = profiles.First(profile => profile.Name == run.Facts.NextProfile),
+                Profile = profiles.FirstOrDefault(profile => profile.Name == run.Facts.NextProfile) ?? profiles[0], // A reload may have taken it away meanwhile.
                 Facts = run.Facts.ForNextProfile(),
             }),
             RunSignal.Wake or RunSignal.Prepared or RunSignal.WakeAgain => run with

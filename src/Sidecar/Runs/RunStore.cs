@@ -178,5 +178,5 @@ internal sealed class RunStore(Store store, WakeOptions wake)
     };
 
     // A profile may have been renamed while its run goes on; the first one is then the best guess for how the agent behaves.
-    private WakeProfile ProfileNamed(string name) => wake.Profiles.FirstOrDefault(profile => profile.Name == name) ?? wake.Profiles[0];
+    private WakeProfile ProfileNamed(string name) => NoopProfile.Is(name) ? NoopProfile.Profile : wake.Profiles.FirstOrDefault(profile => profile.Name == name) ?? wake.Profiles[0];
 }

@@ -1,0 +1,56 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Deadman;
+
+/// <summary>What the dead man's switch remembers from pass to pass; what <c>status</c> shows of it.</summary>
+internal sealed record DeadmanState
+{
+    private const int Largest = 16 * 1024;
+
+    /// <summary>What the last pass saw; one of <see cref="DeadmanCondition"/>.</summary>
+    public string Condition { get; init; } = DeadmanCondition.Fine;
+
+    /// <summary>Since when it is like that, without a break.</summary>
+    public long SinceUnixMs { get; init; }
+
+    /// <summary>Passes in a row in which the socket was silent.</summary>
+    public int SilentPasses { get; init; }
+
+    /// <summary>Restarts in a row; forgotten after half an hour in which all was well.</summary>
+    public int Restarts { get; init; }
+
+    public string? LastAction { get; init; }
+
+    public string? LastDetail { get; init; }
+
+    public long? LastActionAtUnixMs { get; init; }
+
+    public long? LastReportAtUnixMs { get; init; }
+
+    public static string FileIn(string deadmanDirectory) => Path.Combine(deadmanDirectory, "deadman.json");
+
+    /// <summary>What is known; null where no dead man's switch ran here, or its file makes no sense.</summary>
+    public static DeadmanState? Of(string stateDirectory) => Read(FileIn(PackagePaths.DeadmanOf(stateDirectory)));
+
+    public static DeadmanState? Read(string file)
+    {
+        try
+        {
+            return OutsideFile.Read(file, Largest, followLink: false) is { } bytes ? JsonSerializer.Deserialize(bytes, DeadmanJson.Default.DeadmanState) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public void Write(string file) => OwnedFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(this, DeadmanJson.Default.DeadmanState),
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(DeadmanState))]
+internal sealed partial class DeadmanJson : JsonSerializerContext;

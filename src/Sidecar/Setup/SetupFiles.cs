@@ -1,0 +1,65 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Setup;
+
+/// <summary>The two files that setup writes, each whole or not at all, with its owner and mode from its first moment.</summary>
+internal static class SetupFiles
+{
+    private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnerAndGroup = Owner | UnixFileMode.GroupRead;
+    private const int LargestToken = 4096;
+    private static readonly JsonSerializerOptions Plain = new(ConfigJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static string? ReadToken(string path) => OutsideFile.Read(path, LargestToken, followLink: true) is { } bytes && Encoding.UTF8.GetString(bytes).Trim() is { Length: > 0 } text ? text : null;
+
+    /// <summary>Readable for its owner alone: root gives it to the daemon as a credential.</summary>
+    public static void WriteToken(string path, string token)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        OwnedFile.Write(path, Encoding.UTF8.GetBytes(token + "\n"), Owner, (0, 0));
+    }
+
+    /// <summary>The keys of the file; empty where there is none.</summary>
+    public static JsonObject ReadConfig(string path) => File.Exists(path) ? ConfigSource.FromFile(path).Keys : [];
+
+    /// <summary>Checks the whole configuration as the daemon will read it, then puts it in place; what was there stays beside it as <c>.bak</c>.</summary>
+    /// <exception cref="ConfigurationException">It would not start with this.</exception>
+    public static void WriteConfig(string path, JsonObject keys)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var text = Encoding.UTF8.GetBytes(keys.ToJsonString(Plain) + "\n");
+        var trial = $"{path}.new"; // Beside it, so that conf.d counts; no daemon reads a file of this name.
+        var group = GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
+        try
+        {
+            OwnedFile.Write(trial, text, Owner);
+            ConfigLoader.Load(trial, []);
+        }
+        catch (ConfigurationException fault)
+        {
+            throw new ConfigurationException(fault.Message.Replace(trial, path, StringComparison.Ordinal), fault.Hint, fault);
+        }
+        finally
+        {
+            File.Delete(trial);
+        }
+
+        if (File.Exists(path))
+        {
+            OwnedFile.Write($"{path}.bak", File.ReadAllBytes(path), OwnerAndGroup, group);
+        }
+
+        OwnedFile.Write(path, text, OwnerAndGroup, group);
+    }
+
+    // The file alone, no name service: the group is one that the package made on this machine.
+    private static uint? GroupId(string name) => OutsideFile.Read("/etc/group", 1024 * 1024, followLink: true) is { } bytes
+        && Encoding.UTF8.GetString(bytes).Split('\n').Select(line => line.Split(':')).FirstOrDefault(parts => parts.Length > 2 && parts[0] == name) is { } found && uint.TryParse(found[2], out var id)
+            ? id : null;
+}
