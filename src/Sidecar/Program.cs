@@ -11,7 +11,7 @@ static int? CodeOf(Exception fault) => fault is DaemonUnavailableException ? Exi
 // The line that units have. It means what the command line's own parser would make of it, which costs a tenth of a start to load.
 if (args is ["run", "--config", [not '-', ..] file, .. var more] && more is [] or [SidecarCommands.WaitForSetup])
 {
-    if (more.Length > 0 && !File.Exists(file))
+    if (more.Length > 0 && SetupWait.IsFor(file))
     {
         return await CommandRunner.GuardAsync(Name, () => SetupWait.RunAsync(file), CodeOf);
     }

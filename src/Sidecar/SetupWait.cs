@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Systemd;
 using Microsoft.Extensions.Logging;
 
@@ -10,6 +11,9 @@ namespace FleetSidecar;
 internal static partial class SetupWait
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+
+    /// <summary>True where there is no file yet. One that this user may not look at is a fault, and no reason to wait.</summary>
+    public static bool IsFor(string file) => !File.Exists(file) && PathFacts.Fault(file) is null;
 
     /// <summary>Returns when the file is there, or when it is asked to stop.</summary>
     public static async Task<int> RunAsync(string file)

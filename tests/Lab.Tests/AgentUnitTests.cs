@@ -93,12 +93,15 @@ public sealed class AgentUnitTests : IAsyncLifetime
                 read -r nonce run <$n
                 if [ "$run" != "$FLEET_RUN_ID" ] && FLEET_NONCE=$nonce fleet-sidecar task complete --output stolen 2>&1; then echo "SPOKE FOR $run"; fi
               done
-              FLEET_SOCKET=/run/fleet-sidecar/control.sock fleet-sidecar task progress --message x >/dev/null 2>&1 && echo "OPERATORS SOCKET"
-              fleet-sidecar status --set control.socket=/run/fleet-sidecar/agent.sock >/dev/null 2>&1 && echo "STATUS BY THE AGENTS SOCKET"
+              for s in control agent; do
+                fleet-sidecar status --config {{Fleet.Home}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "STATUS BY $s"
+                fleet-sidecar pause --reason mine --config {{Fleet.Home}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "PAUSED BY $s"
+              done
             } >{{Fleet.Home}}/seen-$FLEET_TASK_ID 2>&1
             while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
             fleet-sidecar task complete --output "mine"
             """);
+        _fleet.Machine.Write($"{Fleet.Home}/own.json", """{ "agent": { "id": "x" }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "/x" }, "wake": { "profiles": [ { "name": "x", "command": ["/bin/true"] } ] } }""", (UnixFileMode)0x1a4);
         var (first, second) = (await _fleet.SubmitAsync(), await _fleet.SubmitAsync());
         await _fleet.RunningAsync(2);
         _fleet.Machine.Write($"{Fleet.Home}/look", "");
@@ -111,7 +114,9 @@ public sealed class AgentUnitTests : IAsyncLifetime
         foreach (var task in new[] { first, second })
         {
             var seen = await _fleet.Machine.ShellAsync($"cat {Fleet.Home}/seen-{task}");
-            Assert.DoesNotMatch("READ|SAW|ENVIRON|ROOT|SPOKE|OPERATORS|STATUS", seen);
+            Assert.Contains("agents may only speak for their own run", seen);
+            Assert.Contains("Permission denied", seen);
+            Assert.DoesNotMatch("READ|SAW|ENVIRON|ROOT|SPOKE|STATUS|PAUSED", seen);
         }
 
         // And from outside of any run.

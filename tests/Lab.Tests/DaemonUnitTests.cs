@@ -57,7 +57,7 @@ public sealed class DaemonUnitTests : IAsyncLifetime
         await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System, TestContext.Current.CancellationToken); // Longer than RestartSec: nothing may happen.
         Assert.Equal(before, await Machine.PropertyAsync(Unit, "NRestarts"));
         Assert.Contains("'hub.tokenFil'", await _fleet.JournalAsync("-u", Unit));
-        Assert.Contains("hub.tokenFile", await _fleet.JournalAsync("-u", Unit));
+        Assert.Contains("tokenFile", await _fleet.JournalAsync("-u", Unit));
     }
 
     [Fact]

@@ -42,7 +42,7 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
     public async Task EnrolAsync(string config = "", string agent = "iris", string directory = "/etc/fleet-sidecar", string unit = "fleet-sidecar")
     {
         machine.Write("/usr/local/bin/agent", $"#!/bin/sh\n. {Home}/agent.sh\n", (UnixFileMode)0x1ed);
-        await machine.ShellAsync($"umask 077; mkdir -p {directory}; fleet-hub token create {agent} --data /var/lib/fleet-hub >{directory}/hub-token");
+        await machine.ShellAsync($"mkdir -p {directory}; umask 077; fleet-hub token create {agent} --data /var/lib/fleet-hub >{directory}/hub-token");
         machine.Write($"{directory}/sidecar.json", $$"""
             { "agent": { "id": "{{agent}}", "maxConcurrentRuns": 2 }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "{{directory}}/hub-token" },
               "wake": { "profiles": [ { "name": "main", "command": ["/usr/local/bin/agent"], "aliveFor": "00:00:00.2" } ] },

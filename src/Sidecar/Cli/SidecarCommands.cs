@@ -67,7 +67,7 @@ internal static class SidecarCommands
         command.Add(wait);
         command.SetAction((arguments, token) =>
         {
-            if (arguments.GetValue(wait) && !File.Exists(arguments.GetValue(Config)))
+            if (arguments.GetValue(wait) && SetupWait.IsFor(arguments.GetValue(Config)!))
             {
                 return SetupWait.RunAsync(arguments.GetValue(Config)!);
             }
