@@ -16,6 +16,7 @@ using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
+using FleetSidecar.Supervise;
 using FleetSidecar.Workspaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -124,7 +125,7 @@ internal static partial class Daemon
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Clones>().AddSingleton<Fences>();
-        services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<Workspace>();
+        services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<CommitCheck>();
         services.AddSingleton(all => new Origin(all.GetRequiredService<Git>(), config.StateDirectory)).AddSingleton<WorkspaceKeeper>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<UnitStart>().AddSingleton<UnitTool>();
@@ -133,12 +134,14 @@ internal static partial class Daemon
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
         services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
-        services.AddSingleton<OperatorVerbs>().AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
+        services.AddSingleton<OperatorVerbs>().AddSingleton<MemberVerbs>().AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
         services.AddSingleton<TokenFile>().AddSingleton<SelfTestLoop>();
         services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>());
         services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>().AddSingleton<SyncLoop>();
+        services.AddSingleton<MemberHome>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>().AddSingleton<SuperviseLoop>();
+        services.AddSingleton<IMemberKind, ProcessMember>().AddSingleton<IMemberKind, TmuxMember>().AddSingleton<IMemberKind, UnitMember>();
         services.AddHostedService<Farewell>();
         services.AddHostedService(all => all.GetRequiredService<RunLoop>());
         services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
@@ -146,9 +149,10 @@ internal static partial class Daemon
         services.AddHostedService(all => all.GetRequiredService<SelfTestLoop>());
         services.AddHostedService(all => all.GetRequiredService<WorkspaceKeeper>());
         services.AddHostedService(all => all.GetRequiredService<SyncLoop>());
+        services.AddHostedService(all => all.GetRequiredService<SuperviseLoop>());
         services.AddHostedService(all => new Watchdog(
             [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
-                all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>()],
+                all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>(), all.GetRequiredService<SuperviseLoop>()],
             all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }

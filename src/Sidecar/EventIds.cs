@@ -71,4 +71,15 @@ internal static class EventIds
     public const int PullRequestReady = 900;
     public const int PullRequestFailed = 901;
     public const int ForgeWaiting = 902;
+
+    public const int MemberDown = 1500;
+    public const int MemberStarted = 1501;
+    public const int MemberNotStarted = 1502;
+    public const int MemberStuck = 1503;
+    public const int MemberGivenUp = 1504;
+    public const int HeartbeatStale = 1505;
+    public const int MemberRecovered = 1506;
+    public const int MemberUnclear = 1507;
+    public const int MembersEndWithUs = 1508;
+    public const int MemberNotKept = 1509;
 }

@@ -1,30 +1,15 @@
-using System.Text.Json;
-
 namespace FleetSidecar.EndToEnd;
 
 /// <summary>What agents and upstreams do to git, and what must be on the origin afterwards.</summary>
-public sealed class GitFenceTests : IAsyncDisposable
+public sealed class GitFenceTests : WorkspaceTests
 {
     private const string Commit = "echo \"$FLEET_GENERATION\" >> work.txt; git add --all; git commit --quiet -m Work";
     private const string Done = "fleet-sidecar task complete";
-    private readonly TempDir _directory = new();
-    private ScriptedHub? _hub;
-    private TestSidecar? _sidecar;
-
-    public async ValueTask DisposeAsync()
-    {
-        _sidecar?.Dispose();
-        _directory.Dispose();
-        if (_hub is not null)
-        {
-            await _hub.DisposeAsync();
-        }
-    }
 
     [Fact(Timeout = 120_000)]
     public async Task L12_the_next_attempt_begins_where_the_last_one_pushed_and_each_keeps_its_ref()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\n{Done}");
         var first = await CompleteAsync(origin, "task-a", 1);
         var second = await CompleteAsync(origin, "task-a", 2);
@@ -37,7 +22,7 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task L12_two_tasks_with_the_same_words_never_share_a_branch()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\n{Done}");
 
         Assert.NotEqual(await CompleteAsync(origin, "task-a", 1), await CompleteAsync(origin, "task-b", 1));
@@ -48,12 +33,12 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task A_branch_that_the_agent_made_for_itself_is_delivered_under_the_tasks_name_and_named()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"git checkout --quiet -b mine; {Commit}\ngit push --quiet origin mine 2>\"$FLEET_TEST_DIR/refused\" && exit 9\ngit push --quiet --no-verify origin mine\n{Done}");
 
         var commit = await CompleteAsync(origin, "task-a", 1);
 
-        Assert.Contains("only refs/heads/iris/task-a may be pushed from here", await File.ReadAllTextAsync(_directory["refused"]), StringComparison.Ordinal);
+        Assert.Contains("only refs/heads/iris/task-a may be pushed from here", await File.ReadAllTextAsync(Scene["refused"]), StringComparison.Ordinal);
         Assert.Equal(commit, await origin.HeadAsync("iris/task-a"));
         var report = Completed("task-a").GetProperty("verification_report").GetRawText();
         Assert.Contains("made on 'mine', delivered on iris/task-a", report, StringComparison.Ordinal);
@@ -67,20 +52,20 @@ public sealed class GitFenceTests : IAsyncDisposable
     [InlineData("git checkout --quiet --orphan new; git commit --quiet -m New; git push --quiet --force origin HEAD:refs/heads/iris/task-a", "does not stand on")]
     public async Task The_clones_own_hook_refuses_what_is_not_the_tasks(string push, string complaint)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         var main = await origin.HeadAsync("main");
         await StartAsync($"{Commit}\ngit push --quiet origin HEAD:refs/heads/iris/task-a\n( {push} ) 2>\"$FLEET_TEST_DIR/refused\" && exit 9\ngit checkout --quiet --force iris/task-a\n{Done}");
 
         await CompleteAsync(origin, "task-a", 1);
 
-        Assert.Contains(complaint, await File.ReadAllTextAsync(_directory["refused"]), StringComparison.Ordinal);
+        Assert.Contains(complaint, await File.ReadAllTextAsync(Scene["refused"]), StringComparison.Ordinal);
         Assert.Equal(main, await origin.HeadAsync("main"));
     }
 
     [Fact(Timeout = 120_000)]
     public async Task Commits_on_a_detached_head_are_delivered()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"git checkout --quiet --detach; {Commit}\n{Done}");
 
         Assert.NotNull(await CompleteAsync(origin, "task-a", 1));
@@ -90,7 +75,7 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task Two_lines_of_work_are_a_failure_and_both_are_kept()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}; git checkout --quiet -b other HEAD~; echo b > b; git add b; git commit --quiet -m B\n{Done}");
 
         var failed = await FailAsync(origin, "task-a", 1);
@@ -106,7 +91,7 @@ public sealed class GitFenceTests : IAsyncDisposable
     [InlineData("git push --quiet --force origin iris/task-a")]
     public async Task Rewritten_commits_of_an_earlier_attempt_are_archived_whoever_moved_the_branch(string push)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"if [ \"$FLEET_GENERATION\" = 2 ]; then git commit --quiet --amend -m Better --allow-empty; {push}\nelse {Commit}; fi\n{Done}");
         var first = await CompleteAsync(origin, "task-a", 1);
         var second = await CompleteAsync(origin, "task-a", 2);
@@ -120,7 +105,7 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task An_earlier_attempts_commits_that_the_agent_threw_off_the_branch_before_it_failed_are_rescued()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\nif [ \"$FLEET_GENERATION\" = 1 ]; then git push --quiet origin iris/task-a; exit 3; fi\ngit reset --quiet --hard origin/main; {Commit}; git push --quiet --force origin iris/task-a; exit 3");
         await FailAsync(origin, "task-a", 1);
         var first = await origin.HeadAsync("iris/task-a");
@@ -134,13 +119,13 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task What_somebody_else_pushed_to_the_branch_meanwhile_is_never_overwritten()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\nfleet-sidecar task start\n{Scripts.WaitForGo}\n{Done}");
-        await AssignAsync(origin, "task-a", 1);
+        await AssignAsync(origin.Path, "task-a", 1);
         await Hub.WaitForAsync("wake_result");
         var other = (await origin.GitAsync("commit-tree", "main^{tree}", "-p", "main", "-m", "Somebody else")).Trim();
         await origin.GitAsync("update-ref", "refs/heads/iris/task-a", other);
-        Scripts.Go(_directory);
+        Scripts.Go(Scene);
 
         var failed = await Hub.WaitForAsync("task_failed");
 
@@ -152,12 +137,12 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task An_attempt_that_a_later_one_has_overtaken_delivers_nothing_and_is_archived()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\nfleet-sidecar task start\n{Scripts.WaitForGo}\n{Done}");
-        await AssignAsync(origin, "task-a", 3);
+        await AssignAsync(origin.Path, "task-a", 3);
         await Hub.WaitForAsync("wake_result");
         await origin.GitAsync("update-ref", "refs/fleet/task-a/4", "main"); // Another machine has delivered generation 4.
-        Scripts.Go(_directory);
+        Scripts.Go(Scene);
 
         var failed = await Hub.WaitForAsync("task_failed");
 
@@ -169,28 +154,28 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task A_base_that_is_not_the_hubs_is_tried_again_and_then_the_agent_is_not_woken()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\n{Done}");
 
-        await AssignAsync(origin, "task-a", 1, """{"base_commit":"0123456789012345678901234567890123456789"}""");
+        await AssignAsync(origin.Path, "task-a", 1, """{"base_commit":"0123456789012345678901234567890123456789"}""");
         var failed = await Hub.WaitForAsync("task_failed");
 
         Assert.Contains("stale_base: the hub expects refs/heads/main at 0123456", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
-        await _sidecar!.Program.WaitForLinesAsync("PrepareAgain]", 2);
-        Assert.Empty(Scripts.Executions(_directory));
-        await AssignAsync(origin, "task-b", 1, $$"""{"base_commit":"{{await origin.HeadAsync("main")}}" }""");
+        await Sidecar.Program.WaitForLinesAsync("PrepareAgain]", 2);
+        Assert.Empty(Scripts.Executions(Scene));
+        await AssignAsync(origin.Path, "task-b", 1, $$"""{"base_commit":"{{await origin.HeadAsync("main")}}" }""");
         await Hub.WaitForAsync("task_complete");
     }
 
     [Fact(Timeout = 120_000)]
     public async Task A_rewritten_upstream_is_followed_and_running_work_keeps_its_base()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\nfleet-sidecar task start\n{Scripts.WaitForGo}\n{Done}");
-        await AssignAsync(origin, "task-a", 1);
+        await AssignAsync(origin.Path, "task-a", 1);
         await Hub.WaitForAsync("wake_result");
         await origin.GitAsync("update-ref", "refs/heads/main", (await origin.GitAsync("commit-tree", "main^{tree}", "-m", "Rewritten")).Trim());
-        Scripts.Go(_directory);
+        Scripts.Go(Scene);
         await Hub.WaitForAsync("task_complete");
         Assert.NotNull(await origin.HeadAsync("iris/task-a"));
 
@@ -206,17 +191,17 @@ public sealed class GitFenceTests : IAsyncDisposable
     [InlineData("touch packed-refs.lock refs/heads/main.lock config.lock; echo {} > ../$(basename \"$PWD\").owner", "")]
     public async Task A_mirror_that_is_damaged_is_made_anew_and_what_a_killed_git_left_is_cleared(string damage, string beside)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Commit}\n{Done}");
         await CompleteAsync(origin, "task-a", 1);
-        var mirror = Directory.GetDirectories(Path.Combine(_sidecar!.State, "mirrors"), "*.git").Single();
+        var mirror = Directory.GetDirectories(Path.Combine(Sidecar.State, "mirrors"), "*.git").Single();
         await TestProgram.MustAsync("/bin/bash", "-c", $"cd \"$1\" && {damage.Replace("{} ;", "{} \\;", StringComparison.Ordinal)}", "bash", mirror);
         await origin.GitAsync("update-ref", "refs/heads/main", (await origin.GitAsync("commit-tree", "main^{tree}", "-p", "main", "-m", "Meanwhile")).Trim());
 
         var commit = await CompleteAsync(origin, "task-b", 1);
 
         Assert.Equal(await origin.HeadAsync("main"), await origin.GitAsync("rev-parse", $"{commit}~").TrimAsync());
-        Assert.Equal(beside.Length > 0, Directory.GetDirectories(Path.Combine(_sidecar.State, "mirrors")).Any(path => path.Contains("replaced-", StringComparison.Ordinal)));
+        Assert.Equal(beside.Length > 0, Directory.GetDirectories(Path.Combine(Sidecar.State, "mirrors")).Any(path => path.Contains("replaced-", StringComparison.Ordinal)));
     }
 
     [Theory(Timeout = 120_000)]
@@ -224,7 +209,7 @@ public sealed class GitFenceTests : IAsyncDisposable
     [InlineData("feature/Ünïcode-漢字")]
     public async Task A_default_branch_of_any_name_is_the_base(string name)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await origin.GitAsync("branch", "--move", "main", name);
         await origin.GitAsync("symbolic-ref", "HEAD", $"refs/heads/{name}");
         await StartAsync($"{Commit}\n{Done}");
@@ -235,18 +220,18 @@ public sealed class GitFenceTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task An_empty_repository_is_refused_by_its_code_before_anybody_is_woken()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await origin.GitAsync("update-ref", "-d", "refs/heads/main");
         await StartAsync($"{Commit}\n{Done}");
 
         Assert.Contains("empty_repository", (await FailAsync(origin, "task-a", 1)).GetProperty("reason").GetString(), StringComparison.Ordinal);
-        Assert.Empty(Scripts.Executions(_directory));
+        Assert.Empty(Scripts.Executions(Scene));
     }
 
     [Fact(Timeout = 120_000)]
     public async Task Odd_names_submodules_and_lfs_pointers_are_delivered_as_they_are()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         var pointer = "version https://git-lfs.github.com/spec/v1\\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\\nsize 12345\\n";
         await StartAsync($$"""
             printf '*.bin filter=lfs diff=lfs merge=lfs -text\n' > .gitattributes
@@ -267,75 +252,52 @@ public sealed class GitFenceTests : IAsyncDisposable
         Assert.Contains("\"new\\nline\"", names, StringComparison.Ordinal);
         Assert.Contains("\"latin-\\351\"", names, StringComparison.Ordinal);
         Assert.StartsWith("160000", await origin.GitAsync("ls-tree", second, "sub"), StringComparison.Ordinal);
-        Assert.DoesNotContain("WorkRescued]", _sidecar!.Program.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("WorkRescued]", Sidecar.Program.Text, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 120_000)]
     public async Task An_origin_that_is_gone_at_push_time_gets_the_work_when_it_is_back_and_nothing_is_reported_before()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
-        using var daemon = new GitDaemon(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
+        using var daemon = new GitDaemon(Scene);
         await StartAsync($"{Commit}\nfleet-sidecar task start\n{Scripts.WaitForGo}\n{Done}");
         await Hub.SendAsync($$"""{"type":"task_assign","task_id":"task-a","generation":1,"repo":"{{daemon.AddressOf(origin)}}"}""");
         await Hub.WaitForAsync("wake_result");
         daemon.Stop();
-        Scripts.Go(_directory);
-        await _sidecar!.Program.WaitForLinesAsync("SubmitAgain]", 2);
+        Scripts.Go(Scene);
+        await Sidecar.Program.WaitForLinesAsync("SubmitAgain]", 2);
         Assert.Empty(Hub.Of("task_complete"));
-        _sidecar.Program.Kill(); // Nor does the work depend on a process.
-        await _sidecar.StartAsync();
+        Sidecar.Program.Kill(); // Nor does the work depend on a process.
+        await Sidecar.StartAsync();
         daemon.Start();
 
         await Hub.WaitForAsync("task_complete");
 
         Assert.NotNull(await origin.HeadAsync("iris/task-a"));
-        Assert.Single(Scripts.Executions(_directory));
+        Assert.Single(Scripts.Executions(Scene));
     }
 
-    private ScriptedHub Hub => _hub ?? throw new InvalidOperationException("Not started.");
-
-    private async Task StartAsync(string agent, string settings = "{}")
+    [Fact(Timeout = 120_000)]
+    public async Task The_record_of_an_attempt_is_pushed_again_when_the_origin_went_away_over_it()
     {
-        _hub = await ScriptedHub.StartAsync(version: 2);
-        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Agent(_directory, agent), settings).StartAsync();
-        await _sidecar.WaitForAvailableAsync();
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("origin.git/hooks/update", $"case $1 in refs/fleet/task-a/*) [ -e '{Scene["once"]}' ] || {{ touch '{Scene["once"]}'; kill -9 $PPID; }};; esac");
+        await StartAsync($"{Commit}\n{Done}");
+
+        var commit = await CompleteAsync(origin, "task-a", 1);
+
+        Assert.True(File.Exists(Scene["once"]));
+        Assert.Equal(commit, await RefAsync(origin, "refs/fleet/task-a/1"));
     }
 
-    private Task AssignAsync(GitOrigin origin, string task, int generation, string metadata = "{}") =>
-        Hub.SendAsync($$"""{"type":"task_assign","task_id":"{{task}}","generation":{{generation}},"description":"The same words","repo":"{{origin.Path}}","metadata":{{metadata}} }""");
-
-    private async Task<string> CompleteAsync(GitOrigin origin, string task, int generation)
+    [Fact(Timeout = 120_000)]
+    public async Task Work_that_is_proved_to_be_there_is_delivered_whatever_the_origin_says_afterwards()
     {
-        await AssignAsync(origin, task, generation);
-        await Wait.UntilAsync(() => Ends(task, generation).Any(), $"{task} to end");
-        var end = Ends(task, generation).First();
-        Assert.True(end.GetProperty("type").GetString() == "task_complete", end.GetRawText());
-        await AcknowledgeAsync(end);
-        return end.GetProperty("result").GetProperty("commit").GetString()!;
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("bin/git", "for word; do [ \"$word\" != 'refs/heads/*' ] || { echo 'fatal: unable to access it: Connection refused' >&2; exit 128; }; done\nexec /usr/bin/git \"$@\"");
+        await StartAsync($"{Commit}\n{Done}", environment: new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+
+        Assert.Equal(await CompleteAsync(origin, "task-a", 1), await origin.HeadAsync("iris/task-a"));
+        Assert.DoesNotContain("SubmitAgain]", Sidecar.Program.Text, StringComparison.Ordinal);
     }
-
-    private async Task<JsonElement> FailAsync(GitOrigin origin, string task, int generation, int count = 1)
-    {
-        await AssignAsync(origin, task, generation);
-        var failed = await Hub.WaitForAsync("task_failed", count);
-        await AcknowledgeAsync(failed);
-        return failed;
-    }
-
-    private Task AcknowledgeAsync(JsonElement end) =>
-        Hub.SendAsync($$"""{"type":"task_ack","task_id":"{{end.GetProperty("task_id")}}","status":"complete","message_id":"{{end.GetProperty("message_id")}}"}""");
-
-    private IEnumerable<JsonElement> Ends(string task, int generation) => Hub.Of("task_complete").Concat(Hub.Of("task_failed"))
-        .Where(end => end.GetProperty("task_id").GetString() == task && end.GetProperty("generation").GetInt32() == generation);
-
-    private JsonElement Completed(string task, int generation = 1) => Ends(task, generation).First();
-
-    private static async Task<string?> RefAsync(GitOrigin origin, string name) => (await origin.GitAsync("for-each-ref", "--format=%(objectname)", name)).Trim() is { Length: > 0 } commit ? commit : null;
-
-    private static Task<string> RescuedAsync(GitOrigin origin, string name) => Wait.ForAsync(() => RefAsync(origin, name), $"{name} on the origin");
-}
-
-internal static class Trimmed
-{
-    public static async Task<string> TrimAsync(this Task<string> text) => (await text).Trim();
 }

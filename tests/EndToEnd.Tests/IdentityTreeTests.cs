@@ -68,15 +68,12 @@ public sealed class IdentityTreeTests : IDisposable
     public async Task An_upstream_that_would_take_the_place_of_an_identity_directory_is_refused(string method, string change, string path)
     {
         var scene = await IdentityScene.CreateAsync(_directory, method);
-        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{scene.Seed}'; {change}");
-        await scene.CommitAsync("Structure");
-        var picture = scene.Picture();
 
-        var (code, text) = await scene.RunAsync("sync");
+        var (code, text, untouched) = await scene.MeetAsync(":", change, "Structure");
 
         Assert.Equal(1, code);
         Assert.Contains($"identity_collision: the upstream has something else than a directory, or than a file, at {path}", text, StringComparison.Ordinal);
-        Assert.Equal(picture, scene.Picture());
+        Assert.True(untouched);
     }
 
     [Theory(Timeout = 120_000)]
@@ -86,16 +83,12 @@ public sealed class IdentityTreeTests : IDisposable
     public async Task What_git_does_not_know_is_never_removed_to_make_room(string mine, string theirs, string why)
     {
         var scene = await IdentityScene.CreateAsync(_directory);
-        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{scene.Tree}'; {mine}");
-        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{scene.Seed}'; {theirs}");
-        await scene.CommitAsync("Room");
-        var picture = scene.Picture();
 
-        var (code, text) = await scene.RunAsync("sync");
+        var (code, text, untouched) = await scene.MeetAsync(mine, theirs, "Room");
 
         Assert.Equal(1, code);
         Assert.Contains($"something_in_the_way: {why}", text, StringComparison.Ordinal);
-        Assert.Equal(picture, scene.Picture());
+        Assert.True(untouched);
     }
 
     [Theory(Timeout = 120_000)]

@@ -91,16 +91,12 @@ public sealed class IdentityUnknownTests : IDisposable
     public async Task Nothing_is_written_into_a_repository_that_lies_in_the_tree(string mine, string theirs, string why)
     {
         var scene = await IdentityScene.CreateAsync(_directory);
-        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{scene.Tree}'; {mine}");
-        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{scene.Seed}'; {theirs}");
-        await scene.CommitAsync("Nested");
-        var picture = scene.Picture();
 
-        var (code, text) = await scene.RunAsync("sync");
+        var (code, text, untouched) = await scene.MeetAsync(mine, theirs, "Nested");
 
         Assert.Equal(1, code);
         Assert.Contains($"something_in_the_way: {why}", text, StringComparison.Ordinal);
-        Assert.Equal(picture, scene.Picture());
+        Assert.True(untouched);
     }
 
     [Theory(Timeout = 120_000)]

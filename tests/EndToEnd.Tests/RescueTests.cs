@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace FleetSidecar.EndToEnd;
 
 /// <summary>No end of a run loses what its agent made, and nothing is removed that the origin does not hold.</summary>
-public sealed class RescueTests : IAsyncDisposable
+public sealed class RescueTests : WorkspaceTests
 {
     private const string Ref = "refs/fleet/rescue/task-a/1";
     private const string Everything = """
@@ -15,20 +15,6 @@ public sealed class RescueTests : IAsyncDisposable
         git update-index --assume-unchanged README.md
         """;
 
-    private readonly TempDir _directory = new();
-    private ScriptedHub? _hub;
-    private TestSidecar? _sidecar;
-
-    public async ValueTask DisposeAsync()
-    {
-        _sidecar?.Dispose();
-        _directory.Dispose();
-        if (_hub is not null)
-        {
-            await _hub.DisposeAsync();
-        }
-    }
-
     [Theory(Timeout = 120_000)]
     [InlineData("fleet-sidecar task complete", "task_complete")]
     [InlineData("fleet-sidecar task fail --reason no", "task_failed")]
@@ -38,7 +24,7 @@ public sealed class RescueTests : IAsyncDisposable
     [InlineData("kill -9 -- -$(ps -o pgid= $$ | tr -d ' ')", "task_failed")]
     public async Task L27_whatever_was_not_pushed_is_saved_at_every_end(string end, string message)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Everything}\n{end}");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync(message);
@@ -51,7 +37,7 @@ public sealed class RescueTests : IAsyncDisposable
     [InlineData("""{"type":"task_reassign","task_id":"task-a"}""")]
     public async Task L27_what_a_run_left_that_was_taken_away_is_saved(string frame)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("wake_result");
@@ -64,12 +50,12 @@ public sealed class RescueTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task A_drain_that_comes_to_its_deadline_saves_the_work_before_anything_else_happens_to_it()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("wake_result");
 
-        await _sidecar!.CliAsync("drain", "--deadline", "00:00:01");
+        await Sidecar.CliAsync("drain", "--deadline", "00:00:01");
 
         await RescuedWholeAsync(origin);
     }
@@ -77,7 +63,7 @@ public sealed class RescueTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task L26_a_stash_is_the_runs_own_and_no_other_run_sees_it()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync("""
             git stash list > "$FLEET_TEST_DIR/stash-$FLEET_TASK_ID"
             echo x > x; git add x; git stash --quiet
@@ -88,7 +74,7 @@ public sealed class RescueTests : IAsyncDisposable
         {
             await AssignAsync(origin.Path, task);
             await Wait.UntilAsync(() => Hub.Of("task_complete").Any(end => end.GetProperty("task_id").GetString() == task), $"{task} to be complete");
-            Assert.Empty(await File.ReadAllTextAsync(_directory[$"stash-{task}"]));
+            Assert.Empty(await File.ReadAllTextAsync(Scene[$"stash-{task}"]));
             await Wait.ForAsync(() => RefAsync(origin, $"refs/fleet/rescue/{task}/1"), "the stash on the origin");
         }
     }
@@ -96,54 +82,54 @@ public sealed class RescueTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task With_nothing_left_behind_nothing_is_pushed_and_the_workspace_goes_when_its_time_is_over()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync("echo a > a; git add a; git commit --quiet -m A\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("task_complete");
 
-        await _sidecar!.Program.WaitForLineAsync("WorkspaceRemoved]");
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
 
-        Assert.Empty(Directory.GetDirectories(Path.Combine(_sidecar.State, "workspaces")));
+        Assert.Empty(Directory.GetDirectories(Path.Combine(Sidecar.State, "workspaces")));
         Assert.Null(await RefAsync(origin, Ref));
     }
 
     [Fact(Timeout = 120_000)]
     public async Task A_workspace_stays_as_long_as_the_origin_does_not_hold_its_work_and_goes_when_it_does()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
-        using var daemon = new GitDaemon(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
+        using var daemon = new GitDaemon(Scene);
         await StartAsync($"{Everything}\nfleet-sidecar task start\n{Scripts.WaitForGo}\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
         await AssignAsync(daemon.AddressOf(origin));
         await Hub.WaitForAsync("wake_result");
         daemon.Stop();
-        Scripts.Go(_directory);
-        await _sidecar!.Program.WaitForLineAsync("RescueFailed]");
-        _sidecar.Program.Kill();
-        await _sidecar.StartAsync();
-        await _sidecar.Program.WaitForLineAsync("RescueFailed]");
-        var listed = JsonDocument.Parse(await _sidecar.CliAsync("workspaces", "--json")).RootElement.EnumerateArray().Single();
+        Scripts.Go(Scene);
+        await Sidecar.Program.WaitForLineAsync("RescueFailed]");
+        Sidecar.Program.Kill();
+        await Sidecar.StartAsync();
+        await Sidecar.Program.WaitForLineAsync("RescueFailed]");
+        var listed = JsonDocument.Parse(await Sidecar.CliAsync("workspaces", "--json")).RootElement.EnumerateArray().Single();
         Assert.Equal(("waiting", "task-a"), (listed.GetProperty("state").GetString(), listed.GetProperty("task_id").GetString()));
 
         daemon.Start();
 
-        await _sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
         await RescuedWholeAsync(origin);
     }
 
     [Fact(Timeout = 120_000)]
     public async Task L27_a_lost_store_does_not_lose_the_work_of_its_runs()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("wake_result");
-        _sidecar!.Program.Kill();
-        foreach (var file in Directory.GetFiles(_sidecar.State, "state.db*"))
+        Sidecar.Program.Kill();
+        foreach (var file in Directory.GetFiles(Sidecar.State, "state.db*"))
         {
             File.WriteAllText(file, "not a database");
         }
 
-        await _sidecar.StartAsync();
+        await Sidecar.StartAsync();
 
         await RescuedWholeAsync(origin);
     }
@@ -160,17 +146,17 @@ public sealed class RescueTests : IAsyncDisposable
     [InlineData("git config --unset core.worktree || :; mkdir empty; git init --quiet empty", "not every file could be saved")]
     public async Task What_cannot_be_saved_whole_keeps_its_workspace_and_what_has_no_mark_of_ours_is_not_touched(string also, string why)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{also}; echo y > y; git add y; git commit --quiet -m Y\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
-        _directory.Write("iris-state/workspaces/somebody/file", "x");
+        Scene.Write("iris-state/workspaces/somebody/file", "x");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("task_complete");
 
-        await _sidecar!.Program.WaitForLineAsync("WorkspaceKept]");
+        await Sidecar.Program.WaitForLineAsync("WorkspaceKept]");
 
-        Assert.Contains(why, _sidecar.Program.Text, StringComparison.Ordinal);
-        Assert.True(File.Exists(_directory["iris-state/workspaces/somebody/file"]));
-        Assert.DoesNotContain("WorkspaceRemoved]", _sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.Contains(why, Sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.True(File.Exists(Scene["iris-state/workspaces/somebody/file"]));
+        Assert.DoesNotContain("WorkspaceRemoved]", Sidecar.Program.Text, StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000)]
@@ -184,12 +170,12 @@ public sealed class RescueTests : IAsyncDisposable
     [InlineData("echo base > s; git add s; git commit --quiet -m B; git checkout --quiet -b t; echo word > s; git commit --quiet -am T; git checkout --quiet -; git merge --quiet --squash t; git reset --quiet --hard; git branch --quiet -D t")]
     public async Task L27_what_nothing_names_any_more_is_saved_too(string also)
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync($"{also}\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("task_failed");
 
-        await _sidecar!.Program.WaitForLineAsync("WorkspaceRemoved]");
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
 
         Assert.Contains("word", await origin.GitAsync("log", "--patch", "--diff-merges=separate", "--format=", "--all", "--", "s"), StringComparison.Ordinal);
     }
@@ -197,7 +183,7 @@ public sealed class RescueTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task A_workspace_goes_whatever_its_files_are_called_and_not_while_somebody_works_there()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync("""
             mkdir "$(printf 'b\377')" locked; echo x > "$(printf 'b\377/\377')"; echo x > locked/x; git add --all; git commit --quiet -m Odd; chmod 500 locked
             ( cd "$PWD"; exec env -i setsid -f /bin/bash -c 'while [ ! -e "$0" ]; do sleep 0.05; done' "$FLEET_TEST_DIR/go" )
@@ -205,84 +191,38 @@ public sealed class RescueTests : IAsyncDisposable
             """, """{ "workspace": { "keepFor": "00:00:00" } }""");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("task_complete");
-        await _sidecar!.Program.WaitForLineAsync("still works there");
-        Assert.DoesNotContain("WorkspaceRemoved]", _sidecar.Program.Text, StringComparison.Ordinal);
+        await Sidecar.Program.WaitForLineAsync("still works there");
+        Assert.DoesNotContain("WorkspaceRemoved]", Sidecar.Program.Text, StringComparison.Ordinal);
 
-        Scripts.Go(_directory);
+        Scripts.Go(Scene);
 
-        await _sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
-        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_sidecar.State, "workspaces")));
-    }
-
-    [Fact(Timeout = 120_000)]
-    public async Task A_clone_that_became_a_link_is_not_followed_and_nothing_of_what_it_leads_to_is_pushed_or_removed()
-    {
-        var origin = await GitOrigin.CreateAsync(_directory);
-        var precious = _directory["precious"];
-        await TestProgram.MustAsync("/usr/bin/git", "init", "--quiet", precious);
-        _directory.Write("precious/secret", "s3cret");
-        await StartAsync($"cd ..; mv work hidden; ln -s {precious} work; ln -s {precious} ../run-link\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
-        await AssignAsync(origin.Path);
-        await Hub.WaitForAsync("task_failed");
-
-        await _sidecar!.Program.WaitForLineAsync("WorkspaceKept]");
-
-        Assert.Contains("the clone was replaced by a link", _sidecar.Program.Text, StringComparison.Ordinal);
-        Assert.True(File.Exists(_directory["precious/secret"]));
-        Assert.Null(await RefAsync(origin, Ref));
-    }
-
-    [Fact(Timeout = 120_000)]
-    public async Task Nothing_that_an_agent_wrote_into_its_clones_configuration_is_run_or_believed()
-    {
-        var origin = await GitOrigin.CreateAsync(_directory);
-        var trap = _directory.WriteScript("trap", "echo \"$0 $*\" >> \"$(dirname \"$0\")/sprung\"; cat");
-        await StartAsync($$"""
-            echo a > a; git add a; git commit --quiet -m A
-            echo '* filter=evil diff=evil' > .gitattributes; echo loose > f
-            for key in core.fsmonitor core.sshCommand core.editor core.pager core.gitProxy core.alternateRefsCommand diff.external filter.evil.clean filter.evil.process credential.helper gpg.program diff.evil.textconv uploadpack.packObjectsHook; do git config $key {{trap}}; done
-            git config core.hooksPath {{_directory["hooks"]}}; git config remote.origin.pushurl ext::{{trap}}; git config url.{{_directory["elsewhere.git"]}}.insteadOf {{origin.Path}}; git config protocol.ext.allow always
-            echo '[core]' > .git/config.worktree
-            fleet-sidecar task complete
-            """);
-        foreach (var hook in new[] { "pre-push", "reference-transaction", "post-index-change" })
-        {
-            _directory.WriteScript($"hooks/{hook}", $"exec {trap}");
-        }
-
-        await AssignAsync(origin.Path);
-        var done = await Hub.WaitForAsync("task_complete");
-
-        Assert.Equal(done.GetProperty("result").GetProperty("commit").GetString(), await origin.HeadAsync("iris/task-a"));
-        var saved = await Wait.ForAsync(() => RefAsync(origin, Ref), "the rescue");
-        Assert.Equal("loose", (await origin.GitAsync("show", $"{saved}:f")).Trim());
-        Assert.False(File.Exists(_directory["sprung"]), File.Exists(_directory["sprung"]) ? File.ReadAllText(_directory["sprung"]) : "");
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(Sidecar.State, "workspaces")));
     }
 
     [Fact(Timeout = 120_000)]
     public async Task L29_a_disk_near_its_floor_is_cleared_of_proved_workspaces_at_once()
     {
-        var state = _directory["iris-state"];
+        var state = Scene["iris-state"];
         using var disk = await SmallDisk.TryMountAsync(state, 64);
         Assert.SkipUnless(disk is not null, "needs the right to mount a tmpfs");
-        var origin = await GitOrigin.CreateAsync(_directory);
+        var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync("head -c 40000000 /dev/zero > big; echo big > .gitignore; git add .gitignore; git commit --quiet -m A\nfleet-sidecar task complete",
             """{ "selfTest": { "diskFloorBytes": 31457280, "interval": "00:00:01" } }""");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("task_complete");
 
-        await _sidecar!.Program.WaitForLineAsync("WorkspaceRemoved]");
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
 
-        await _sidecar.WaitForAvailableAsync();
+        await Sidecar.WaitForAvailableAsync();
     }
 
     [Fact(Timeout = 120_000)]
     public async Task L29_with_less_than_two_gigabytes_free_no_work_is_taken_unless_told_otherwise()
     {
-        using var disk = await SmallDisk.TryMountAsync(_directory["iris-state"], 1900);
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 1900);
         Assert.SkipUnless(disk is not null, "needs the right to mount a tmpfs");
-        _hub = await ScriptedHub.StartAsync(version: 2);
-        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        await StartProgramAsync(Scripts.Worker(Scene), available: false);
         await Hub.WaitForBeatAsync(beat => beat.TryGetProperty("self_test", out _), "what the self-test found");
 
         await AssignAsync("/nowhere.git");
@@ -293,38 +233,24 @@ public sealed class RescueTests : IAsyncDisposable
     [Fact(Timeout = 120_000)]
     public async Task A_kill_in_the_middle_of_a_rescue_changes_nothing_about_it()
     {
-        var origin = await GitOrigin.CreateAsync(_directory);
-        var point = new CrashPoint(_directory, "rescued");
-        _hub = await ScriptedHub.StartAsync(version: 2);
-        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Agent(_directory, $"{Everything}\nexit 3")).StartAsync(crashPoint: point);
-        await _sidecar.WaitForAvailableAsync();
+        var origin = await GitOrigin.CreateAsync(Scene);
+        var point = new CrashPoint(Scene, "rescued");
+        await StartAsync($"{Everything}\nexit 3", crashPoint: point);
         await AssignAsync(origin.Path);
         await point.ReachedAsync();
         var first = await RefAsync(origin, Ref);
 
-        _sidecar.Program.Kill();
-        await _sidecar.StartAsync();
+        Sidecar.Program.Kill();
+        await Sidecar.StartAsync();
 
         await Wait.UntilAsync(() => Mark().TryGetProperty("rescue", out var note) && note.GetProperty("pushed").GetBoolean(), "the mark");
         Assert.Equal(first, await RefAsync(origin, Ref));
         await RescuedWholeAsync(origin);
     }
 
-    private ScriptedHub Hub => _hub ?? throw new InvalidOperationException("Not started.");
-
-    private async Task StartAsync(string agent, string settings = "{}")
-    {
-        _hub = await ScriptedHub.StartAsync(version: 2);
-        _sidecar = await TestSidecar.Create(_directory, _hub.SocketUrl, "token-token", Scripts.Agent(_directory, agent), settings).StartAsync();
-        await _sidecar.WaitForAvailableAsync();
-    }
-
-    private Task AssignAsync(string repository, string task = "task-a") =>
-        Hub.SendAsync($$"""{"type":"task_assign","task_id":"{{task}}","generation":1,"description":"x","repo":"{{repository}}"}""");
-
     private JsonElement Mark()
     {
-        using var mark = JsonDocument.Parse(File.ReadAllText(Path.Combine(Directory.GetDirectories(Path.Combine(_sidecar!.State, "workspaces")).Single(), "fleet-workspace.json")));
+        using var mark = JsonDocument.Parse(File.ReadAllText(Path.Combine(Directory.GetDirectories(Path.Combine(Sidecar.State, "workspaces")).Single(), "fleet-workspace.json")));
         return mark.RootElement.Clone();
     }
 
@@ -342,6 +268,4 @@ public sealed class RescueTests : IAsyncDisposable
         Assert.Equal("README.md,e,f", (await origin.GitAsync("ls-tree", "--name-only", saved)).Trim().Replace('\n', ','));
         Assert.Equal("# Origin\nmore", (await origin.GitAsync("show", $"{saved}:README.md")).Trim());
     }
-
-    private static async Task<string?> RefAsync(GitOrigin origin, string name) => (await origin.GitAsync("for-each-ref", "--format=%(objectname)", name)).Trim() is { Length: > 0 } commit ? commit : null;
 }

@@ -66,6 +66,17 @@ public sealed class IdentityScene
         return scene;
     }
 
+    /// <summary>Changes the tree and the next version by shell scripts, syncs, and says how that went and whether the tree was left as it was.</summary>
+    public async Task<(int Code, string Text, bool Untouched)> MeetAsync(string mine, string theirs, string message)
+    {
+        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{Tree}'; {mine}");
+        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{Seed}'; {theirs}");
+        await CommitAsync(message);
+        var picture = Picture();
+        var (code, text) = await RunAsync("sync");
+        return (code, text, Picture() == picture);
+    }
+
     /// <summary>The next version of the code, with the master's identity in it.</summary>
     public async Task<string> PushContaminatedAsync()
     {

@@ -11,7 +11,7 @@ public sealed class AgentUnitRulesTests
     private static readonly UnitOrder Order = new("/r/wake-1", "/w", "/dev/null", [new("FLEET_TASK_ID", "task-1"), new("ODD", "a b=c $(x) 'y'")], ["/bin/agent", "--flag", "", ". x", "e=1"]);
 
     [Fact]
-    public void An_order_is_lines_that_a_shell_reads_back_word_for_word()
+    public async Task An_order_is_lines_that_a_shell_reads_back_word_for_word()
     {
         Assert.Null(Order.Problem);
         using var directory = new Testing.TempDir();
@@ -21,7 +21,7 @@ public sealed class AgentUnitRulesTests
             printf '[%s]' "$v" "$r" "$w" "$i" "$ODD" "$@"
             """);
         Assert.Equal("whole\n[fleet-order 1][/r/wake-1][/w][/dev/null][a b=c $(x) 'y'][/bin/agent][--flag][][. x][e=1]",
-            Testing.TestProgram.RunAsync("/bin/dash", [script, directory.Write("order", Order.Text)]).GetAwaiter().GetResult().Text);
+            (await Testing.TestProgram.RunAsync("/bin/dash", [script, directory.Write("order", Order.Text)])).Text);
     }
 
     [Theory]

@@ -22,6 +22,7 @@ public sealed class PlainFileTests
         given.Identity.Tree = "/srv/code";
         given.Identity.Files.Add(new Identity.IdentityFileOptions { Path = "SOUL.md", Mark = "I am Iris" });
         given.Identity.Restart.Add(["/bin/true"]);
+        given.Supervise.Members.Add(new Supervise.MemberOptions { Name = "gateway", Command = ["/bin/true"], StableAfter = TimeSpan.FromSeconds(7) });
         given.Log.Level = "Error";
         given.Control.Socket = "/s";
         var text = JsonSerializer.SerializeToUtf8Bytes(given, ConfigJson.Default.SidecarConfig);

@@ -77,6 +77,7 @@ public sealed partial class StyleTests
         {
             ("agent", typeof(Configuration.AgentOptions)), ("hub", typeof(Link.HubOptions)), ("wake.profiles[]", typeof(Agents.WakeProfile)),
             ("workspace", typeof(Workspaces.WorkspaceOptions)), ("deadlines", typeof(Runs.DeadlineOptions)), ("workspace.forge", typeof(Forge.ForgeOptions)), ("gate", typeof(Gate.GateOptions)), ("log", typeof(Configuration.LogOptions)), ("control", typeof(Configuration.ControlOptions)),
+            ("supervise", typeof(Supervise.SuperviseOptions)), ("supervise.members[]", typeof(Supervise.MemberOptions)),
             ("identity", typeof(Identity.IdentityOptions)), ("identity.upstream", typeof(Identity.UpstreamOptions)),
         })
         {

@@ -68,6 +68,7 @@ internal static class AlertRules
     {
         "store_damaged" => "keep that file; it is the evidence of what was lost",
         _ when incident.StartsWith("identity_", StringComparison.Ordinal) => "run 'fleet-sidecar identity check' there; docs/identity.md says what to do",
+        _ when incident.StartsWith("member_", StringComparison.Ordinal) || incident == "heartbeat_stale" => "run 'fleet-sidecar supervise list' there; docs/supervise.md says what to do",
         _ => "run 'fleet-sidecar status' and 'fleet-sidecar doctor' there",
     };
 

@@ -12,9 +12,11 @@ public static partial class OwnedFile
     /// <param name="bytes">The whole content.</param>
     /// <param name="mode">Permissions.</param>
     /// <param name="owner">User and group; only root can give a file away, so a different owner is left alone where we are not.</param>
-    public static void Write(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode, (uint User, uint Group)? owner = null)
+    public static void Write(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode, (uint User, uint Group)? owner = null) => Put(Beside(path), path, bytes, mode, owner);
+
+    /// <summary>The same with another name for what is not there yet.</summary>
+    internal static void Put(string beside, string path, ReadOnlySpan<byte> bytes, UnixFileMode mode, (uint User, uint Group)? owner = null)
     {
-        var beside = Beside(path);
         File.Delete(beside);
         using (var file = new FileStream(beside, new FileStreamOptions
         {

@@ -25,6 +25,9 @@ public static class CrashPoints
         "identity_written_one", "identity_written", "identity_backed_up_one", "identity_backed_up", "sync_verified", "sync_restarted", "sync_recorded", "sync_done",
     ];
 
+    /// <summary>The same for a start of a supervised member.</summary>
+    public static IReadOnlyList<string> Supervise { get; } = ["member_noted", "member_started"];
+
     private static (string Name, string Directory)? _armed;
 
     public static void Arm()
@@ -36,9 +39,9 @@ public static class CrashPoints
 
         if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } name)
         {
-            _armed = All.Contains(name) || Sync.Contains(name)
+            _armed = All.Contains(name) || Sync.Contains(name) || Supervise.Contains(name)
                 ? (name, Environment.GetEnvironmentVariable("FLEET_CRASH_DIR") ?? throw new UsageException("FLEET_CRASH_DIR is missing", "name a directory"))
-                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All.Concat(Sync))}");
+                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All.Concat(Sync).Concat(Supervise))}");
         }
     }
 

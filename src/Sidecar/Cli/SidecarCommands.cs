@@ -43,6 +43,7 @@ internal static class SidecarCommands
         root.Add(IdentityCommands.Create(Config, Set, Json));
         root.Add(SyncCommands.Sync(Config, Set, Json));
         root.Add(SyncCommands.Contacts(Config, Set, Json));
+        root.Add(SuperviseCommands.Create(Config, Set, Json));
         root.Add(TaskCommands.Create());
         root.Add(AgentTurnCommand.Create());
         root.Add(ConfigCommand());

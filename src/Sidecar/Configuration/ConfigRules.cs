@@ -21,7 +21,7 @@ internal static class ConfigRules
     private static readonly string[] OfTheShell = ["_", "ENV", "IFS", "LINENO", "OLDPWD", "OPTARG", "OPTIND", "PPID", "PS1", "PS2", "PS4", "PWD"];
 
     public static ConfigProblem? FirstProblem(SidecarConfig config) =>
-        Problems(config).Concat(ProfileProblems(config.Wake)).Concat(DeliveryRules.Problems(config)).Concat(IdentityProblems.In(config)).FirstOrDefault();
+        Problems(config).Concat(ProfileProblems(config.Wake)).Concat(DeliveryRules.Problems(config)).Concat(IdentityProblems.In(config)).Concat(SuperviseProblems.In(config.Supervise)).FirstOrDefault();
 
     private static IEnumerable<ConfigProblem> Problems(SidecarConfig config)
     {

@@ -46,6 +46,7 @@ internal static class PlainFile
             case "safeMode": config.SafeMode = Section(ref reader, ConfigJson.Default.SafeModeOptions); break;
             case "gate": config.Gate = Section(ref reader, ConfigJson.Default.GateOptions); break;
             case "identity": config.Identity = Section(ref reader, ConfigJson.Default.IdentityOptions); break;
+            case "supervise": config.Supervise = Section(ref reader, ConfigJson.Default.SuperviseOptions); break;
             case "log": config.Log = Section(ref reader, ConfigJson.Default.LogOptions); break;
             default: return false;
         }

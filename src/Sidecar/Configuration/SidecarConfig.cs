@@ -5,6 +5,7 @@ using FleetSidecar.Identity;
 using FleetSidecar.Link;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
+using FleetSidecar.Supervise;
 using FleetSidecar.Workspaces;
 
 namespace FleetSidecar.Configuration;
@@ -34,6 +35,8 @@ internal sealed class SidecarConfig
     public GateOptions Gate { get; set; } = new();
 
     public IdentityOptions Identity { get; set; } = new();
+
+    public SuperviseOptions Supervise { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 }

@@ -15,7 +15,7 @@ namespace FleetSidecar.Control;
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
     SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, AgentUnits units, StoreHealth health,
-    OperatorVerbs verbs, Availability availability, SelfTestLoop selfTest, Redactor redactor, TimeProvider time)
+    OperatorVerbs verbs, MemberVerbs members, Availability availability, SelfTestLoop selfTest, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
@@ -28,6 +28,7 @@ internal sealed class ControlHandler(
         "run" => FindRun(request.Run ?? ""),
         "task" => await HearAgentAsync(request, caller, token),
         "pause" or "drain" or "resume" or "doctor" => await verbs.AnswerAsync(request, token),
+        "supervise" => await members.AnswerAsync(request, token),
         _ => ControlResponse.Refuse($"unknown verb '{Printable.Cut(request.Verb, 40)}'", "use the same version of fleet-sidecar for daemon and command line"),
     };
 
@@ -54,6 +55,7 @@ internal sealed class ControlHandler(
             RefusedFrames = inbox.RefusedFrames,
             Runs = [.. open.Select(View)],
             Incidents = store.LoadIncidents(),
+            Members = members.NotWell,
         };
     }
 

@@ -2,13 +2,14 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using FleetSidecar.Protocol;
 using FleetSidecar.SelfTest;
+using FleetSidecar.Supervise;
 
 namespace FleetSidecar.Control;
 
 /// <summary>One question to the daemon: a line of JSON over the unix socket, answered by one line.</summary>
 internal sealed record ControlRequest
 {
-    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c> or <c>doctor</c>.</summary>
+    /// <summary><c>status</c>, <c>runs</c>, <c>run</c>, <c>task</c>, <c>pause</c>, <c>drain</c>, <c>resume</c>, <c>doctor</c> or <c>supervise</c>.</summary>
     public required string Verb { get; init; }
 
     /// <summary>A run or task id, for <c>run</c>.</summary>
@@ -17,10 +18,10 @@ internal sealed record ControlRequest
     /// <summary>What proves that the caller is the run's agent, for <c>task</c>.</summary>
     public string? Nonce { get; init; }
 
-    /// <summary><c>start</c>, <c>progress</c>, <c>complete</c>, <c>fail</c> or <c>handoff</c>.</summary>
+    /// <summary><c>start</c>, <c>progress</c>, <c>complete</c>, <c>fail</c> or <c>handoff</c>; of <c>supervise</c>: <c>list</c> or <c>retry</c>.</summary>
     public string? Action { get; init; }
 
-    /// <summary>What the agent says, or why the operator pauses or drains.</summary>
+    /// <summary>What the agent says, why the operator pauses or drains, or which member is meant.</summary>
     public string? Text { get; init; }
 
     public int? Percent { get; init; }
@@ -45,6 +46,8 @@ internal sealed record ControlResponse
     public IReadOnlyList<RunView>? Runs { get; init; }
 
     public DoctorReport? Doctor { get; init; }
+
+    public IReadOnlyList<MemberView>? Members { get; init; }
 
     public static ControlResponse Refuse(string error, string hint) => new() { Ok = false, Error = error, Hint = hint };
 }
@@ -90,6 +93,9 @@ internal sealed record StatusView
     public required IReadOnlyList<RunView> Runs { get; init; }
 
     public required IReadOnlyList<Incident> Incidents { get; init; }
+
+    /// <summary>Members of <c>supervise</c> that are not well.</summary>
+    public IReadOnlyList<MemberView>? Members { get; init; }
 }
 
 /// <summary>What is let in: <c>open</c>, <c>paused</c> or <c>draining</c>.</summary>
@@ -162,6 +168,7 @@ internal sealed record RunView
 [JsonSerializable(typeof(StatusView))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(IReadOnlyList<RunView>))]
+[JsonSerializable(typeof(IReadOnlyList<MemberView>))]
 internal sealed partial class ControlJson : JsonSerializerContext
 {
     /// <summary>For people who asked for <c>--json</c>.</summary>

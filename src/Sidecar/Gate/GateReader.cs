@@ -1,4 +1,5 @@
 using System.Globalization;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Workspaces;
 
@@ -85,8 +86,8 @@ internal sealed class GateReader(Git git, GateOptions options)
 
     private async Task<GateFacts> WithChangeAsync(GateFacts facts, string directory, string from, string head, CancellationToken token)
     {
-        var (changes, complete) = await DiffFacts.FilesAsync(git, directory, from, head, token);
-        var (insertions, deletions) = await DiffFacts.LinesAsync(git, directory, from, head, token);
+        var (changes, complete) = await DiffFacts.FilesAsync(Ask, from, head);
+        var (insertions, deletions) = await DiffFacts.LinesAsync(Ask, from, head);
         var files = new List<GateFile>();
         foreach (var change in changes)
         {
@@ -96,6 +97,8 @@ internal sealed class GateReader(Git git, GateOptions options)
         }
 
         return facts with { Files = complete ? files : null, Insertions = insertions, Deletions = deletions };
+
+        Task<ToolOutcome> Ask(string[] arguments) => git.TryAsync(directory, token, arguments);
     }
 
     private async Task<long?> SizeAsync(string directory, string blob, CancellationToken token) =>

@@ -55,7 +55,7 @@ internal sealed class IdentitySync
         _repository = new UpstreamRepository(config, Paths, git);
         Contacts = new ContactsBook(config, Paths, _repository);
         _old = new OldTrees(Paths, _repository, tools, time);
-        _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, git, Contacts, time);
+        _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, Contacts, time);
         _replaced = new ReplacedFiles(Paths);
         _execution = new SyncExecution(Paths, Sources, Journal, _replaced, Records, Contacts, new ServiceRestart(config, Paths, tools), time);
     }

@@ -51,7 +51,7 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
     public async Task<string> FoundAsync(SyncState from, string toTree, IReadOnlyList<string> untouchable, CancellationToken token)
     {
         var index = await IndexAsync(from.Tree, token);
-        await repository.InAsync(Directory, index, token, "add", "-u", "--", ".");
+        await repository.AddKnownAsync(Directory, index, token);
         var inTheWay = (await repository.ChangedAsync(from.Tree, toTree, "A", token)).Where(name => FactsOf(name) is { Kind: PathKind.File or PathKind.Link }).ToList();
         if (inTheWay.Count > 0)
         {

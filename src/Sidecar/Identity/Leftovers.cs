@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Processes;
 
@@ -13,14 +11,14 @@ internal static class Leftovers
     /// <summary>Call with the lock: then whatever carries our mark is nobody's any more.</summary>
     public static async Task EndAsync(IdentityPaths paths, TimeProvider time, CancellationToken token)
     {
-        var wanted = Encoding.UTF8.GetBytes($"{UpstreamRepository.Mark}={paths.Home}\0");
+        var wanted = $"{UpstreamRepository.Mark}={paths.Home}\0";
         var began = time.GetTimestamp();
-        while (Carrying(wanted) is { Count: > 0 } left)
+        while (Others(wanted) is { Count: > 0 } left)
         {
-            left.ForEach(pid => Signals.ToProcess(pid, Signals.Kill));
+            left.ForEach(process => Signals.ToProcess(process.Pid, Signals.Kill));
             if (time.GetElapsedTime(began) > Patience)
             {
-                throw new SidecarException($"process {left[0]} of a sync that was killed does not end", "look at what it waits for (a hung disk?)");
+                throw new SidecarException($"process {left[0].Pid} of a sync that was killed does not end", "look at what it waits for (a hung disk?)");
             }
 
             await Task.Delay(Look, time, token);
@@ -35,20 +33,6 @@ internal static class Leftovers
         }
     }
 
-    private static List<int> Carrying(byte[] wanted) => [.. Directory.EnumerateDirectories("/proc")
-        .Select(path => Path.GetFileName(path)!)
-        .Where(name => char.IsAsciiDigit(name[0]) && name != Environment.ProcessId.ToString(CultureInfo.InvariantCulture) && Carries(name, wanted))
-        .Select(name => int.Parse(name, CultureInfo.InvariantCulture))];
-
-    private static bool Carries(string pid, byte[] wanted)
-    {
-        try
-        {
-            return File.ReadAllBytes($"/proc/{pid}/environ").AsSpan().IndexOf(wanted) >= 0;
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    // Whoever looks is not left over.
+    private static List<ProcessIdentity> Others(string wanted) => [.. ProcessEnvironments.Carrying(wanted).Where(process => process.Pid != Environment.ProcessId)];
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Workspaces;
 
 namespace FleetSidecar.Identity;
 
@@ -92,7 +93,7 @@ internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repositor
     private async Task<IReadOnlyList<string>> RescueAsync(string old, IReadOnlyList<string> untouchable, CancellationToken token)
     {
         var commit = Path.GetFileName(old)[..12];
-        var version = await repository.HasAsync(commit, token) ? await repository.WithoutAsync(commit, untouchable, token) : UpstreamRepository.EmptyTree;
+        var version = await repository.HasAsync(commit, token) ? await repository.WithoutAsync(commit, untouchable, token) : Git.EmptyTree;
         var index = repository.NewName("index");
         await repository.InAsync(old, index, token, "read-tree", version);
         await repository.TryInAsync(old, index, token, "update-index", "-q", "--refresh");
@@ -102,7 +103,7 @@ internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repositor
             throw new SidecarException($"{UnknownFiles.Mebibytes(size)} in it are in no version, more than {UnknownFiles.Mebibytes(MostRescued)} that are rescued; look through it and remove it by hand", "remove it by hand");
         }
 
-        await repository.InAsync(old, index, token, "add", "-u", "--", ".");
+        await repository.AddKnownAsync(old, index, token);
         await _unknown.AddAsync(old, index, unknown, token);
         var found = await repository.InAsync(old, index, token, "write-tree");
         if ((await repository.ChangedAsync(version, found, "AMT", token)).Count == 0)

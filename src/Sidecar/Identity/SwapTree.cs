@@ -26,7 +26,7 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         var index = repository.NewName("index");
         await repository.InAsync(Directory, index, token, "read-tree", from.Tree);
         await repository.TryInAsync(Directory, index, token, "update-index", "-q", "--refresh");
-        await repository.InAsync(Directory, index, token, "add", "-u", "--", ".");
+        await repository.AddKnownAsync(Directory, index, token);
 
         // Ignored files may be large and are made anew by most programs; they are rescued when the directory is removed.
         var unknown = new UnknownFiles(repository);

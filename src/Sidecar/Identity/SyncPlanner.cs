@@ -11,7 +11,7 @@ internal sealed record SyncDraft(SyncReport Report, SyncPlan? Plan, IReadOnlyDic
 
 /// <summary>Finds out everything that a sync needs to know and refuses what must not be done, before anything outside our own directory is touched.</summary>
 internal sealed class SyncPlanner(
-    SidecarConfig config, IdentityPaths paths, IdentityBook book, IdentitySources sources, SyncRecords records, UpstreamRepository repository, Git git, ContactsBook contacts, TimeProvider time)
+    SidecarConfig config, IdentityPaths paths, IdentityBook book, IdentitySources sources, SyncRecords records, UpstreamRepository repository, ContactsBook contacts, TimeProvider time)
 {
     public async Task<SyncDraft> PlanAsync(SyncRequest request, ITreeMethod method, CancellationToken token)
     {
@@ -125,14 +125,12 @@ internal sealed class SyncPlanner(
             return new SyncState(now.Commit is { } known && await repository.HasAsync(known, token) ? known : null, await repository.WithoutAsync(now.Tree, untouchable, token));
         }
 
-        if (PathFacts.Of(Path.Combine(directory, ".git")) is not null
-            && await git.TryAsync(directory, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is { Ok: true } head
-            && head.Output.Trim() is var commit && (await repository.HasAsync(commit, token) || await repository.FetchFromTreeAsync(directory, commit, token)))
+        if (await repository.CommitOfAsync(directory, token) is { } commit)
         {
             return new SyncState(commit, await repository.WithoutAsync(commit, untouchable, token));
         }
 
-        return new SyncState(null, UpstreamRepository.EmptyTree);
+        return new SyncState(null, Git.EmptyTree);
     }
 
     private async Task<IReadOnlyList<string>> CollisionsAsync(string commit, string to, IReadOnlyList<JudgedFile> judged, CancellationToken token)

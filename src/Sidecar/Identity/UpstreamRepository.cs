@@ -11,8 +11,6 @@ namespace FleetSidecar.Identity;
 /// Lists of names are read as bytes, one letter a byte (Latin-1): names need not be text.</remarks>
 internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths paths, Git git)
 {
-    public const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-
     /// <summary>In the environment of every git of ours, so that one whose sync was killed is found.</summary>
     public const string Mark = "FLEET_IDENTITY_HOME";
 
@@ -87,9 +85,21 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         Directory.Move(beside, paths.Repository);
     }
 
-    /// <summary>Fetches a commit that only the tree's own repository knows; false where that cannot be read.</summary>
-    public async Task<bool> FetchFromTreeAsync(string tree, string commit, CancellationToken token) =>
-        (await git.TryAsync(paths.Repository, Marked(), token, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", tree, "+HEAD:refs/fleet/found")).Ok && await HasAsync(commit, token);
+    /// <summary>The commit that a tree's own repository is at, fetched where only that one knows it; null where nobody can say. What is configured there is not read.</summary>
+    public async Task<string?> CommitOfAsync(string tree, CancellationToken token)
+    {
+        if (GitView.Complaint(Path.Combine(tree, ".git")) is not null)
+        {
+            return null; // Also a work tree of a repository elsewhere, which is followed nowhere.
+        }
+
+        var view = GitView.Of(Path.Combine(tree, ".git"), Path.Combine(paths.Work, GitView.Name));
+        var head = await git.TryAsync(paths.Work, new Dictionary<string, string>(Marked()) { ["GIT_DIR"] = view }, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}");
+        return head.Ok && head.Output.Trim() is var commit && (await HasAsync(commit, token) || await FetchFromTreeAsync(view, commit, token)) ? commit : null;
+    }
+
+    private async Task<bool> FetchFromTreeAsync(string view, string commit, CancellationToken token) =>
+        (await git.TryAsync(paths.Repository, Marked(), token, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", view, "+HEAD:refs/fleet/found")).Ok && await HasAsync(commit, token);
 
     public async Task<bool> HasAsync(string commit, CancellationToken token) => (await git.TryAsync(paths.Repository, Marked(), token, "cat-file", "-e", $"{commit}^{{tree}}")).Ok;
 
@@ -136,6 +146,13 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
 
     /// <summary>Git on a directory, with an index of ours: no configuration but our repository's, so that neither filters nor hooks of anybody run.</summary>
     public Task<string> InAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.RunAsync(directory, In(directory, index), token, arguments);
+
+    /// <summary>Takes every change of what an index knows into it. Repositories that lie in the directory are not asked: their configuration is not ours.</summary>
+    public async Task AddKnownAsync(string directory, string index, CancellationToken token)
+    {
+        await NestedRepositories.PassOverAsync((room, arguments) => TryInAsync(directory, index, room, token, arguments), directory);
+        await InAsync(directory, index, token, "add", "-u", "--", ".");
+    }
 
     public Task<ToolOutcome> TryInAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.TryAsync(directory, In(directory, index), token, arguments);
 

@@ -13,14 +13,14 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
-    SidecarConfig config, AgentLauncher launcher, IAgentHost host, Berths berths, AgentWatcher watcher, AgentEnds ends, Workspace workspace, Fences fences, Verification verification,
+    SidecarConfig config, AgentLauncher launcher, IAgentHost host, Berths berths, AgentWatcher watcher, AgentEnds ends, Preparation preparation, Fences fences, Verification verification, Delivery delivery,
     PullRequests pullRequests, IdentityCheck identity, ProcessWatch watch, Redactor redactor,
     TimeProvider time, ILogger<RunOrders> log)
 {
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
     public Task RunAsync(OrderScene scene) => scene.Order.Kind switch
     {
-        OrderKind.Prepare => GuardAsync(scene, FailureClass.Workspace, "prepared", () => workspace.PrepareAsync(scene.Run, scene.Token)),
+        OrderKind.Prepare => GuardAsync(scene, FailureClass.Workspace, "prepared", () => preparation.PrepareAsync(scene.Run, scene.Token)),
         OrderKind.Wake => WakeAsync(scene),
         OrderKind.Pause => PauseAsync(scene),
         OrderKind.Watch => watcher.WatchAsync(scene),
@@ -160,7 +160,7 @@ internal sealed partial class RunOrders(
 
     // In this order: what the forge says or does not say cannot cost the work any more.
     private async Task<RunFacts> SubmitAsync(Run run, CancellationToken token) =>
-        await pullRequests.EnsureAsync(run, await workspace.SubmitAsync(run, token), token);
+        await pullRequests.EnsureAsync(run, await delivery.SubmitAsync(run, token), token);
 
     private async Task GuardAsync(OrderScene scene, string failureClass, string step, Func<Task<RunFacts>> work)
     {

@@ -100,6 +100,10 @@ internal sealed class RunStore(Store store, WakeOptions wake)
 
     public Task AddIncidentAsync(Incident incident) => store.CommitAsync(db => Insert(db, incident));
 
+    /// <summary>Replaces what there is of one code about one subject (how its detail begins); null only takes it away.</summary>
+    public Task PutIncidentAsync(string code, string subject, Incident? incident) => store.CommitAsync(db =>
+        db.Execute("DELETE FROM incidents WHERE code = ?1 AND substr(detail, 1, length(?2)) = ?2", code, subject) + (incident is null ? 0 : Insert(db, incident)));
+
     /// <summary>The newest incidents, at most 20.</summary>
     public List<Incident> LoadIncidents() => store.Read(db => db.Query(
         "SELECT code, detail, at_unix_ms FROM incidents ORDER BY at_unix_ms DESC LIMIT 20",

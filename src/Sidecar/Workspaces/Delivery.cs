@@ -28,7 +28,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
             try
             {
                 await PushAsync(run, work, branch, commit, token);
-                return run.Facts with { Delivered = true, Verification = await NameStraysAsync(run, work, $"{start}..{commit}", token) };
+                return run.Facts with { Delivered = true, Verification = await TryNameStraysAsync(run, work, $"{start}..{commit}", token) };
             }
             catch (GitException fault) when (fault.IsPassing)
             {
@@ -56,11 +56,17 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
 
         if (refs[record] != commit)
         {
-            // Who may push branches may not always push other refs; the branch is what counts.
+            // Who may push branches may not always push other refs; the branch is what counts. What time mends is tried again.
             var recorded = await origin.TryAsync(work, [], token, "push", "--quiet", "--no-verify", "--", address, $"+{commit}:{record}");
             if (!recorded.Ok)
             {
-                LogRefNotKept(run.Id, record, GitFaults.Explain(["push"], recorded).Message);
+                var fault = GitFaults.Explain(["push"], recorded);
+                if (fault.IsPassing)
+                {
+                    throw fault;
+                }
+
+                LogRefNotKept(run.Id, record, fault.Message);
             }
         }
 
@@ -95,7 +101,20 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
     }
 
     private async Task<bool> WasOursAsync(string work, string commit, CancellationToken token) =>
-        (await origin.AskAsync(work, token, "log", "--walk-reflogs", "--all", "--format=%H")).Output.Split('\n').Contains(commit);
+        (await origin.AskAsync(work, token, "rev-list", "--walk-reflogs", "--all")).Output.Split('\n').Contains(commit);
+
+    // The work is there, whatever becomes of the look for more of it.
+    private async Task<VerificationReport?> TryNameStraysAsync(Run run, string work, string range, CancellationToken token)
+    {
+        try
+        {
+            return await NameStraysAsync(run, work, range, token);
+        }
+        catch (Exception fault) when (fault is GitException or IOException or UnauthorizedAccessException)
+        {
+            return run.Facts.Verification;
+        }
+    }
 
     // The agent may have pushed under a name of its own. That does no harm, but somebody should know.
     private async Task<VerificationReport?> NameStraysAsync(Run run, string work, string range, CancellationToken token)

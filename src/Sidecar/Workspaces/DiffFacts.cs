@@ -22,10 +22,13 @@ internal static class DiffFacts
     private static readonly string[] Look = ["diff-tree", "-r", "-z", "-M", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"];
 
     /// <summary>The facts that are reported with a result.</summary>
-    public static async Task<DiffSummary> SummaryAsync(Git git, string directory, string from, string to, CancellationToken token)
+    /// <param name="git">Runs git with these arguments on the repository.</param>
+    /// <param name="from">The older commit.</param>
+    /// <param name="to">The newer one.</param>
+    public static async Task<DiffSummary> SummaryAsync(Func<string[], Task<ToolOutcome>> git, string from, string to)
     {
-        var (files, complete) = await FilesAsync(git, directory, from, to, token);
-        var (insertions, deletions) = await LinesAsync(git, directory, from, to, token);
+        var (files, complete) = await FilesAsync(git, from, to);
+        var (insertions, deletions) = await LinesAsync(git, from, to);
         return new DiffSummary
         {
             Files = files.Count, Insertions = insertions, Deletions = deletions, DeletedFiles = files.Count(file => file.Status == 'D'),
@@ -34,18 +37,19 @@ internal static class DiffFacts
     }
 
     /// <summary>Every changed file; not complete where there are more than the output of one command holds.</summary>
-    public static async Task<(IReadOnlyList<ChangedFile> Files, bool Complete)> FilesAsync(Git git, string directory, string from, string to, CancellationToken token)
+    public static async Task<(IReadOnlyList<ChangedFile> Files, bool Complete)> FilesAsync(Func<string[], Task<ToolOutcome>> git, string from, string to)
     {
         string[] arguments = [.. Look, "--raw", "--no-abbrev", "--end-of-options", from, to];
-        var outcome = await git.TryAsync(directory, token, arguments);
+        var outcome = await git(arguments);
         return outcome.Ok ? (Parse(outcome.Output), outcome.Output.Length < ToolRunner.OutputLimit) : throw GitFaults.Explain(arguments, outcome);
     }
 
     /// <summary>Lines added and taken away; binary files count as none.</summary>
-    public static async Task<(long Insertions, long Deletions)> LinesAsync(Git git, string directory, string from, string to, CancellationToken token)
+    public static async Task<(long Insertions, long Deletions)> LinesAsync(Func<string[], Task<ToolOutcome>> git, string from, string to)
     {
-        var text = await git.RunAsync(directory, token, [.. Look[..2], .. Look[3..], "--shortstat", "--end-of-options", from, to]);
-        return (Number(text, " insertion"), Number(text, " deletion"));
+        string[] arguments = [.. Look[..2], .. Look[3..], "--shortstat", "--end-of-options", from, to];
+        var outcome = await git(arguments);
+        return outcome.Ok ? (Number(outcome.Output, " insertion"), Number(outcome.Output, " deletion")) : throw GitFaults.Explain(arguments, outcome);
     }
 
     /// <summary>Reads <c>:OLDMODE NEWMODE OLD NEW STATUS NUL PATH NUL [PATH NUL]</c>. A record that was cut off is left out.</summary>

@@ -1,3 +1,4 @@
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Workspaces;
@@ -66,15 +67,15 @@ internal sealed class Fences
             return;
         }
 
-        if (Directory.Exists(Path.Combine(work, ".git", "fleet")))
+        if (PathFacts.Of(Path.Combine(work, ".git")) is { Kind: PathKind.Directory } && PathFacts.Of(Path.Combine(work, ".git", "fleet")) is { Kind: PathKind.Directory })
         {
-            // Renamed, so that a hook never reads half of it; not flushed, because a start sets it anew.
+            // Renamed, so that a hook never reads half of it; not flushed, because a start sets it anew. What stands there is never
+            // written into: the agent may have put a link there, to a file of ours.
             var file = Path.Combine(work, ".git", "fleet", "fence");
-            // The agent may write here as well, so nothing that is there already is written into.
             File.Delete($"{file}.tmp");
-            using (var beside = new StreamWriter(new FileStream($"{file}.tmp", FileMode.CreateNew, FileAccess.Write)))
+            using (var fresh = new StreamWriter(new FileStream($"{file}.tmp", FileMode.CreateNew)))
             {
-                beside.Write($"{run.TaskId}\n{branch}\n{start}\n{run.Generation}\n{(wanted.Item2 ? "over" : "current")}\n");
+                fresh.Write($"{run.TaskId}\n{branch}\n{start}\n{run.Generation}\n{(wanted.Item2 ? "over" : "current")}\n");
             }
 
             File.Move($"{file}.tmp", file, overwrite: true);

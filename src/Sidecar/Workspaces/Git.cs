@@ -5,6 +5,9 @@ namespace FleetSidecar.Workspaces;
 /// <summary>Runs git: argv, no prompts, no hooks of the repository, a time limit, and only transports that cannot run programs.</summary>
 internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 {
+    /// <summary>Of git itself: the tree without an entry.</summary>
+    public const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
     private readonly Dictionary<string, string> _environment = Environment();
@@ -37,11 +40,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     /// <exception cref="GitException">Git is missing, or the directory is.</exception>
     public async Task<ToolOutcome> TryAsync(string directory, Dictionary<string, string> more, int room, CancellationToken token, params string[] arguments)
     {
-        if (!Directory.Exists(directory))
-        {
-            throw new GitException(GitFaults.WorkspaceGone, $"the directory {directory} is gone", "somebody removed it while the run was going on; the agent must leave its workspace in place");
-        }
-
+        Require(directory);
         try
         {
             return await tools.RunAsync(
@@ -51,6 +50,15 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         catch (SpawnException fault)
         {
             throw new GitException(GitFaults.GitMissing, fault.Message, "install git (apt-get install git)");
+        }
+    }
+
+    /// <exception cref="GitException">The directory is gone.</exception>
+    public static void Require(string directory)
+    {
+        if (!Directory.Exists(directory))
+        {
+            throw new GitException(GitFaults.WorkspaceGone, $"the directory {directory} is gone", "somebody removed it while the run was going on; the agent must leave its workspace in place");
         }
     }
 
@@ -64,6 +72,9 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         variables["GIT_TERMINAL_PROMPT"] = "0";
         variables["GIT_ASKPASS"] = "/bin/true";
         variables["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes";
+
+        // Whatever says that somebody else has a missing object: it is missing. Git knows this since 2.39.4; what matters does not lean on it.
+        variables["GIT_NO_LAZY_FETCH"] = "1";
 
         // ext:: and the like run any program that an address names.
         variables["GIT_ALLOW_PROTOCOL"] = "file:git:http:https:ssh";

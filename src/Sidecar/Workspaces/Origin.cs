@@ -5,8 +5,8 @@ namespace FleetSidecar.Workspaces;
 /// <summary>Speaks with origins, and looks into clones that an agent has had in its hands, without believing a word of their configuration.</summary>
 /// <remarks>
 /// A clone's own <c>.git/config</c> can name programs (filters, helpers, monitors) and other addresses. So whatever reads the work
-/// tree or uses the network runs from a bare repository of ours, with the clone's objects; the clone's own directory is asked for
-/// refs and history alone, which run nothing.
+/// tree or uses the network runs from a bare repository of ours, with the clone's objects; refs and history are looked at through a
+/// <see cref="GitView"/>. Nowhere does git read the clone's configuration.
 /// </remarks>
 internal sealed class Origin(Git git, string stateDirectory)
 {
@@ -18,8 +18,13 @@ internal sealed class Origin(Git git, string stateDirectory)
         RemoteRefs.Parse(await git.RunAsync(await ControlAsync(token), token, ["ls-remote", "--symref", "--", address, .. names]));
 
     /// <summary>Refs and history of a clone.</summary>
-    public Task<ToolOutcome> AskAsync(string work, CancellationToken token, params string[] arguments) =>
-        git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = Path.Combine(work, ".git"), ["GIT_NO_REPLACE_OBJECTS"] = "1" }, token, arguments);
+    /// <exception cref="GitException">The clone is gone, or not one that can be looked at.</exception>
+    public Task<ToolOutcome> AskAsync(string work, CancellationToken token, params string[] arguments)
+    {
+        Git.Require(work);
+        var view = GitView.Of(Path.Combine(work, ".git"), Path.Combine(Path.GetDirectoryName(work)!, GitView.Name));
+        return git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = view, ["GIT_NO_REPLACE_OBJECTS"] = "1" }, token, arguments);
+    }
 
     /// <summary>Anything else on a clone's objects and files.</summary>
     public async Task<string> RunAsync(string work, CancellationToken token, params string[] arguments)
@@ -29,10 +34,18 @@ internal sealed class Origin(Git git, string stateDirectory)
     }
 
     /// <summary>The same, with an index or an author; a failure is the caller's to judge.</summary>
-    public async Task<ToolOutcome> TryAsync(string work, Dictionary<string, string> more, CancellationToken token, params string[] arguments) => await git.TryAsync(work, new Dictionary<string, string>(more)
+    public Task<ToolOutcome> TryAsync(string work, Dictionary<string, string> more, CancellationToken token, params string[] arguments) => TryAsync(work, more, ToolRunner.OutputLimit, token, arguments);
+
+    /// <summary>The same with room for a long list.</summary>
+    public async Task<ToolOutcome> TryAsync(string work, Dictionary<string, string> more, int room, CancellationToken token, params string[] arguments)
     {
-        ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"), ["GIT_WORK_TREE"] = work,
-    }, token, arguments);
+        Git.Require(work);
+        GitView.Require(Path.Combine(work, ".git"));
+        return await git.TryAsync(work, new Dictionary<string, string>(more)
+        {
+            ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"), ["GIT_WORK_TREE"] = work,
+        }, room, token, arguments);
+    }
 
     /// <summary>Every commit in the clone's own object store, whether or not anything there still names it; null where there are too many objects to list.</summary>
     /// <param name="work">The clone.</param>

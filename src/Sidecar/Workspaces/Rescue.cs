@@ -10,7 +10,6 @@ namespace FleetSidecar.Workspaces;
 internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner tools, TimeProvider time)
 {
     private const int MostParents = 200, MostCommits = 20_000;
-    private const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"; // Of git itself: the tree without an entry.
 
     private static readonly (string Place, string What)[] Elsewhere =
     [
@@ -34,7 +33,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
             return (new RescueNote(now, ended, null, Pushed: true, Kept: null), null); // The agent took its clone away; nothing is left here.
         }
 
-        if (Ruin(directory, work) is { } ruin)
+        if (Ruin(work) is { } ruin)
         {
             return (new RescueNote(now, ended, null, Pushed: false, ruin), null);
         }
@@ -89,10 +88,9 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         }
     }
 
-    // A clone that cannot be looked at as one. A link could lead anywhere, and what it leads to is not ours to push.
-    private static string? Ruin(string directory, string work) =>
-        new DirectoryInfo(work).LinkTarget is not null || new DirectoryInfo(Path.Combine(work, ".git")).LinkTarget is not null ? "the clone was replaced by a link"
-        : Directory.Exists(Path.Combine(work, ".git", "objects")) ? null : "the clone has lost its .git directory; only its files are left";
+    // A clone that cannot be looked at as one.
+    private static string? Ruin(string work) =>
+        new DirectoryInfo(work).LinkTarget is not null ? "the clone was replaced by a link" : GitView.Complaint(Path.Combine(work, ".git"));
 
     // Work that is in the directory, and not in the clone's own files and history.
     private async Task<string?> BesideAsync(string directory, string work, CancellationToken token)
@@ -119,7 +117,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
     }
 
     private static bool IsOurs(string path) =>
-        Path.GetFileName(path) is var name && (name.StartsWith(WorkspaceMark.FileName, StringComparison.Ordinal) || name.StartsWith("rescue.", StringComparison.Ordinal) || name.StartsWith("verify.", StringComparison.Ordinal));
+        Path.GetFileName(path) is var name && (name.StartsWith(WorkspaceMark.FileName, StringComparison.Ordinal) || name.StartsWith("rescue.", StringComparison.Ordinal) || name.StartsWith("verify.", StringComparison.Ordinal) || name == GitView.Name);
 
     // Without the origin the work can still be saved here; the push then says what is wrong.
     private async Task<(RemoteRefs? Refs, GitException? Unasked)> AskOriginAsync(WorkspaceMark mark, string name, CancellationToken token)
@@ -148,7 +146,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
     }
 
     private async Task<string> TreeOfAsync(string work, string commit, CancellationToken token) =>
-        commit.Length == 0 ? EmptyTree : (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{commit}^{{tree}}")).Output.Trim();
+        commit.Length == 0 ? Git.EmptyTree : (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{commit}^{{tree}}")).Output.Trim();
 
     private async Task<string> CommitAsync(string work, WorkspaceMark mark, string subject, string tree, IReadOnlyList<string> parents, long at, CancellationToken token)
     {

@@ -36,6 +36,7 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
                 await MustAsync(["read-tree", begin]);
             }
 
+            await NestedRepositories.PassOverAsync(PlainAsync, work);
             string[] add = [.. Plain, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
             var kept = Unsaved(added);
@@ -45,8 +46,7 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
                 await origin.TryAsync(work, ours, token, [.. Plain, "add", "--all", "--ignore-errors", "--", "."]);
             }
 
-            var links = (await MustAsync([.. Plain, "ls-files", "--stage"])).Split('\n').Where(line => line.StartsWith("160000 ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf('\t', StringComparison.Ordinal) + 1)..]);
-            kept ??= links.FirstOrDefault(path => IsInhabited(Path.Combine(work, path))) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;
+            kept ??= (await NestedRepositories.ListAsync(PlainAsync)).FirstOrDefault(path => NestedRepositories.IsInhabited(work, path)) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;
             return new Snapshot((await MustAsync(["write-tree"])).Trim(), staged, kept);
         }
         finally
@@ -54,6 +54,8 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             File.Delete(index);
             File.Delete($"{index}.lock");
         }
+
+        Task<ToolOutcome> PlainAsync(int room, string[] arguments) => origin.TryAsync(work, ours, room, token, [.. Plain, .. arguments]);
 
         async Task<string> MustAsync(string[] arguments)
         {
@@ -82,8 +84,4 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
         added.Error.Split('\n').FirstOrDefault(line => (line.StartsWith("warning:", StringComparison.Ordinal) && !line.Contains("adding embedded git repository", StringComparison.Ordinal)) || line.StartsWith("error:", StringComparison.Ordinal) || line.StartsWith("fatal:", StringComparison.Ordinal)) is { } said
             ? $"not every file could be saved: {Printable.Cut(said, 200)}"
             : added.Ok ? null : "not every file could be saved";
-
-    // A name that git had to quote cannot be looked up here: taken as inhabited.
-    private static bool IsInhabited(string path) =>
-        path.EndsWith('"') || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any());
 }

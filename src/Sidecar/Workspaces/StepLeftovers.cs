@@ -1,4 +1,3 @@
-using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
 
@@ -38,7 +37,7 @@ internal sealed class StepLeftovers(SidecarConfig config)
 
     private static void Kill(string variable)
     {
-        for (var round = 0; round < Rounds && ProcessScan.Carrying(variable) is { Count: > 0 } left; round++)
+        for (var round = 0; round < Rounds && ProcessEnvironments.Carrying(variable) is { Count: > 0 } left; round++)
         {
             left.ForEach(process => Signals.ToProcess(process.Pid, Signals.Kill));
         }

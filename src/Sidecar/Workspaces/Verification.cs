@@ -5,11 +5,11 @@ namespace FleetSidecar.Workspaces;
 
 /// <summary>Checks the work of a run: its commits, then the steps that the task asks for, and what changed in numbers.</summary>
 /// <remarks>What is pushed is the commit that was there before the first step: a step that commits something changes nothing.</remarks>
-internal sealed class Verification(Workspace workspace, StepChecks steps, Git git)
+internal sealed class Verification(CommitCheck commitCheck, StepChecks steps, Origin origin)
 {
     public async Task<RunFacts> RunAsync(Run run, CancellationToken token)
     {
-        var facts = await workspace.VerifyAsync(run, token);
+        var facts = await commitCheck.RunAsync(run, token);
         var commits = facts.Verification!.Checks;
         var idle = run.Assignment.SkipVerification == true ? "the task skips verification"
             : facts.Workspace is null ? "the task has no repository, so there is nothing to check"
@@ -19,7 +19,7 @@ internal sealed class Verification(Workspace workspace, StepChecks steps, Git gi
         return facts with
         {
             Verification = new VerificationReport { Status = StepRules.Overall(checks), Checks = checks },
-            Diff = facts is { Workspace: { } path, BaseCommit: { } start, Commit: { } head } ? await DiffFacts.SummaryAsync(git, path, start, head, token) : null,
+            Diff = facts is { Workspace: { } path, BaseCommit: { } start, Commit: { } head } ? await DiffFacts.SummaryAsync(arguments => origin.AskAsync(path, token, arguments), start, head) : null,
         };
     }
 }

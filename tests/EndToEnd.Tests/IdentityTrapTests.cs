@@ -1,0 +1,51 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>A sync reads a tree that an agent has in its hands, and runs nothing that is configured there.</summary>
+public sealed class IdentityTrapTests : IDisposable
+{
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_trees_own_repository_is_asked_for_its_commit_without_its_configuration()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory);
+        var trap = Trap();
+        await TestProgram.MustAsync("/bin/bash", "-c", $"""
+            cd '{scene.Tree}'; echo 1234567890123456789012345678901234567890 > .git/refs/heads/main
+            git config core.repositoryformatversion 1; git config extensions.partialClone evil; git config remote.evil.promisor true; git config remote.evil.url '{scene.Upstream}'; git config remote.evil.uploadpack '{trap}'
+            """);
+
+        await scene.MustAsync("sync");
+
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+        Assert.False(File.Exists(_directory["sprung"]));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("in-place")]
+    [InlineData("swap")]
+    public async Task A_repository_in_the_place_of_a_submodule_is_not_asked_what_changed_in_it(string method)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        var trap = Trap();
+        await TestProgram.MustAsync("/bin/bash", "-c", $"""
+            git init --quiet '{_directory["module"]}'; cd '{_directory["module"]}'; echo '* filter=evil' > .gitattributes; echo x > x; git add .; git -c user.name=n -c user.email=n@fleet.invalid commit --quiet -m X
+            cd '{scene.Seed}'; git clone --quiet '{_directory["module"]}' module
+            """);
+        await scene.CommitAsync("Module");
+        await scene.MustAsync("sync");
+        await TestProgram.MustAsync("/bin/bash", "-c", $"""
+            cd '{scene.Tree}/'; rmdir module; git clone --quiet '{_directory["module"]}' module; touch module/x; git -C module config filter.evil.clean '{trap}'
+            """);
+        await scene.PushContaminatedAsync();
+
+        await scene.MustAsync("sync");
+
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+        Assert.False(File.Exists(_directory["sprung"]));
+    }
+
+    private string Trap() => _directory.WriteScript("trap", "echo \"$0 $*\" >> \"$(dirname \"$0\")/sprung\"; cat");
+}
