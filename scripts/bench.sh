@@ -5,7 +5,7 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/bench.sh [--idle SECONDS] [--starts] [--workspace] [--no-aot-proxy] [--help]
+usage: scripts/bench.sh [--idle SECONDS] [--starts] [--workspace] [--lab] [--no-aot-proxy] [--help]
 
 Publishes the programs, then prints a table: what the machine costs (fdatasync, posix_spawn), hub push until the
 agent's first instruction, start until identified, idle memory and CPU, durable accepts a second, a workspace. Takes about five
@@ -14,6 +14,7 @@ minutes. Needs a C compiler for the benchmark's agent.
   --idle SECONDS   how long to watch an idle sidecar (default 60)
   --starts         only the floor and the time from start until identified
   --workspace      only a workspace of 100,000 objects next to a fresh clone
+  --lab            only the figures under a real systemd, with the packages of scripts/deb.sh; needs root
   --no-aot-proxy   leave out the .NET 9 Native AOT build
 EOT
 }
@@ -24,6 +25,7 @@ while [ $# -gt 0 ]; do
     --idle) shift; idle=${1-}; [[ $idle =~ ^[1-9][0-9]*$ ]] || usage "--idle takes a number of seconds" ;;
     --starts) idle=-1 ;;
     --workspace) idle=-2 ;;
+    --lab) exec "$root/scripts/lib/bench-lab.sh" ;;
     --no-aot-proxy) proxy='' ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;

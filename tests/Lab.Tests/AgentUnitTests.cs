@@ -70,7 +70,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
         var run = Assert.Single(await _fleet.RunningAsync());
         await _fleet.Machine.RunAsync("fleet-hub", "task", "cancel", task);
         await _fleet.Machine.UntilAsync($"! kill -0 {Fleet.PidOf(run)} 2>/dev/null && ! pgrep -f '[s]leep 4712'", "the agent to be gone");
-        Assert.Contains(" 137 ", " " + await _fleet.Machine.ShellAsync($"cat /var/lib/fleet-sidecar/runs/{run.GetProperty("run_id").GetString()}/wake-1/end"));
+        await _fleet.Machine.UntilAsync($"grep -q '^137 ' /var/lib/fleet-sidecar/runs/{run.GetProperty("run_id").GetString()}/wake-1/end", "its end to be written down");
     }
 
     [Fact]
@@ -97,6 +97,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
                 fleet-sidecar status --config {{Fleet.Home}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "STATUS BY $s"
                 fleet-sidecar pause --reason mine --config {{Fleet.Home}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "PAUSED BY $s"
               done
+              echo LOOKED
             } >{{Fleet.Home}}/seen-$FLEET_TASK_ID 2>&1
             while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
             fleet-sidecar task complete --output "mine"
@@ -107,13 +108,14 @@ public sealed class AgentUnitTests : IAsyncLifetime
         _fleet.Machine.Write($"{Fleet.Home}/look", "");
         foreach (var task in new[] { first, second })
         {
-            await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/seen-{task} ] && grep -c 'only a process of the run itself' {Fleet.Home}/seen-{task}", "the looking to be over");
+            await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/seen-{task} ] && grep -q LOOKED {Fleet.Home}/seen-{task}", "the looking to be over");
         }
 
         await _fleet.RunningAsync(2);
         foreach (var task in new[] { first, second })
         {
             var seen = await _fleet.Machine.ShellAsync($"cat {Fleet.Home}/seen-{task}");
+            Assert.Contains("only a process of the run itself", seen);
             Assert.Contains("agents may only speak for their own run", seen);
             Assert.Contains("Permission denied", seen);
             Assert.DoesNotMatch("READ|SAW|ENVIRON|ROOT|SPOKE|STATUS|PAUSED", seen);

@@ -16,7 +16,8 @@ public sealed class LifeTests
         Assert.Contains("fleet-sidecar setup", await machine.PropertyAsync("fleet-sidecar", "StatusText"));
         Assert.Equal("running", (await machine.RunAsync("systemctl", "is-system-running")).Trim());
 
-        await fleet.EnrolAsync();
+        Assert.Contains("completed", await fleet.SetUpAsync());
+        Assert.Equal("root:root 600\nroot:fleet-sidecar 640", (await machine.ShellAsync($"stat -c '%U:%G %a' {Fleet.Token} {Fleet.Config}")).Trim());
         fleet.AgentDoes(Fleet.Worker);
         fleet.Go();
         await fleet.WaitForAsync(await fleet.SubmitAsync(), "completed");
@@ -59,5 +60,5 @@ public sealed class LifeTests
 
     // Everything by our name except the journal, which is the machine's, and the users, whose numbers must not be given to others.
     private static async Task<string> TracesAsync(Machine machine) => await machine.ShellAsync(
-        "find / -xdev \\( -path /proc -o -path /sys -o -path /deb -o -path /tmp -o -path /var/log/apt -o -path /var/log/journal -o -path /var/cache/apt \\) -prune -o -iname '*fleet*' -print | sort; systemctl list-units --all --plain --no-legend '*fleet*'");
+        "find / -xdev \\( -path /proc -o -path /sys -o -path /deb -o -path /srv -o -path /tmp -o -path /var/log/apt -o -path /var/log/journal -o -path /var/cache/apt \\) -prune -o -iname '*fleet*' -print | sort; systemctl list-units --all --plain --no-legend '*fleet*'");
 }
