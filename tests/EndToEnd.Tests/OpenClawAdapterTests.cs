@@ -86,6 +86,24 @@ public sealed class OpenClawAdapterTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_turn_goes_on_when_an_upgrade_replaces_its_own_program_in_the_middle()
+    {
+        await _agents.StartGatewayAsync();
+        await TestProgram.MustAsync("/bin/cp", "-r", Path.GetDirectoryName(TestProgram.Sidecar)!, _directory["program"]);
+        using var turn = TestProgram.Start(_directory["program/fleet-sidecar"],
+        [
+            "agent-turn", "openclaw", "--gateway", _agents.GatewayAddress, "--token-file", _directory["gateway-token"], "--agent", "main", "--session-key", "fleet-task-1-g1",
+            "--message-file", _directory.Write("message", "FAKE_SLEEP:2500:END"), "--timeout", "60",
+        ]);
+        await Wait.UntilAsync(() => _agents.Noted("turns").Length == 1, "the turn to begin");
+
+        Directory.Delete(_directory["program"], recursive: true);
+
+        Assert.Equal(0, await turn.EndAsync());
+        Assert.Contains("fake-1", turn.Text);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task A_cancelled_turn_is_ended_in_the_gateway_too()
     {
         await _agents.StartGatewayAsync();

@@ -32,6 +32,9 @@ public sealed class StandIn : IDisposable
           "environment": { "HOME": "{{_directory.Path}}"{{variables}} }{{more}} } ] } }
         """;
 
+    /// <summary>Where the gateway listens.</summary>
+    public string GatewayAddress => $"ws://127.0.0.1:{_port}";
+
     /// <summary>The profile's part for this gateway.</summary>
     public string Gateway(string token = "gateway-token") => $$"""
         , "openClaw": { "gateway": "ws://127.0.0.1:{{_port}}", "tokenFile": "{{_directory[token]}}" }
