@@ -51,6 +51,7 @@ internal static class EventIds
     public const int AgentStopping = 503;
     public const int OrderFailed = 504;
     public const int OrderBroke = 505;
+    public const int AgentNotStopped = 506;
 
     public const int SelfTestFailed = 600;
     public const int SelfTestPassed = 601;

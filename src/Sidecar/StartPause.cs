@@ -9,19 +9,26 @@ namespace FleetSidecar;
 /// <remarks>In here and not in the unit, because how often is known on disk, and the unit must go on trying for ever.</remarks>
 internal static partial class StartPause
 {
-    private static readonly TimeSpan Room = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Room = TimeSpan.FromSeconds(30), Sign = TimeSpan.FromSeconds(5), Uncounted = TimeSpan.FromSeconds(5);
 
     public static async Task TakeAsync(SidecarConfig config, StartBook starts, TimeProvider time, CancellationToken stopping)
     {
-        if (CrashLoopRules.Pause(starts.Against, config.SafeMode) is not { Ticks: > 0 } pause)
+        // A start that cannot be counted may be one of many.
+        var pause = starts.Problem is not null && config.SafeMode.Starts > 0 ? Uncounted : CrashLoopRules.Pause(starts.Against, config.SafeMode);
+        if (pause == TimeSpan.Zero)
         {
             return;
         }
 
         using var early = new EarlyLog(nameof(StartPause), config.Agent.Id);
         LogStartHeldBack(early.Log, starts.Against, pause);
-        Notifier.FromEnvironment().Waiting($"holding back for {pause}: {starts.Against} starts in a row crashed", pause + Room);
-        await Task.Delay(pause, time, stopping);
+
+        // The manager's patience and its watchdog both run meanwhile; what it kills for waiting would be one crash more.
+        for (var began = time.GetTimestamp(); pause - time.GetElapsedTime(began) is { Ticks: > 0 } left;)
+        {
+            Notifier.FromEnvironment().Waiting($"holding back for {left:hh\\:mm\\:ss}: {starts.Against} starts in a row crashed", Room);
+            await Task.Delay(left < Sign ? left : Sign, time, stopping);
+        }
     }
 
     [LoggerMessage(EventIds.StartHeldBack, LogLevel.Warning, "{Count} starts in a row crashed or were killed before they had lasted; this one waits {Pause} first. The reason is further up", EventName = "StartHeldBack")]

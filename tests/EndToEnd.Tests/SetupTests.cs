@@ -182,7 +182,7 @@ public sealed class SetupTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task Where_systemd_runs_the_daemon_setup_restarts_its_unit_and_names_the_token_as_a_credential()
+    public async Task Where_systemd_runs_the_daemon_setup_restarts_its_unit_and_names_the_tokens_file()
     {
         using var hub = await TestHub.StartAsync(_directory);
         _directory.WriteScript("bin/systemctl", $"echo \"$*\" >> '{_directory["calls"]}'\ncase \"$*\" in *show*) echo LoadState=loaded;; *\" restart \"*) [ ! -e '{_directory["broken"]}' ] || {{ echo no such luck >&2; exit 1; }};; esac");
@@ -194,7 +194,7 @@ public sealed class SetupTests : IDisposable
         Assert.True(code == 0, text);
         Assert.Equal(["show --property=LoadState -- fleet-test.service", "reset-failed -- fleet-test.service", "restart -- fleet-test.service"],
             (await File.ReadAllLinesAsync(_directory["calls"])).Select(call => call.Replace("--no-ask-password ", "", StringComparison.Ordinal)));
-        Assert.Equal("hub-token", JsonDocument.Parse(await File.ReadAllTextAsync(ConfigFile)).RootElement.GetProperty("hub").GetProperty("tokenFile").GetString());
+        Assert.Equal(_directory["etc/hub-token"], JsonDocument.Parse(await File.ReadAllTextAsync(ConfigFile)).RootElement.GetProperty("hub").GetProperty("tokenFile").GetString());
 
         _directory.Write("broken", "");
         (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, arguments, path);

@@ -146,6 +146,58 @@ public sealed class AgentUnitTests : IAsyncLifetime
         Assert.NotEqual(0, (await _fleet.Machine.TryAsync("pgrep", "-f", "sleep 4713")).ExitCode);
     }
 
+    [Fact]
+    public async Task What_an_agent_leaves_in_its_directories_reaches_nothing_outside_of_them_and_stops_nobody()
+    {
+        // Links where owners and modes are changed, things where the daemon has files of its own, a tree too deep for a path, a pipe in git's objects.
+        var shadow = await _fleet.Machine.RunAsync("stat", "-c", "%U:%G %a", "/etc/shadow", "/etc/passwd", "/etc");
+        _fleet.AgentDoes("""
+            fleet-sidecar task start
+            cd "$FLEET_RUN_DIR"; mkdir lent order odd; ln -s /etc/shadow link; ln -s /etc links; ln -s /etc/passwd task.tmp; chmod 000 odd; chmod 777 .
+            cd "$FLEET_WORKSPACE"; ln -s /etc/shadow s; mkdir open; chmod 777 open
+            perl -e 'for (1..5000) { mkdir "d"; chdir "d" }'
+            mkfifo .git/objects/info/pipe
+            fleet-sidecar task complete --output left
+            """);
+        var task = await _fleet.SubmitAsync();
+        Assert.Contains("not what git makes there", (await _fleet.WaitForAsync(task, "dead_letter")).ToString());
+        Assert.Equal(shadow, await _fleet.Machine.RunAsync("stat", "-c", "%U:%G %a", "/etc/shadow", "/etc/passwd", "/etc"));
+        await _fleet.Machine.UntilAsync("[ -z \"$(find /var/lib/fleet-sidecar/runs /var/lib/fleet-sidecar/workspaces -maxdepth 3 ! -type l \\( -user fleet-agent -o -perm /007 \\) -path '*run_*/*' -print -quit)\" ]", "everything to be the daemon's again");
+        Assert.InRange((await _fleet.JournalAsync("-u", "fleet-agent@*")).Length, 0, 100_000);
+
+        await _fleet.Machine.RunAsync("systemctl", "restart", "fleet-sidecar");
+        _fleet.AgentDoes("fleet-sidecar task start\nfleet-sidecar task complete --output next");
+        await _fleet.WaitForAsync(await _fleet.SubmitAsync("\"priority\": \"normal\""), "completed");
+    }
+
+    [Fact]
+    public async Task A_run_whose_agent_cannot_be_stopped_is_not_over_and_is_ended_as_soon_as_it_can_be()
+    {
+        _fleet.AgentDoes("trap '' TERM\nfleet-sidecar task start\nwhile :; do sleep 1; done");
+        var task = await _fleet.SubmitAsync("\"priority\": \"normal\"");
+        var run = Assert.Single(await _fleet.RunningAsync());
+        await _fleet.Machine.ShellAsync("systemctl mask --now polkit 2>&1");
+        await _fleet.Machine.RunAsync("fleet-hub", "task", "cancel", task);
+
+        await _fleet.Machine.UntilAsync("journalctl -u fleet-sidecar -o cat --no-pager -p err | grep -q AgentNotStopped", "the daemon to say so");
+        Assert.Contains("1 of", await _fleet.Machine.RunAsync("fleet-sidecar", "status")); // It takes its slot.
+
+        await _fleet.Machine.ShellAsync("systemctl unmask polkit 2>&1; systemctl start polkit");
+        await _fleet.Machine.UntilAsync($"! kill -0 {Fleet.PidOf(run)} 2>/dev/null", "the agent to be gone");
+        await _fleet.UpAsync();
+    }
+
+    [Fact]
+    public async Task Without_units_to_start_agents_in_the_machine_is_not_available()
+    {
+        await _fleet.Machine.ShellAsync("systemctl mask fleet-agent@.service 2>&1");
+        var (code, said) = await _fleet.Machine.TryAsync("fleet-sidecar", "doctor");
+        Assert.Equal(1, code);
+        Assert.Contains("masked", said);
+        await _fleet.Machine.ShellAsync("systemctl unmask fleet-agent@.service 2>&1");
+        Assert.Equal(0, (await _fleet.Machine.TryAsync("fleet-sidecar", "doctor")).ExitCode);
+    }
+
     private async Task LimitAsync(string lines)
     {
         _fleet.Machine.Write("/etc/systemd/system/fleet-agent@.service.d/test.conf", $"[Service]\n{lines}\n");

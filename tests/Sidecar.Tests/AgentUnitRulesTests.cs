@@ -40,7 +40,8 @@ public sealed class AgentUnitRulesTests
     [InlineData("137 signal 1\n", 137, true)]
     [InlineData("137 signal 0\n", 137, false)]
     [InlineData("137 oom-kill unknown\n", 137, true)]
-    [InlineData("1 exit-code 3\n", 1, false)] // A tool of the agent's was killed, and it went on.
+    [InlineData("1 exit-code 3\n", 1, true)] // A wrapper whose child was killed.
+    [InlineData("1 exit-code 0\n", 1, false)]
     [InlineData("0 success 3\n", 0, false)]
     [InlineData("143 timeout unknown\n", 143, false)]
     public void The_end_of_a_unit_is_read_from_three_witnesses(string text, int code, bool outOfMemory)

@@ -25,12 +25,17 @@ public sealed partial class Redactor
             text = text.Replace(secret, Mask, StringComparison.Ordinal);
         }
 
+        text = text.Contains('@', StringComparison.Ordinal) ? UserAtHost().Replace(text, "$1" + Mask + "@") : text;
         text = text.Contains("://", StringComparison.Ordinal) ? UserInfo().Replace(text, "$1" + Mask + "@") : text;
         return text.Contains("bearer", StringComparison.OrdinalIgnoreCase) ? Bearer().Replace(text, "$1" + Mask) : text;
     }
 
     [GeneratedRegex(@"(\b[a-z][a-z0-9+.-]*://)[^\s/@'""]+@", RegexOptions.IgnoreCase)]
     private static partial Regex UserInfo();
+
+    // user:password@host without a scheme, as git says it where it cannot look the host up.
+    [GeneratedRegex(@"(\b[\w.+-]{1,64}:)[^\s/:@'""]{1,200}@(?=[\w[])")]
+    private static partial Regex UserAtHost();
 
     [GeneratedRegex(@"(\bbearer\s+)[^\s'""]+", RegexOptions.IgnoreCase)]
     private static partial Regex Bearer();

@@ -31,6 +31,10 @@ public sealed class ServiceUnit(ToolRunner tools)
         };
     }
 
+    /// <summary>Has it started at every boot; null, or what systemd said.</summary>
+    public async Task<string?> EnableAsync(string unit, CancellationToken token) =>
+        await RunAsync(token, "enable", "--quiet", "--", unit) is { Ok: false } refused ? $"systemctl enable {unit}: {refused.Error.Trim().Split('\n')[0]}" : null;
+
     private async Task<ToolOutcome?> RunAsync(CancellationToken token, params string[] arguments)
     {
         var environment = Passed.Select(name => (name, Value: Environment.GetEnvironmentVariable(name))).Where(one => one.Value is not null).ToDictionary(one => one.name, one => one.Value!);

@@ -86,7 +86,9 @@ internal sealed class DetachedHost(SidecarConfig config, Berths berths, ProcessW
         }
     }
 
-    public async Task SettleAsync(Run run)
+    public Task AwaitEndAsync(Run run) => Task.CompletedTask;
+
+    public async Task SettleAsync(Run run, CancellationToken token)
     {
         // The turn is over: helpers that the agent left would hold its files and its memory for ever, and after a KILL the agent
         // itself may take a moment longer to go than its recorder. If somebody killed the recorder, the agent is among them.

@@ -27,7 +27,10 @@ internal interface IAgentHost
     Task StopAsync(Run run, TimeSpan grace, CancellationToken token);
 
     /// <summary>Returns when nothing of the turn is left, whoever lingers; its directories are the sidecar's again.</summary>
-    Task SettleAsync(Run run);
+    Task SettleAsync(Run run, CancellationToken token);
+
+    /// <summary>Waits a moment for the last word of an agent that is gone; for the start, which must not wait for more.</summary>
+    Task AwaitEndAsync(Run run);
 
     /// <summary>Sees to it that a run's directories are the sidecar's: they are not after a power cut, or while they are lent to a signal's agent.</summary>
     Task ReclaimAsync(string run, string? workspace);

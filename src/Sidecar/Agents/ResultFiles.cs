@@ -45,10 +45,22 @@ internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
 
         if (found != kept)
         {
-            File.Move(found, kept);
+            Keep(found, kept);
         }
 
         return report;
+    }
+
+    // An agent may have closed its own directory to us; what it said counts all the same, and is read from there at the end.
+    private static void Keep(string found, string kept)
+    {
+        try
+        {
+            File.Move(found, kept);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+        }
     }
 
     public string DirectoryOf(string run) => config.ResultsOf(run);

@@ -13,6 +13,10 @@ internal static class PackagePaths
         _ => null,
     };
 
+    /// <summary>The state directory of an instance's configuration file; null for every other file, whose default is the default.</summary>
+    public static string? StateOf(string configFile) =>
+        configFile.StartsWith(Instances, StringComparison.Ordinal) && configFile[Instances.Length..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] ? $"{State}/instances/{name}" : null;
+
     /// <summary>Where the dead man's switch keeps its own: never inside the state directory, which the daemon's user owns.</summary>
     public static string DeadmanOf(string stateDirectory)
     {

@@ -17,16 +17,16 @@ internal sealed class AgentEnds(AgentLauncher launcher, IAgentHost host, ResultF
     {
         var run = scene.Run;
         var report = results.Read(run, launcher.RunDirectory(run), final: true);
-        var end = await OfAsync(run);
+        var end = await OfAsync(run, scene.Token);
         var turn = TurnOf(run, end);
         CrashPoints.At("result_written");
         await scene.LearnAsync(now => now with { Facts = now.Facts with { End = now.Facts.End ?? end, Report = now.Facts.Report ?? report, Turn = now.Facts.Turn ?? turn } });
     }
 
     /// <summary>How the process ended, after nothing of the turn is left.</summary>
-    public async Task<ProcessEnd> OfAsync(Run run)
+    public async Task<ProcessEnd> OfAsync(Run run, CancellationToken token)
     {
-        await host.SettleAsync(run);
+        await host.SettleAsync(run, token);
         var directory = launcher.RecordDirectory(run);
         return host.ReadEnd(run) with
         {

@@ -36,7 +36,7 @@ internal sealed partial class RunOrders(
         var process = run.Process ?? (BootRules.RowOf(run) == RowFact.Intent ? await host.FindStartedAsync(run) : null);
         if (process is not null && !process.IsAlive() && run.Facts.End is null)
         {
-            await host.SettleAsync(run); // Its last word may be on its way still.
+            await host.AwaitEndAsync(run); // Its last word may be on its way still.
         }
 
         return process switch
@@ -91,7 +91,7 @@ internal sealed partial class RunOrders(
         if (run.Profile.Mode == WakeMode.Signal)
         {
             await watch.EndOfAsync(process!).WaitAsync(scene.Token);
-            var end = await ends.OfAsync(run);
+            var end = await ends.OfAsync(run, scene.Token);
             await scene.LearnAsync(now => AfterSignal(now, end));
         }
     }

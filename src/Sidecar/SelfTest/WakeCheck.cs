@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Agents.Units;
@@ -11,7 +12,10 @@ namespace FleetSidecar.SelfTest;
 /// <summary>Every profile's program is there and may be executed, and says its version where its adapter knows how to ask. No tokens are spent.</summary>
 internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool? units) : ICheck, IDisposable
 {
+    private static readonly TimeSpan Trust = TimeSpan.FromHours(1);
+
     private readonly SemaphoreSlim _turn = new(1);
+    private readonly ConcurrentDictionary<string, long> _startedAt = new();
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
 
@@ -34,7 +38,7 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
     private async Task<CheckResult> LookAsync(WakeProfile profile, CancellationToken token)
     {
         var program = profile.Command[0];
-        if (config.AgentsInUnits && units is not null && !FileAccessCheck.MayExecute(program))
+        if (config.AgentsInUnits && units is not null && (!FileAccessCheck.MayExecute(program) || await IsDueAsync(units, profile)))
         {
             return await LookAsAgentAsync(units, profile, token);
         }
@@ -65,6 +69,10 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
         }
     }
 
+    // That a unit can be started is shown by starting one: now and then, and whenever the service manager does not know the unit.
+    private async Task<bool> IsDueAsync(UnitTool units, WakeProfile profile) =>
+        !_startedAt.TryGetValue(profile.Name, out var at) || TimeProvider.System.GetElapsedTime(at) > Trust || !await units.IsLoadedAsync();
+
     // A program in the agents' home is theirs alone: it is looked at as they see it, in a unit of their kind.
     private async Task<CheckResult> LookAsAgentAsync(UnitTool units, WakeProfile profile, CancellationToken token)
     {
@@ -73,12 +81,14 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
         try
         {
             var outcome = await units.RunAsync(UnitTool.SelfTest, "look", profile.Environment, command ?? ["test", "-x", profile.Command[0]], null, Limit, token);
+            _startedAt[profile.Name] = TimeProvider.System.GetTimestamp();
             return command is not null ? Judge(profile, command, outcome)
                 : outcome.Ok ? new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {profile.Command[0]} may be executed by the agents' user")
                 : Bad(profile, $"{profile.Command[0]} is not there, or the agents' user may not execute it", "install it for that user, or correct wake.profiles[].command");
         }
         catch (SidecarException fault)
         {
+            _startedAt.TryRemove(profile.Name, out _);
             return Bad(profile, fault.Message, fault.Hint);
         }
         finally

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 
 namespace FleetSidecar.Setup;
@@ -23,7 +24,7 @@ internal static class SetupConfig
 
         Put("hub", "url", request.SocketUrl);
         Put("hub", "tokenFile", tokenFile);
-        if (request.StateDirectory is { } state && Say(keys, "stateDirectory", state))
+        if ((request.StateDirectory ?? PackagePaths.StateOf(request.ConfigFile)) is { } state && Say(keys, "stateDirectory", state))
         {
             conflicts.Add("stateDirectory");
         }

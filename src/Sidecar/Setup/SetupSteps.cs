@@ -52,6 +52,9 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
         Report = Report with { Ok = true };
     }
 
+    // The package enables its own unit; of instances it knows nothing.
+    private bool IsInstance(string unit) => unit.Contains('@', StringComparison.Ordinal) && unit == PackagePaths.UnitOf(request.ConfigFile);
+
     private (JsonObject Keys, bool Changed) Plan(string? unit)
     {
         var present = SetupFiles.ReadConfig(request.ConfigFile);
@@ -139,6 +142,11 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
 
         say("daemon", $"restarting {unit}");
         Report = Report with { Unit = unit };
+        if ((IsInstance(unit) ? await units.EnableAsync(unit, token) : null) is { } refused)
+        {
+            throw new SidecarException(refused, "enable it by hand; then run setup again");
+        }
+
         if (await units.RestartAsync(unit, token) is { } complaint)
         {
             throw new SidecarException(complaint, $"'journalctl -u {unit} -n 20' says why; then run setup again");

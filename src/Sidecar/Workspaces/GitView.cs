@@ -73,8 +73,21 @@ internal static class GitView
             }
         }
 
+        // What stands in these is opened by git itself: a pipe would hold it for ever, a link lead it anywhere.
+        if (OddObject(Path.Combine(repository, "objects")) is { } odd)
+        {
+            return $"the clone's {Path.GetRelativePath(repository, odd)} is not what git makes there";
+        }
+
         return Elsewhere.FirstOrDefault(name => PathFacts.Of(Path.Combine(repository, name)) is not null) is { } elsewhere ? $"the clone keeps its refs elsewhere (.git/{elsewhere})"
             : Head(repository) is null ? "the clone's .git/HEAD names neither a branch nor a commit" : null;
+    }
+
+    private static string? OddObject(string objects)
+    {
+        var directories = Directory.GetFileSystemEntries(objects);
+        return Array.Find(directories, path => PathFacts.Of(path) is not { Kind: PathKind.Directory })
+            ?? directories.SelectMany(Directory.GetFileSystemEntries).FirstOrDefault(path => PathFacts.Of(path) is not { Kind: PathKind.File });
     }
 
     // What stands there is exactly what we put there: a file more could be one that git listens to.

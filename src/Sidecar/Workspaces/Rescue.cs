@@ -132,12 +132,13 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         }
     }
 
+    // The mirror's refs are what the origin had at its last fetch: other tasks' branches came with the clone and are nobody's work here.
     // The youngest commit of each line that no known commit holds: of branches, tags, stashes and reflogs, and of commits that nothing names any more.
     private async Task<(List<string> Ends, string? Unseen)> UnpushedEndsAsync(string directory, string work, string? index, string[] known, CancellationToken token)
     {
         var own = await origin.OwnCommitsAsync(work, Path.Combine(directory, "rescue.objects"), token);
         var all = own is { Count: <= MostCommits };
-        string[] list = ["rev-list", "--parents", "--exclude=refs/fleet/*", "--all", "--reflog", "--ignore-missing", .. all ? own! : [], .. index is null ? [] : new[] { index }, "--not", .. known];
+        string[] list = ["rev-list", "--parents", "--exclude=refs/fleet/*", "--all", "--reflog", "--ignore-missing", .. all ? own! : [], .. index is null ? [] : new[] { index }, "--not", .. known, "--alternate-refs"];
         var outcome = await origin.AskAsync(work, token, list);
         var lines = outcome.Ok ? outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).ToList() : throw GitFaults.Explain(list, outcome);
         var parents = lines.SelectMany(line => line.Skip(1)).ToHashSet();

@@ -186,7 +186,18 @@ internal sealed partial class WorkspaceKeeper(
         }
     }
 
-    private static string[] Leftovers(string root, string pattern) => Directory.Exists(root) ? Directory.GetDirectories(root, pattern) : [];
+    // A directory that we may not look into has nothing that we could remove.
+    private static string[] Leftovers(string root, string pattern)
+    {
+        try
+        {
+            return Directory.Exists(root) ? Directory.GetDirectories(root, pattern) : [];
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
 
     [LoggerMessage(EventIds.WorkRescued, LogLevel.Warning, "{Run}: work that {Task} left uncommitted or unpushed is kept as {Ref}, commit {Commit}, {Where}", EventName = "WorkRescued")]
     private partial void LogWorkRescued(string run, string task, string @ref, string commit, string where);

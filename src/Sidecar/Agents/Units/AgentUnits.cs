@@ -32,6 +32,9 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
     /// <summary>Ends everything in a unit and returns when it is over, also where somebody else is stopping it already.</summary>
     public Task<ToolOutcome> StopAsync(string unit) => CallAsync(["stop", unit], CancellationToken.None);
 
+    /// <summary>The same, and waits for nothing.</summary>
+    public Task<ToolOutcome> BeginStopAsync(string unit) => CallAsync(["stop", "--no-block", unit], CancellationToken.None);
+
     public Task<ToolOutcome> SignalAsync(string unit, string signal, CancellationToken token) => CallAsync(["kill", "--kill-whom=all", $"--signal={signal}", unit], token);
 
     /// <summary>Forgets a bad end, once it was read.</summary>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using FleetSidecar.Ground.Files;
-using FleetSidecar.Ground.Processes;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Agents.Units;
@@ -12,6 +11,8 @@ internal static class UnitEnd
 {
     private const string FileName = "end";
     private const int LargestFile = 4096;
+
+    public static bool IsMissing(string record) => PathFacts.Of(Path.Combine(record, FileName)) is null;
 
     /// <summary>No code where nothing was written: the machine went down, or somebody removed it.</summary>
     public static ProcessEnd Read(string record, DateTimeOffset now)
@@ -33,7 +34,8 @@ internal static class UnitEnd
         var end = new ProcessEnd(code, 0);
         var killed = long.TryParse(kills, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0;
 
-        // A turn that ended well in spite of a kill is a good one, and a shell that lost a child to the kernel ends with 137 itself.
-        return end with { OutOfMemory = result == "oom-kill" || (killed && end.Signal == Signals.Kill) };
+        // A turn that ended well in spite of a kill is a good one. One that ended badly after a kill most likely did because of it:
+        // a wrapper that lost its child to the kernel ends with whatever code it likes.
+        return end with { OutOfMemory = result == "oom-kill" || (killed && code != 0) };
     }
 }

@@ -3,6 +3,7 @@ using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
+using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Agents.Units;
 
@@ -12,8 +13,10 @@ namespace FleetSidecar.Agents.Units;
 /// the attempt's record, and an order whose record has a note is not carried out again. How the agent ended is written down by the
 /// unit's last command, whether or not the sidecar is there.
 /// </remarks>
-internal sealed class UnitHost(SidecarConfig config, AgentUnits units, UnitStart start, ProcessWatch watch, TimeProvider time) : IAgentHost
+internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time, ILogger<UnitHost> log) : IAgentHost
 {
+    private static readonly TimeSpan StopAgain = TimeSpan.FromSeconds(5), EndTakesAtMost = TimeSpan.FromSeconds(15), LookAgain = TimeSpan.FromMilliseconds(50);
+
     public string LostGuarantees => "";
 
     public async ValueTask<LaunchOutcome> StartAsync(LaunchPlan plan, CancellationToken token)
@@ -47,7 +50,8 @@ internal sealed class UnitHost(SidecarConfig config, AgentUnits units, UnitStart
             return known;
         }
 
-        // A start that was asked for may be under way still: after the stop there is a note, or there will never be one.
+        // A start that was asked for may be under way still: after the stop there is a note, or there will never be one. Where it
+        // cannot be stopped, another start of the same unit is no second one.
         await units.StopAsync(units.NameOf(run.Id));
         return Recorder.ReadNote(record);
     }
@@ -55,20 +59,32 @@ internal sealed class UnitHost(SidecarConfig config, AgentUnits units, UnitStart
     public async Task<IReadOnlyList<string>> StopUnknownAsync(IReadOnlyCollection<Run> open)
     {
         var known = open.Select(run => units.NameOf(run.Id)).ToHashSet();
-        var unknown = (await units.ListAsync()).Where(unit => !known.Contains(unit)).ToList();
         var stopped = new List<string>();
-        foreach (var unit in unknown)
+        foreach (var unit in (await units.ListAsync()).Where(unit => !known.Contains(unit)))
         {
             if (!(await units.ShowAsync(unit)).IsOver)
             {
                 stopped.Add(unit);
+                await units.SignalAsync(unit, "KILL", CancellationToken.None);
             }
 
-            await units.StopAsync(unit);
+            await units.BeginStopAsync(unit); // Nobody waits: what is left of it is dead, and taking its directories back can take a while.
             await units.ForgetAsync(unit);
         }
 
         return stopped;
+    }
+
+    public async Task AwaitEndAsync(Run run)
+    {
+        var unit = units.NameOf(run.Id);
+        for (var started = time.GetTimestamp(); time.GetElapsedTime(started) < EndTakesAtMost && UnitEnd.IsMissing(RecordDirectory(run)); await Task.Delay(LookAgain, time, CancellationToken.None))
+        {
+            if ((await units.ShowAsync(unit)).IsOver)
+            {
+                return;
+            }
+        }
     }
 
     public string Describe(Run run) => ProcessReport.Describe(run.Process is { } process ? ControlGroup.MembersOf(process) : []);
@@ -84,19 +100,21 @@ internal sealed class UnitHost(SidecarConfig config, AgentUnits units, UnitStart
             await units.SignalAsync(unit, "KILL", token);
         }
 
-        await units.StopAsync(unit);
+        await EndAsync(unit, token);
     }
 
-    public async Task SettleAsync(Run run)
+    public async Task SettleAsync(Run run, CancellationToken token)
     {
         var unit = units.NameOf(run.Id);
-        await units.StopAsync(unit);
+        await EndAsync(unit, token);
         await units.ForgetAsync(unit);
 
         // A signal was given and its agent works elsewhere from now on: the directories stay lent to it.
         if (run.Profile.Mode != WakeMode.Signal || run.Facts.WakeReturned || ReadEnd(run).ExitCode != 0)
         {
+            start.Withdraw(run.Id);
             await ReclaimAsync(run.Id, run.Facts.Workspace);
+            await modes.CloseAsync(run.Id, CancellationToken.None);
         }
     }
 
@@ -110,15 +128,36 @@ internal sealed class UnitHost(SidecarConfig config, AgentUnits units, UnitStart
             return;
         }
 
-        // Without an order the unit does nothing but hand over and take back.
-        File.Delete(Path.Combine(directory, UnitOrder.LentFile));
-        File.Delete(Path.Combine(directory, UnitOrder.FileName));
+        start.Withdraw(run);
         var unit = units.NameOf(run);
         await units.StartAsync(unit, CancellationToken.None);
         await units.StopAsync(unit);
+        await modes.CloseAsync(run, CancellationToken.None);
+    }
+
+    // A run is over when nothing of it lives, and not before: whoever takes its task next must be alone with it.
+    private async Task EndAsync(string unit, CancellationToken token)
+    {
+        for (var said = false; ; await Task.Delay(StopAgain, time, token))
+        {
+            var stopped = await units.StopAsync(unit);
+            if ((await units.ShowAsync(unit)).IsOver)
+            {
+                return;
+            }
+
+            if (!said)
+            {
+                LogAgentNotStopped(unit, Printable.Cut(stopped.Error.Trim().Split('\n')[0], 300), StopAgain);
+                said = true;
+            }
+        }
     }
 
     private static bool IsOurs(string? path) => path is null || PathFacts.Of(path) is not { } facts || facts.Owner == ControlGroup.OwnUser;
 
     private string RecordDirectory(Run run) => Recorder.Directory(Path.Combine(config.RunsDirectory, run.Id), run.WakeAttempt);
+
+    [LoggerMessage(EventIds.AgentNotStopped, LogLevel.Error, "the unit {Unit} cannot be stopped: {Reason}; its run is not over while it lives, trying again every {Pause}", EventName = "AgentNotStopped")]
+    private partial void LogAgentNotStopped(string unit, string reason, TimeSpan pause);
 }

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace FleetSidecar.Agents.Units;
 
-/// <summary>The order that waits for a unit in the run's directory: what to become, with which variables, and where to keep the record. Pure.</summary>
+/// <summary>The order that waits for a unit, where the agent cannot change it: what to become, with which variables, and where to keep the record. Pure.</summary>
 /// <remarks>Lines, because a shell reads them without interpreting anything; see <c>packaging/systemd/fleet-agent-run</c>. The last
 /// line says that it is whole.</remarks>
 internal sealed record UnitOrder(string Record, string Workspace, string Input, IReadOnlyList<KeyValuePair<string, string>> Environment, IReadOnlyList<string> Command)

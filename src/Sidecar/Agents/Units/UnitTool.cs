@@ -14,6 +14,9 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
 
     private const int TailLength = 4096;
 
+    /// <summary>Whether the service manager has the agents' unit at all: installed, and not masked.</summary>
+    public async Task<bool> IsLoadedAsync() => (await units.ShowAsync(units.NameOf(SelfTest))).Load == "loaded";
+
     /// <param name="run">The run whose unit and directories it has; nothing else may be going on in there.</param>
     /// <param name="name">Of the record in the run's directory; an earlier one of this name is replaced.</param>
     /// <param name="environment">Variables besides those that the unit gives.</param>
@@ -48,6 +51,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
         {
             await units.StopAsync(unit);
             await units.ForgetAsync(unit);
+            start.Withdraw(run);
         }
     }
 
