@@ -31,7 +31,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
         Assert.Contains("AgentStarted", found);
         Assert.Contains("completed -> settled", found);
         Assert.Contains("fleet-agent\n", found);
-        Assert.Contains("0007", found);
+        Assert.Contains("0022", found);
         Assert.Equal(found.Split('\n').Count(line => line.StartsWith("RunLoop[", StringComparison.Ordinal)),
             (await _fleet.JournalAsync("-u", "fleet-sidecar", $"FLEET_TASK_ID={task}", "FLEET_AGENT=iris", "FLEET_EVENT=RunMoved")).Split('\n').Count(line => line.Length > 0));
     }
@@ -103,7 +103,8 @@ public sealed class AgentUnitTests : IAsyncLifetime
             fleet-sidecar task complete --output "mine"
             """);
         _fleet.Machine.Write($"{Fleet.Home}/own.json", """{ "agent": { "id": "x" }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "/x" }, "wake": { "profiles": [ { "name": "x", "command": ["/bin/true"] } ] } }""", (UnixFileMode)0x1a4);
-        var (first, second) = (await _fleet.SubmitAsync(), await _fleet.SubmitAsync());
+        const string NoRepository = "\"priority\": \"normal\"";
+        var (first, second) = (await _fleet.SubmitAsync(NoRepository), await _fleet.SubmitAsync(NoRepository));
         await _fleet.RunningAsync(2);
         _fleet.Machine.Write($"{Fleet.Home}/look", "");
         foreach (var task in new[] { first, second })

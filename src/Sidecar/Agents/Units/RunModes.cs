@@ -10,13 +10,12 @@ internal sealed class RunModes(SidecarConfig config, ToolRunner tools)
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
-    /// <summary>Before they are given: we look on and put files there while the agent works, as the group of everything.</summary>
+    /// <summary>Before they are given: we put files there while the agent works, as the group of what we made. What the agent makes is read as anybody would; nobody else comes this far.</summary>
     public async Task OpenAsync(string run, CancellationToken token)
     {
         foreach (var directory in Of(run))
         {
             await CallAsync(["chmod", "-R", "ug+rwX", directory], token);
-            await CallAsync(["find", directory, "-xdev", "-type", "d", "-exec", "chmod", "g+s", "{}", "+"], token);
         }
     }
 
