@@ -9,7 +9,7 @@ namespace FleetSidecar;
 /// <remarks>In here and not in the unit, because how often is known on disk, and the unit must go on trying for ever.</remarks>
 internal static partial class StartPause
 {
-    private static readonly TimeSpan Room = TimeSpan.FromSeconds(30), Sign = TimeSpan.FromSeconds(5), Uncounted = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Room = TimeSpan.FromSeconds(30), Sign = TimeSpan.FromSeconds(1), Uncounted = TimeSpan.FromSeconds(5);
 
     public static async Task TakeAsync(SidecarConfig config, StartBook starts, TimeProvider time, CancellationToken stopping)
     {
