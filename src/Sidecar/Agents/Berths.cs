@@ -67,9 +67,9 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
     /// <summary>Sees to it that a berth is ready, a moment from now; tries until it can.</summary>
     public async Task RefillAsync(WakeProfile profile, CancellationToken token)
     {
-        if (NoopProfile.Is(profile.Name) || Interlocked.Exchange(ref _refilling, 1) == 1)
+        if (config.AgentsInUnits || NoopProfile.Is(profile.Name) || Interlocked.Exchange(ref _refilling, 1) == 1)
         {
-            return; // Nobody waits for a no-op, or one is at it already.
+            return; // Units need none, nobody waits for a no-op, or one is at it already.
         }
 
         try

@@ -52,6 +52,18 @@ internal sealed class Availability
         signal.TrySetResult();
     }
 
+    /// <summary>Has the hub hear all of it again, now: something else in a heartbeat has changed.</summary>
+    public void Repeat()
+    {
+        TaskCompletionSource signal;
+        lock (_turn)
+        {
+            (signal, _changed) = (_changed, NewSignal());
+        }
+
+        signal.TrySetResult();
+    }
+
     private Closure? First(bool any)
     {
         lock (_turn)

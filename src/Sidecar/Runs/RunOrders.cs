@@ -110,7 +110,7 @@ internal sealed partial class RunOrders(
     }
 
     /// <summary>Gets a berth ready for the next wake.</summary>
-    public Task RefillAsync(WakeProfile profile, CancellationToken stopping) => config.AgentsInUnits ? Task.CompletedTask : berths.RefillAsync(profile, stopping);
+    public Task RefillAsync(WakeProfile profile, CancellationToken stopping) => berths.RefillAsync(profile, stopping);
 
     /// <summary>Removes what an earlier daemon had made ready and nobody used.</summary>
     public void Sweep(IReadOnlySet<string> openRuns) => berths.Sweep(openRuns);

@@ -9,9 +9,9 @@ namespace FleetSidecar.Agents.Units;
 
 /// <summary>Each run's agent in a systemd unit of its own, as the agents' user: everything it starts is found, limited and ended with it.</summary>
 /// <remarks>
-/// The unit's name is made of the run's id, so a start that is asked for twice is one start; the order in the run's directory names
-/// the attempt's record, and an order whose record has a note is not carried out again. How the agent ended is written down by the
-/// unit's last command, whether or not the sidecar is there.
+/// The unit's name is made of the run's id, so a start that is asked for twice is one start; the order names the attempt's
+/// record, and an order whose record has a note is not carried out again. How the agent ended is written down by the unit's
+/// last command, whether or not the sidecar is there.
 /// </remarks>
 internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time, ILogger<UnitHost> log) : IAgentHost
 {
