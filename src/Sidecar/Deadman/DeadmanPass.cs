@@ -121,6 +121,6 @@ internal sealed partial class DeadmanPass(string configFile, string unit, string
     [LoggerMessage(EventIds.DeadmanReported, LogLevel.Error, "{Unit}: {What}; a person must act", EventName = "DeadmanReported")]
     private partial void LogReported(string unit, string what);
 
-    [LoggerMessage(EventIds.DeadmanRecovered, LogLevel.Information, "{Unit} answers again", EventName = "DeadmanRecovered")]
+    [LoggerMessage(EventIds.DeadmanRecovered, LogLevel.Warning, "{Unit} answers again", EventName = "DeadmanRecovered")]
     private partial void LogRecovered(string unit);
 }
