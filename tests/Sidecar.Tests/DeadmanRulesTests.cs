@@ -8,6 +8,24 @@ public sealed class DeadmanRulesTests
 {
     private const long Now = 1_000_000_000_000, Minute = 60_000;
 
+    [Fact]
+    public void L21_a_daemon_that_systemd_starts_again_and_again_is_not_taken_for_one_that_starts()
+    {
+        var facts = new DeadmanFacts { ActiveState = "activating", Result = "exit-code", Answers = false };
+        var state = new DeadmanState();
+        var actions = new List<string>();
+        for (var pass = 0; pass < 8; pass++)
+        {
+            var step = DeadmanRules.Decide(facts, state, Now + (pass * Minute));
+            (state, actions) = (step.State, [.. actions, $"{step.Action}"]);
+        }
+
+        Assert.Equal(["Nothing", "Nothing", "Nothing", "Nothing"], actions[..4]);
+        Assert.Contains("Restart", actions);
+        Assert.Contains("looping", state.Condition, StringComparison.Ordinal);
+        Assert.Equal("Recovered", $"{DeadmanRules.Decide(new DeadmanFacts(), state, Now + (9 * Minute)).Action}");
+    }
+
     [Theory]
     [InlineData("fine", "Nothing")]
     [InlineData("no unit", "Nothing")]

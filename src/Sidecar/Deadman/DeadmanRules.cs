@@ -9,6 +9,9 @@ internal static class DeadmanCondition
     public const string Stopped = "stopped_on_purpose";
     public const string Changing = "changing";
     public const string Dead = "dead";
+
+    /// <summary>systemd starts it again and again, and it never comes up.</summary>
+    public const string Looping = "looping";
     public const string Hung = "hung";
     public const string Stale = "stale";
 }
@@ -75,10 +78,15 @@ internal static class DeadmanRules
     {
         var silent = facts is { UnitLoaded: true, ActiveState: "active", Answers: false } ? before.SilentPasses + 1 : 0;
         var condition = Judge(facts, silent);
+        if (condition == DeadmanCondition.Changing && (before.Condition == DeadmanCondition.Looping || (before.Condition == condition && before.SinceUnixMs > 0 && now - before.SinceUnixMs > StaleAfter.TotalMilliseconds)))
+        {
+            condition = DeadmanCondition.Looping; // No start takes so long: Restart=always never ends in "failed".
+        }
+
         var state = before with { Condition = condition, SilentPasses = silent, SinceUnixMs = condition == before.Condition && before.SinceUnixMs > 0 && before.SinceUnixMs <= now ? before.SinceUnixMs : now };
         return condition switch
         {
-            DeadmanCondition.Dead or DeadmanCondition.Hung or DeadmanCondition.Stale => Trouble(facts, state, before, now),
+            DeadmanCondition.Dead or DeadmanCondition.Looping or DeadmanCondition.Hung or DeadmanCondition.Stale => Trouble(facts, state, before, now),
             DeadmanCondition.Fine => Well(state, now),
             _ => new DeadmanStep(DeadmanAction.Nothing, "", state),
         };
@@ -108,6 +116,7 @@ internal static class DeadmanRules
         var what = state.Condition switch
         {
             DeadmanCondition.Dead => $"the daemon is dead ({facts.ActiveState}, {facts.Result})",
+            DeadmanCondition.Looping => $"the daemon does not come up, however often systemd starts it ({facts.ActiveState}, {facts.Result})",
             DeadmanCondition.Hung => $"the daemon runs and did not answer on its socket in {state.SilentPasses} passes",
             _ => $"the daemon's sign of life is {facts.AliveAge!.Value.TotalMinutes:0} min old",
         };
