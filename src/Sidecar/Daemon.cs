@@ -2,7 +2,6 @@ using FleetSidecar.Agents;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
-using FleetSidecar.Deadman;
 using FleetSidecar.Drain;
 using FleetSidecar.Forge;
 using FleetSidecar.Ground.Files;
@@ -32,9 +31,8 @@ internal static partial class Daemon
     // Outbox 5 s, loops 2 s, and room; the unit's TimeoutStopSec is above it. See the table in ARCHITECTURE.md.
     private static readonly TimeSpan ShutdownBudget = TimeSpan.FromSeconds(9);
 
-    public static async Task<int> RunAsync(ConfigOrigin origin, SecondSignal signals, CancellationToken stopping)
+    public static async Task<int> RunAsync(ConfigOrigin origin, ReloadRequests reloads, SecondSignal signals, CancellationToken stopping)
     {
-        using var reloads = new ReloadRequests();
         var config = origin.Load();
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
@@ -137,6 +135,7 @@ internal static partial class Daemon
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<UnitTool>();
         _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
+        services.AddSingleton(all => new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake, time));
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
         services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
@@ -160,7 +159,7 @@ internal static partial class Daemon
         services.AddHostedService(all => new Watchdog(
             [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
                 all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>(), all.GetRequiredService<SuperviseLoop>()],
-            new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake.Mode, time), all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
+            all.GetRequiredService<AliveFile>(), all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
         return builder.Build();
     }
 

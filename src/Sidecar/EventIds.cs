@@ -80,6 +80,7 @@ internal static class EventIds
     public const int DeadmanReported = 1011;
     public const int DeadmanRecovered = 1012;
     public const int AlertHookFailed = 1013;
+    public const int LastGoodNotKept = 1014;
 
     public const int MemberDown = 1500;
     public const int MemberStarted = 1501;

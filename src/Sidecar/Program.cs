@@ -1,5 +1,6 @@
 using FleetSidecar;
 using FleetSidecar.Cli;
+using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
@@ -16,9 +17,10 @@ if (args is ["run", "--config", [not '-', ..] file, .. var more] && more is [] o
         return await CommandRunner.GuardAsync(Name, () => SetupWait.RunAsync(file), CodeOf);
     }
 
+    using var reloads = new ReloadRequests(); // First of all: until then SIGHUP ends the process.
     using var signals = new SecondSignal();
     Warmup.Start();
-    return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(new ConfigOrigin(file, []), signals, CancellationToken.None), CodeOf);
+    return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(new ConfigOrigin(file, []), reloads, signals, CancellationToken.None), CodeOf);
 }
 
 return await CommandRunner.RunAsync(Name, SidecarCommands.Root(), args, CodeOf);

@@ -12,20 +12,21 @@ internal static partial class SetupWait
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
 
-    /// <summary>True where there is no file yet. One that this user may not look at is a fault, and no reason to wait.</summary>
-    public static bool IsFor(string file) => !File.Exists(file) && PathFacts.Fault(file) is null;
+    /// <summary>True where there is nothing yet. What this user may not look at, or what is no file, is a fault, and no reason to wait.</summary>
+    public static bool IsFor(string file) => PathFacts.Of(file) is null && PathFacts.Fault(file) is null;
 
     /// <summary>Returns when the file is there, or when it is asked to stop.</summary>
     public static async Task<int> RunAsync(string file)
     {
         using var asked = new CancellationTokenSource();
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true); // A reload of nothing.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var early = new EarlyLog(nameof(SetupWait));
         var notifier = Notifier.FromEnvironment();
         LogNotSetUp(early.Log, file);
         notifier.Ready("not set up: run 'fleet-sidecar setup'");
-        while (!File.Exists(file) && !asked.IsCancellationRequested)
+        while (IsFor(file) && !asked.IsCancellationRequested)
         {
             notifier.Alive();
             await Task.WhenAny(Task.Delay(Look, TimeProvider.System, asked.Token));

@@ -1,5 +1,5 @@
 using System.Globalization;
-using FleetSidecar.Deadman;
+using FleetSidecar.Drain;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Systemd;
 using Microsoft.Extensions.Hosting;

@@ -99,8 +99,7 @@ public sealed class DeadmanTests : IDisposable
         File.Delete(StateFile);
         File.Delete(_directory["calls"]);
         await _sidecar.CliAsync("pause", "--reason", "the disk is being moved");
-        await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]) && File.ReadAllText(_directory["iris-state/alive"]) == "paused\n", "the sign of life to say that it is paused");
-        _sidecar.Program.Kill();
+        _sidecar.Program.Kill(); // The command has ended, so the switch knows.
         Unit("failed", "signal");
 
         Assert.Contains("DeadmanReported] fleet-test.service: the daemon is dead (failed, signal); nothing is restarted, because this machine is paused", await PassAsync(), StringComparison.Ordinal);
@@ -110,7 +109,7 @@ public sealed class DeadmanTests : IDisposable
         await _sidecar.StartAsync(waitForLink: false);
         await _sidecar.Program.WaitForLineAsync("LinkDown]");
         await _sidecar.CliAsync("resume");
-        await Wait.UntilAsync(() => File.ReadAllText(_directory["iris-state/alive"]) == "open\n", "the sign of life to say that it is open");
+        Assert.Equal("open\n", File.ReadAllText(_directory["iris-state/alive"]));
         Assert.DoesNotContain(Calls(), call => call.Contains(" restart ", StringComparison.Ordinal));
     }
 
@@ -137,6 +136,25 @@ public sealed class DeadmanTests : IDisposable
         Assert.Contains(bad, await File.ReadAllTextAsync(_directory["alerts"]), StringComparison.Ordinal); // The hooks of the good one were told.
         await _sidecar.StartAsync(waitForLink: false);
         await _sidecar.Program.WaitForLineAsync("Starting]");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task L21_a_pause_that_ended_while_the_daemon_was_dead_keeps_nobody_from_starting_it()
+    {
+        await _sidecar.StartAsync(waitForLink: false);
+        await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
+        await _sidecar.CliAsync("pause", "--for", "2h", "--reason", "the disk is being moved");
+        _sidecar.Program.Kill();
+        Unit("failed", "signal");
+        Assert.Contains("because this machine is paused", await PassAsync(), StringComparison.Ordinal);
+
+        var words = File.ReadAllText(_directory["iris-state/alive"]).Split(' ');
+        var ended = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - 1;
+        Assert.InRange(long.Parse(words[1]) - ended, 7_100_000, 7_200_100);
+        File.WriteAllText(_directory["iris-state/alive"], $"{words[0]} {ended}\n");
+        Earlier(TimeSpan.FromMinutes(1));
+
+        Assert.Contains("DeadmanActed] fleet-test.service: the daemon is dead (failed, signal); restarted", await PassAsync(), StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000)]
@@ -189,7 +207,7 @@ public sealed class DeadmanTests : IDisposable
     }
 
     private void Unit(string active, string result, string file = "enabled") =>
-        _directory.Write("unit", $"LoadState=loaded\nUnitFileState={file}\nActiveState={active}\nSubState=x\nResult={result}\nNRestarts=0\nInactiveEnterTimestamp=\n");
+        _directory.Write("unit", $"LoadState=loaded\nUnitFileState={file}\nActiveState={active}\nResult={result}\nExecMainStatus={(result == "exit-code" ? 1 : 0)}\n");
 
     private string[] Calls() => File.ReadAllLines(_directory["calls"]);
 

@@ -63,6 +63,18 @@ public sealed class SuperviseTmuxTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_server_without_a_session_has_no_pane_and_gets_one()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        await TmuxAsync("-f", "/dev/null", "start-server", ";", "set-option", "-g", "exit-empty", "off");
+
+        using var sidecar = await StartAsync(hub, Pane("agents:2.0", "exec sleep 1000"));
+
+        await LivesAsync(1);
+        Assert.Equal("agents:2.0", Assert.Single(await PanesAsync()).Name);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task What_goes_to_tmux_reaches_the_program_as_it_was_written()
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);

@@ -126,10 +126,23 @@ public sealed class DeadmanRulesTests
     }
 
     [Theory]
-    [InlineData("/var/lib/fleet-sidecar", "/var/lib/fleet-sidecar-deadman")]
-    [InlineData("/var/lib/fleet-sidecar/instances/iris", "/var/lib/fleet-sidecar-deadman/instances/iris")]
-    [InlineData("/srv/state/", "/srv/state-deadman")]
-    public void What_it_keeps_lies_outside_the_daemons_own_directory(string state, string directory) => Assert.Equal(directory, PackagePaths.DeadmanOf(state));
+    [InlineData("/etc/fleet-sidecar/sidecar.json", "/srv/elsewhere", "/var/lib/fleet-sidecar-deadman", "/run/fleet-deadman")]
+    [InlineData("/etc/fleet-sidecar/instances/iris/sidecar.json", "/srv/elsewhere", "/var/lib/fleet-sidecar-deadman/instances/iris", "/run/fleet-deadman/instances/iris")]
+    [InlineData("/home/me/iris.json", "/srv/state/", "/srv/state-deadman", null)]
+    public void What_it_keeps_lies_outside_the_daemons_own_directory_and_for_the_package_not_where_the_configuration_says(string file, string state, string directory, string? runtime) =>
+        Assert.Equal((directory, runtime), (PackagePaths.DeadmanOf(file, state), PackagePaths.DeadmanRuntimeOf(file)));
+
+    [Fact]
+    public void A_sign_of_life_from_the_future_that_stays_there_is_none()
+    {
+        var facts = new DeadmanFacts { AliveAge = TimeSpan.FromMinutes(-40) };
+
+        var first = DeadmanRules.Decide(facts, new DeadmanState(), Now);
+        var second = DeadmanRules.Decide(facts, first.State, Now + Minute);
+
+        Assert.Equal((DeadmanAction.Nothing, DeadmanAction.Restart), (first.Action, second.Action));
+        Assert.Contains("40 min in the future", second.Detail, StringComparison.Ordinal);
+    }
 
     private static DeadmanFacts Failed => new() { ActiveState = "failed", Result = "exit-code" };
 

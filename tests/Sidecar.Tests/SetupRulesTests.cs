@@ -46,14 +46,15 @@ public sealed class SetupRulesTests
     [Fact]
     public void The_first_known_program_is_the_profile_and_a_command_of_ones_own_comes_before_it()
     {
-        var (found, words) = FirstProfile.Choose([], program => program is "codex" or "openclaw" ? $"/usr/bin/{program}" : null);
+        var (found, words) = FirstProfile.Choose([], program => program is "codex" or "openclaw" ? $"/usr/bin/{program}" : null, _ => true);
         Assert.Equal("codex", (string?)found["adapter"]);
         Assert.Contains("/usr/bin/codex", words, StringComparison.Ordinal);
 
-        var (own, _) = FirstProfile.Choose(["/opt/agent", "{taskFile}"], _ => "/usr/bin/claude");
+        var (own, _) = FirstProfile.Choose(["/opt/agent", "{taskFile}"], _ => "/usr/bin/claude", _ => true);
         Assert.Equal("""["/opt/agent","{taskFile}"]""", own["command"]!.ToJsonString());
-        Assert.Throws<ConfigurationException>(() => FirstProfile.Choose(["agent"], _ => null));
-        Assert.Throws<ConfigurationException>(() => FirstProfile.Choose([], _ => null));
+        Assert.Throws<ConfigurationException>(() => FirstProfile.Choose(["agent"], _ => null, _ => true));
+        Assert.Throws<ConfigurationException>(() => FirstProfile.Choose([], _ => null, _ => true));
+        Assert.Contains("/opt/agent is not a program that can be started", Assert.Throws<ConfigurationException>(() => FirstProfile.Choose(["/opt/agent"], _ => null, _ => false)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -17,16 +17,32 @@ internal static class DeadmanCommand
     {
         var unit = new Option<string>("--unit") { Description = "The daemon's unit; default: the package's own for this configuration", HelpName = "NAME" };
         var state = new Option<string>("--state") { Description = "The daemon's state directory, for when the configuration cannot be read", HelpName = "DIR" };
-        var command = new Command("deadman", "Look once whether the daemon is dead, hung or stale, and do something about it: restart, last good configuration, alert. A timer runs it every minute, as root.\n\nExample:\n  fleet-sidecar deadman") { config, unit, state };
+        var all = new Option<bool>("--all") { Description = "Look at the daemon of this machine and at all its instances" };
+        var command = new Command("deadman", "Look once whether the daemon is dead, hung or stale, and do something about it: restart, last good configuration, alert. A timer runs it every minute, as root.\n\nExample:\n  fleet-sidecar deadman") { config, unit, state, all };
         command.SetAction(async (arguments, token) =>
         {
-            var file = Path.GetFullPath(arguments.GetValue(config) is { Length: > 0 } given ? given : throw new UsageException("--config names no file", "leave it out"));
+            var file = Path.GetFullPath(arguments.GetValue(config) is { Length: > 0 } given && !given.Contains('\0', StringComparison.Ordinal) ? given : throw new UsageException("--config names no file", "leave it out"));
+            if (arguments.GetValue(all) && (arguments.GetValue(unit) ?? arguments.GetValue(state)) is not null)
+            {
+                throw new UsageException("--unit and --state are for one daemon, --all is for every one", "leave --all out");
+            }
+
             using var logs = LoggerFactory.Create(builder => builder.AddFleetLogs(new Redactor(), null, new LogThreshold(LogLevel.Information), "fleet-sidecar-deadman"));
             var tools = new ToolRunner(TimeProvider.System);
-            var name = arguments.GetValue(unit) ?? PackagePaths.UnitOf(file) ?? "fleet-sidecar.service";
-            await new DeadmanPass(file, name, arguments.GetValue(state), new ServiceUnit(tools), tools, TimeProvider.System, logs).RunAsync(token);
-            return ExitCodes.Ok;
+            Task<int> Pass(string one) => PassAsync(one, arguments.GetValue(unit) ?? PackagePaths.UnitOf(one) ?? "fleet-sidecar.service", arguments.GetValue(state), tools, logs, token);
+
+            // Side by side: one that takes its time to start must not cost another its turn.
+            return arguments.GetValue(all) ? (await Task.WhenAll(Instances().Prepend(file).Select(Pass))).Max() : await Pass(file);
         });
         return command;
     }
+
+    private static IEnumerable<string> Instances() => Directory.Exists(PackagePaths.InstancesDirectory)
+        ? Directory.GetDirectories(PackagePaths.InstancesDirectory).Order(StringComparer.Ordinal).Select(instance => Path.Combine(instance, "sidecar.json")) : [];
+
+    private static Task<int> PassAsync(string file, string unit, string? state, ToolRunner tools, ILoggerFactory logs, CancellationToken token) => CommandRunner.GuardAsync("fleet-sidecar", async () =>
+    {
+        await new DeadmanPass(file, unit, state, new ServiceUnit(tools), tools, TimeProvider.System, logs).RunAsync(token);
+        return ExitCodes.Ok;
+    }, _ => null);
 }

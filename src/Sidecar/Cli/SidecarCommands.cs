@@ -84,13 +84,14 @@ internal static class SidecarCommands
 
     private static async Task<int> RunAsync(ConfigOrigin origin, CancellationToken token)
     {
+        using var reloads = new ReloadRequests();
         using var signals = new SecondSignal();
-        return await Daemon.RunAsync(origin, signals, token);
+        return await Daemon.RunAsync(origin, reloads, signals, token);
     }
 
     private static Command Status()
     {
-        var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers.\n\nExample:\n  fleet-sidecar status --json") { Config, Set, Json };
+        var command = new Command("status", "Show the link to the hub, the store and what runs. Exit code 69 where no daemon answers; what the dead man's switch knows is printed then, too.\n\nExample:\n  fleet-sidecar status --json") { Config, Set, Json };
         command.SetAction(async (arguments, token) =>
         {
             var status = await StatusAsync(arguments, token);
@@ -108,9 +109,15 @@ internal static class SidecarCommands
         {
             return (await AskAsync(arguments, new ControlRequest { Verb = "status" }, token)).Status!;
         }
-        catch (DaemonUnavailableException) when (!arguments.GetValue(Json))
+        catch (Exception fault) when (fault is DaemonUnavailableException or ConfigurationException)
         {
-            Terminal.Write(Output.Deadman(DeadmanState.Of(Load(arguments).StateDirectory))); // Somebody may be at it already.
+            // Somebody may be at it already, and a broken configuration is one of the reasons.
+            var file = arguments.GetValue(Config)!;
+            if (DeadmanMemory.Of(file, DeadmanScene.Of(file, null).Config.StateDirectory).Read() is { } deadman)
+            {
+                Terminal.Write(arguments.GetValue(Json) ? JsonSerializer.Serialize(new DeadView(deadman), ControlJson.Pretty.DeadView) + "\n" : Output.Deadman(deadman));
+            }
+
             throw;
         }
     }

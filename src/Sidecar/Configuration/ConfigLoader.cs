@@ -13,13 +13,18 @@ internal static class ConfigLoader
     private const string Prefix = "FLEET_SIDECAR__";
 
     /// <exception cref="ConfigurationException">Anything at all is wrong; the message names source and key.</exception>
-    public static SidecarConfig Load(string path, IReadOnlyList<string> overrides) =>
-        overrides.Count == 0 && ReadAlone(path) is { } config && ConfigRules.FirstProblem(config) is null ? config : LoadAll(path, overrides);
+    public static SidecarConfig Load(string path, IReadOnlyList<string> overrides)
+    {
+        var files = ConfigFiles.Read(path);
+        var config = overrides.Count == 0 && ReadAlone(files) is { } plain && ConfigRules.FirstProblem(plain) is null ? plain : LoadAll(path, files, overrides);
+        config.Origin = new ConfigOrigin(path, overrides, files);
+        return config;
+    }
 
     /// <summary>Where things probably are for a file that cannot be used: by what can be read of it.</summary>
     public static SidecarConfig WhatIsReadable(string path)
     {
-        var config = new SidecarConfig();
+        var config = new SidecarConfig { Origin = new ConfigOrigin(path, []) };
         try
         {
             var keys = ConfigSource.FromFile(path).Keys;
@@ -36,21 +41,21 @@ internal static class ConfigLoader
     }
 
     // A daemon has one good file, as a rule, and reads it while its agents wait for it. Anything else, a fault most of all, takes the thorough way.
-    private static SidecarConfig? ReadAlone(string path)
+    private static SidecarConfig? ReadAlone(ConfigFiles files)
     {
         try
         {
-            return MoreFiles(path).Length > 0 || Variables().Any() ? null : PlainFile.Read(File.ReadAllBytes(path));
+            return files.All.Count > 1 || Variables().Any() ? null : PlainFile.Read(files.All[0].Bytes);
         }
-        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
         {
             return null;
         }
     }
 
-    private static SidecarConfig LoadAll(string path, IReadOnlyList<string> overrides)
+    private static SidecarConfig LoadAll(string path, ConfigFiles files, IReadOnlyList<string> overrides)
     {
-        var sources = Sources(path, overrides).Where(source => source.Keys.Count > 0 || source.Name == path).ToList();
+        var sources = Sources(files, overrides).Where(source => source.Keys.Count > 0 || source.Name == path).ToList();
         foreach (var source in sources)
         {
             ConfigShape.RefuseUnknownKeys(source);
@@ -66,26 +71,17 @@ internal static class ConfigLoader
         return config;
     }
 
-    private static IEnumerable<ConfigSource> Sources(string path, IReadOnlyList<string> overrides)
+    private static IEnumerable<ConfigSource> Sources(ConfigFiles files, IReadOnlyList<string> overrides)
     {
-        yield return ConfigSource.FromFile(path);
-        foreach (var file in MoreFiles(path).Order(StringComparer.Ordinal))
+        foreach (var (file, bytes) in files.All)
         {
-            yield return ConfigSource.FromFile(file);
+            yield return ConfigSource.FromBytes(file, bytes);
         }
 
         yield return ConfigSource.FromPairs("environment", Variables()
             .OrderBy(variable => variable.Name, StringComparer.Ordinal)
             .Select(variable => (variable.Name[Prefix.Length..].Split("__"), variable.Value)));
         yield return ConfigSource.FromPairs("command line", overrides.Select(Split));
-    }
-
-    private static string[] MoreFiles(string path)
-    {
-        // No directory: the root itself, or nothing, was named; reading it says so.
-        return path.Length > 0 && Path.GetDirectoryName(Path.GetFullPath(path)) is { } directory && Path.Combine(directory, "conf.d") is var more && Directory.Exists(more)
-            ? Directory.GetFiles(more, "*.json")
-            : [];
     }
 
     private static IEnumerable<(string Name, string Value)> Variables()

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FleetSidecar.Ground;
@@ -12,11 +13,15 @@ internal sealed record ConfigSource(string Name, JsonObject Keys)
 
     private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = MaxDepth };
 
-    public static ConfigSource FromFile(string path)
+    /// <exception cref="ConfigurationException">It cannot be read, or is no JSON object.</exception>
+    public static ConfigSource FromFile(string path) => FromBytes(path, ConfigFiles.ReadOne(path));
+
+    /// <exception cref="ConfigurationException">It is no JSON object.</exception>
+    public static ConfigSource FromBytes(string path, byte[] bytes)
     {
         try
         {
-            var root = JsonNode.Parse(File.ReadAllText(path), documentOptions: Lenient);
+            var root = JsonNode.Parse(Encoding.UTF8.GetString(bytes).TrimStart('\uFEFF'), documentOptions: Lenient); // Some editors put a mark first.
             Open(root);
             return root is JsonObject keys
                 ? new ConfigSource(path, keys)
@@ -26,17 +31,9 @@ internal sealed record ConfigSource(string Name, JsonObject Keys)
         {
             throw new ConfigurationException($"{path}: line {fault.LineNumber + 1}: not valid JSON", "look for a missing quote, comma or bracket there", fault);
         }
-        catch (ArgumentException) when (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
-        {
-            throw new ConfigurationException("the configuration file has no name", "name an existing file with --config");
-        }
         catch (ArgumentException fault)
         {
             throw new ConfigurationException($"{path}: a key stands there twice", "keep one of the two", fault);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigurationException($"cannot read {path}: {fault.Message}", "name an existing file with --config, readable for this user", fault);
         }
     }
 

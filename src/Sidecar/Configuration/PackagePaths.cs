@@ -3,24 +3,38 @@ namespace FleetSidecar.Configuration;
 /// <summary>What belongs together by the package's own paths. Pure.</summary>
 internal static class PackagePaths
 {
-    private const string Instances = "/etc/fleet-sidecar/instances/", State = "/var/lib/fleet-sidecar";
+    private const string State = "/var/lib/fleet-sidecar", Runtime = "/run/fleet-sidecar";
+
+    /// <summary>Where the instances of a machine have their directories.</summary>
+    public const string InstancesDirectory = "/etc/fleet-sidecar/instances";
 
     /// <summary>The unit of a configuration file; null for a file that is none of the package's.</summary>
-    public static string? UnitOf(string configFile) => configFile switch
-    {
-        ConfigLoader.DefaultPath => "fleet-sidecar.service",
-        _ when configFile.StartsWith(Instances, StringComparison.Ordinal) && configFile[Instances.Length..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] => $"fleet-sidecar@{name}.service",
-        _ => null,
-    };
+    public static string? UnitOf(string configFile) => NameOf(configFile) switch { null => null, "" => "fleet-sidecar.service", var name => $"fleet-sidecar@{name}.service" };
 
     /// <summary>The state directory of an instance's configuration file; null for every other file, whose default is the default.</summary>
-    public static string? StateOf(string configFile) =>
-        configFile.StartsWith(Instances, StringComparison.Ordinal) && configFile[Instances.Length..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] ? $"{State}/instances/{name}" : null;
+    public static string? StateOf(string configFile) => NameOf(configFile) is { Length: > 0 } name ? $"{State}/instances/{name}" : null;
 
-    /// <summary>Where the dead man's switch keeps its own: never inside the state directory, which the daemon's user owns.</summary>
-    public static string DeadmanOf(string stateDirectory)
+    /// <summary>The runtime directory of its unit; null for a file that is none of the package's.</summary>
+    public static string? RuntimeOf(string configFile) => NameOf(configFile) switch { null => null, "" => Runtime, var name => $"{Runtime}-{name}" };
+
+    /// <summary>The same for a file elsewhere that names the package's state directory.</summary>
+    public static string? RuntimeOfState(string stateDirectory, string instance) =>
+        !stateDirectory.StartsWith(State, StringComparison.Ordinal) ? null : instance.Length > 0 ? $"{Runtime}-{instance}" : Runtime;
+
+    /// <summary>Where the dead man's switch keeps its own: never inside the state directory, which the daemon's user owns, and for the package's units not where the configuration says.</summary>
+    public static string DeadmanOf(string configFile, string stateDirectory) =>
+        NameOf(configFile) is { } name ? Below($"{State}-deadman", name) : $"{stateDirectory.TrimEnd('/')}-deadman";
+
+    /// <summary>Where it keeps its memory while that place cannot be written; null for a file that is none of the package's. Not below the name of any instance's directory, which the daemon's user owns.</summary>
+    public static string? DeadmanRuntimeOf(string configFile) => NameOf(configFile) is { } name ? Below("/run/fleet-deadman", name) : null;
+
+    private static string Below(string directory, string name) => name.Length == 0 ? directory : $"{directory}/instances/{name}";
+
+    // Empty for the machine's only sidecar, an instance's name, or null.
+    private static string? NameOf(string configFile) => configFile switch
     {
-        var plain = stateDirectory.TrimEnd('/');
-        return plain == State || plain.StartsWith(State + "/", StringComparison.Ordinal) ? $"{State}-deadman{plain[State.Length..]}" : $"{plain}-deadman";
-    }
+        ConfigLoader.DefaultPath => "",
+        _ when configFile.StartsWith(InstancesDirectory + "/", StringComparison.Ordinal) && configFile[(InstancesDirectory.Length + 1)..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] => name,
+        _ => null,
+    };
 }

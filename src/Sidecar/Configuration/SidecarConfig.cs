@@ -42,6 +42,19 @@ internal sealed class SidecarConfig
     public AlertsOptions Alerts { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
+
+    /// <summary>Where it was read from. No key of the file: it is neither read nor written.</summary>
+    internal ConfigOrigin Origin { get; set; } = new("", []);
+}
+
+/// <summary>Where a configuration came from, so that it can be read again and compared.</summary>
+/// <param name="Path">The file that was named.</param>
+/// <param name="Overrides">What stood in the command line.</param>
+/// <param name="Files">What was read; null where nothing could be.</param>
+internal sealed record ConfigOrigin(string Path, IReadOnlyList<string> Overrides, ConfigFiles? Files = null)
+{
+    /// <exception cref="Ground.ConfigurationException">Anything at all is wrong.</exception>
+    public SidecarConfig Load() => ConfigLoader.Load(Path, Overrides);
 }
 
 /// <summary>Section <c>agent</c>: who this sidecar works for.</summary>

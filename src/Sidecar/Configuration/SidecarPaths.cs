@@ -49,10 +49,9 @@ internal static class SidecarPaths
         /// <summary>The socket for agents, beside the operators' one: it speaks for their own run and nothing else.</summary>
         public string AgentSocketFile => Path.Combine(Path.GetDirectoryName(config.SocketFile)!, "agent.sock");
 
-        // Where the packaged unit of this state directory has its socket; whoever calls from outside of the unit finds it there.
+        // Where the packaged unit of this file has its socket, wherever its state is; whoever calls from outside of the unit finds it there.
         private string? UnitRuntimeDirectory =>
-            config.StateDirectory.StartsWith("/var/lib/fleet-sidecar", StringComparison.Ordinal)
-            && (config.Instance.Length > 0 ? $"/run/fleet-sidecar-{config.Instance}" : "/run/fleet-sidecar") is var runtime && Directory.Exists(runtime) ? runtime : null;
+            (PackagePaths.RuntimeOf(config.Origin.Path) ?? PackagePaths.RuntimeOfState(config.StateDirectory, config.Instance)) is { } runtime && Directory.Exists(runtime) ? runtime : null;
 
         public string LogFile => config.Log.File
             ?? Path.Combine(Environment.GetEnvironmentVariable("LOGS_DIRECTORY") is { Length: > 0 } logs ? logs.Split(':')[^1] : Path.Combine(config.StateDirectory, "logs"), "sidecar.log");

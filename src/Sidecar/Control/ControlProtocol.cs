@@ -88,6 +88,9 @@ internal sealed record StatusView
     /// <summary>The last reload, where there was one.</summary>
     public ReloadReport? Config { get; init; }
 
+    /// <summary>Fingerprint of the configuration files as they were when all that they say was last put in force.</summary>
+    public string? ConfigFingerprint { get; init; }
+
     /// <summary>What the dead man's switch last saw and did, where one runs.</summary>
     public DeadmanState? Deadman { get; init; }
 
@@ -107,6 +110,9 @@ internal sealed record StatusView
     /// <summary>Members of <c>supervise</c> that are not well.</summary>
     public IReadOnlyList<MemberView>? Members { get; init; }
 }
+
+/// <summary>What <c>status --json</c> can say while no daemon answers.</summary>
+internal sealed record DeadView(DeadmanState Deadman);
 
 /// <summary>What is let in: <c>open</c>, <c>paused</c> or <c>draining</c>.</summary>
 internal sealed record IntakeReport(string Mode, string? Reason, long? SinceUnixMs, long? UntilUnixMs);
@@ -176,6 +182,7 @@ internal sealed record RunView
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(ControlResponse))]
 [JsonSerializable(typeof(StatusView))]
+[JsonSerializable(typeof(DeadView))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(ReloadReport))]
 [JsonSerializable(typeof(IReadOnlyList<RunView>))]

@@ -1,8 +1,4 @@
 using FleetSidecar.Alerts;
-using FleetSidecar.Configuration;
-using FleetSidecar.Control;
-using FleetSidecar.Ground;
-using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Systemd;
@@ -14,78 +10,58 @@ namespace FleetSidecar.Deadman;
 /// <remarks>What is going to be done is on disk before it is done: a pass that dies in the middle has counted.</remarks>
 internal sealed partial class DeadmanPass(string configFile, string unit, string? state, ServiceUnit units, ToolRunner tools, TimeProvider time, ILoggerFactory logs)
 {
-    private static readonly TimeSpan SocketLimit = TimeSpan.FromSeconds(5);
     private readonly ILogger _log = logs.CreateLogger("FleetSidecar.Deadman");
 
     public async Task<DeadmanStep> RunAsync(CancellationToken token)
     {
-        var (config, problem) = Load();
-        var home = PackagePaths.DeadmanOf(config.StateDirectory);
-        using var turn = DirectoryLock.Take(home); // The timer's pass and one by hand.
-        var (file, good, now) = (DeadmanState.FileIn(home), new LastGood(configFile, home), time.GetUtcNow());
-        var facts = await LookAsync(config, problem, good, now, token);
-        var before = DeadmanState.Read(file) ?? new DeadmanState();
+        var scene = DeadmanScene.Of(configFile, state);
+        var memory = DeadmanMemory.Of(configFile, scene.Config.StateDirectory);
+        using var turn = memory.Take(); // The timer's pass and one by hand.
+        var now = time.GetUtcNow();
+        var (facts, inForce) = await new DeadmanLook(units, time).AtAsync(scene, unit, now, token);
+        var before = memory.Read() ?? new DeadmanState();
         var step = DeadmanRules.Decide(facts, before, now.ToUnixTimeMilliseconds());
-        step.State.Write(file);
-        if (step is { Action: DeadmanAction.Nothing, State.Condition: DeadmanCondition.Fine } && problem is null)
+        memory.Write(step.State);
+        if (step.State.Condition == DeadmanCondition.Fine && scene.Problem is null && inForce is not null && inForce == scene.Config.Origin.Files?.Fingerprint)
         {
-            good.Keep();
+            step = Keep(scene.Good, step, memory);
         }
 
-        var said = await ActAsync(step, good, now, token);
+        var said = await ActAsync(step, scene.Good, now, token);
         if (said is not null)
         {
-            (step.State with { LastDetail = step.Action == DeadmanAction.Recovered ? step.State.LastDetail : said }).Write(file);
-            var hooks = problem is null ? config : good.Read() ?? config;
-            await new AlertHooks(hooks.Alerts, tools, new Redactor(), time, logs.CreateLogger<AlertHooks>()).SendAsync(Alert(step, said, hooks.Agent.Id, now), token);
+            memory.Write(step.State with { LastDetail = step.Action == DeadmanAction.Recovered ? step.State.LastDetail : said });
+            await new AlertHooks(scene.Config.Alerts, tools, new Redactor(), time, logs.CreateLogger<AlertHooks>()).SendAsync(Alert(step, said, scene.Config.Agent.Id, now), token);
         }
 
         return step;
     }
 
-    private (SidecarConfig Config, string? Problem) Load()
+    private DeadmanStep Keep(LastGood good, DeadmanStep step, DeadmanMemory memory)
     {
-        SidecarConfig config;
         string? problem = null;
         try
         {
-            config = ConfigLoader.Load(configFile, []);
+            good.Keep();
         }
-        catch (ConfigurationException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            (config, problem) = (ConfigLoader.WhatIsReadable(configFile), fault.Message);
+            problem = fault.Message;
         }
 
-        config.StateDirectory = state ?? config.StateDirectory;
-        return (config, problem);
-    }
-
-    private async Task<DeadmanFacts> LookAsync(SidecarConfig config, string? problem, LastGood good, DateTimeOffset now, CancellationToken token)
-    {
-        var shown = await units.ShowAsync(unit, token, "LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "NRestarts", "InactiveEnterTimestamp");
-        string Of(string property) => shown?.GetValueOrDefault(property) ?? "";
-        var alive = AliveFile.Read(config.StateDirectory, now);
-        var loaded = Of("LoadState") is "loaded" or "masked";
-        return new DeadmanFacts
+        if (problem == step.State.KeepProblem)
         {
-            UnitLoaded = loaded, Enrolled = File.Exists(configFile), ActiveState = Of("ActiveState"), Result = Of("Result"), UnitFileState = Of("LoadState") == "masked" ? "masked" : Of("UnitFileState"),
-            Answers = !loaded || Of("ActiveState") != "active" || await AnswersAsync(config.SocketFile, token),
-            AliveAge = alive?.Age, Intake = alive?.Intake ?? "open", ConfigProblem = problem, HasLastGood = problem is not null && good.IsUsable,
-        };
-    }
-
-    private async Task<bool> AnswersAsync(string socket, CancellationToken token)
-    {
-        using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, SocketLimit, Timeout.InfiniteTimeSpan);
-        try
-        {
-            return (await ControlClient.AskAsync(socket, new ControlRequest { Verb = "status" }, limited.Token)).Ok;
+            return step; // Said once, not every minute.
         }
-        catch (Exception fault) when (fault is DaemonUnavailableException || (fault is OperationCanceledException && !token.IsCancellationRequested))
+
+        if (problem is not null)
         {
-            return false;
+            LogNotKept(problem);
         }
+
+        step = step with { State = step.State with { KeepProblem = problem } };
+        memory.Write(step.State);
+        return step;
     }
 
     /// <summary>Does it and logs it; what there is to tell, or null for nothing.</summary>
@@ -99,15 +75,30 @@ internal sealed partial class DeadmanPass(string configFile, string unit, string
             case DeadmanAction.Recovered:
                 LogRecovered(unit);
                 return step.Detail;
-            case DeadmanAction.Restart or DeadmanAction.Restore:
-                var moved = step.Action == DeadmanAction.Restore ? good.Restore(now) : [];
-                var complaint = await units.RestartAsync(unit, token);
-                var said = $"{step.Detail}{(moved.Count > 0 ? $"; what was wrong is now {string.Join(", ", moved)}" : "")}; {complaint ?? $"restarted {unit}"}";
-                LogActed(unit, said, step.State.Restarts);
-                return said;
+            case DeadmanAction.Restart:
+                return await RestartAsync(step, step.Detail, token);
+            case DeadmanAction.Restore:
+                try
+                {
+                    var moved = good.Restore(now);
+                    return await RestartAsync(step, moved.Count == 0 ? step.Detail : $"{step.Detail}; what was wrong is now {string.Join(", ", moved)}", token);
+                }
+                catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+                {
+                    var unable = $"{step.Detail}; it could not be put back: {fault.Message}";
+                    LogReported(unit, unable);
+                    return unable;
+                }
             default:
                 return null;
         }
+    }
+
+    private async Task<string> RestartAsync(DeadmanStep step, string detail, CancellationToken token)
+    {
+        var said = $"{detail}; {await units.RestartAsync(unit, token) ?? $"restarted {unit}"}";
+        LogActed(unit, said, step.State.Restarts);
+        return said;
     }
 
     private static AlertMessage Alert(DeadmanStep step, string said, string agent, DateTimeOffset now) => step.Action == DeadmanAction.Recovered
@@ -123,4 +114,7 @@ internal sealed partial class DeadmanPass(string configFile, string unit, string
 
     [LoggerMessage(EventIds.DeadmanRecovered, LogLevel.Warning, "{Unit} answers again", EventName = "DeadmanRecovered")]
     private partial void LogRecovered(string unit);
+
+    [LoggerMessage(EventIds.LastGoodNotKept, LogLevel.Warning, "the present configuration, with which the daemon is well, cannot be kept: {Reason}; an older one would be put back", EventName = "LastGoodNotKept")]
+    private partial void LogNotKept(string reason);
 }

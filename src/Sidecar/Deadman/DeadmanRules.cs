@@ -83,7 +83,7 @@ internal static class DeadmanRules
             condition = DeadmanCondition.Looping; // No start takes so long: Restart=always never ends in "failed".
         }
 
-        var state = before with { Condition = condition, SilentPasses = silent, SinceUnixMs = condition == before.Condition && before.SinceUnixMs > 0 && before.SinceUnixMs <= now ? before.SinceUnixMs : now };
+        var state = before with { CheckedAtUnixMs = now, Condition = condition, SilentPasses = silent, SinceUnixMs = condition == before.Condition && before.SinceUnixMs > 0 && before.SinceUnixMs <= now ? before.SinceUnixMs : now };
         return condition switch
         {
             DeadmanCondition.Dead or DeadmanCondition.Looping or DeadmanCondition.Hung or DeadmanCondition.Stale => Trouble(facts, state, before, now),
@@ -101,7 +101,7 @@ internal static class DeadmanRules
         { ActiveState: "inactive" or "failed" } => DeadmanCondition.Dead,
         { ActiveState: not "active" } => DeadmanCondition.Changing, // Starting, stopping, reloading: systemd has a time limit of its own.
         { Answers: false } => DeadmanCondition.Hung,
-        { AliveAge: { } age } when age > StaleAfter => DeadmanCondition.Stale,
+        { AliveAge: { } age } when age.Duration() > StaleAfter => DeadmanCondition.Stale, // Also one from the future: no living daemon leaves it so when a clock is set.
         _ => DeadmanCondition.Fine,
     };
 
@@ -118,7 +118,7 @@ internal static class DeadmanRules
             DeadmanCondition.Dead => $"the daemon is dead ({facts.ActiveState}, {facts.Result})",
             DeadmanCondition.Looping => $"the daemon does not come up, however often systemd starts it ({facts.ActiveState}, {facts.Result})",
             DeadmanCondition.Hung => $"the daemon runs and did not answer on its socket in {state.SilentPasses} passes",
-            _ => $"the daemon's sign of life is {facts.AliveAge!.Value.TotalMinutes:0} min old",
+            _ => $"the daemon's sign of life is {Math.Abs(facts.AliveAge!.Value.TotalMinutes):0} min {(facts.AliveAge > TimeSpan.Zero ? "old" : "in the future, and does not move")}",
         };
         if (facts.Intake is "paused" or "draining")
         {

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Deadman;
@@ -30,10 +29,13 @@ internal sealed record DeadmanState
 
     public long? LastReportAtUnixMs { get; init; }
 
-    public static string FileIn(string deadmanDirectory) => Path.Combine(deadmanDirectory, "deadman.json");
+    /// <summary>When the last pass was.</summary>
+    public long CheckedAtUnixMs { get; init; }
 
-    /// <summary>What is known; null where no dead man's switch ran here, or its file makes no sense.</summary>
-    public static DeadmanState? Of(string stateDirectory) => Read(FileIn(PackagePaths.DeadmanOf(stateDirectory)));
+    /// <summary>Why the present configuration is not among the last good ones although the daemon is well with it, or null.</summary>
+    public string? KeepProblem { get; init; }
+
+    public static string FileIn(string deadmanDirectory) => Path.Combine(deadmanDirectory, "deadman.json");
 
     public static DeadmanState? Read(string file)
     {

@@ -1,17 +1,18 @@
 using System.Globalization;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
-using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Deadman;
 
-/// <summary>Copies of the configuration files with which the daemon was last seen well: the file, and <c>conf.d</c> beside it.</summary>
+/// <summary>Copies of the configuration files that the daemon was last seen well with: the file, and <c>conf.d</c> beside it, with owners and modes.</summary>
 /// <remarks>Kept where only root writes, because root puts them back and runs the hooks that stand in them: the daemon's user must
 /// not be able to plant one.</remarks>
 internal sealed class LastGood(string configFile, string directory)
 {
-    private const int LargestFile = 1024 * 1024;
-    private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode Closed = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode Open = Closed | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    public string ConfigFile => configFile;
 
     private string Home => Path.Combine(directory, "last-good");
 
@@ -20,12 +21,23 @@ internal sealed class LastGood(string configFile, string directory)
     /// <summary>The copies would start a daemon.</summary>
     public bool IsUsable => Read() is not null;
 
+    /// <summary>Something is not as it was when all was well: a file's text, its owner or its mode.</summary>
+    public bool Differs => KeptFile.In(Main) is var kept && KeptFile.In(configFile) is var present
+        && (kept.Count != present.Count || kept.Any(one => !present.TryGetValue(one.Key, out var other) || !one.Value.IsLike(other)));
+
     /// <summary>What the copies say; null where there are none, or they would not do.</summary>
     public SidecarConfig? Read()
     {
         try
         {
-            return File.Exists(Main) ? ConfigLoader.Load(Main, []) : null;
+            if (!File.Exists(Main))
+            {
+                return null;
+            }
+
+            var config = ConfigLoader.Load(Main, []);
+            config.Origin = config.Origin with { Path = configFile };
+            return config;
         }
         catch (ConfigurationException)
         {
@@ -33,83 +45,78 @@ internal sealed class LastGood(string configFile, string directory)
         }
     }
 
-    /// <summary>Keeps the present files. The caller has seen the daemon well with them.</summary>
+    /// <summary>Keeps the present files. The caller has seen the daemon well, and with these.</summary>
     public void Keep()
     {
-        Directory.CreateDirectory(Path.Combine(Home, "conf.d"), Owner | UnixFileMode.UserExecute);
-        var present = Files(configFile).ToDictionary(file => file.Name, file => file.Path);
-        foreach (var (name, path) in Files(Main).Where(kept => kept.Name.Length > 0 && !present.ContainsKey(kept.Name)))
+        Directory.CreateDirectory(Path.Combine(Home, "conf.d"));
+        File.SetUnixFileMode(Home, Closed);
+        var (kept, present) = (KeptFile.In(Main), KeptFile.In(configFile));
+        foreach (var (_, gone) in kept.Where(one => !present.ContainsKey(one.Key)))
         {
-            File.Delete(path);
+            File.Delete(gone.Path);
         }
 
-        foreach (var (name, path) in present)
+        foreach (var (name, file) in present.Where(one => one.Value.Bytes is not null && !(kept.TryGetValue(one.Key, out var copy) && copy.IsLike(one.Value))))
         {
-            var copy = name.Length == 0 ? Main : Path.Combine(Home, "conf.d", name);
-            if (OutsideFile.Read(path, LargestFile, followLink: true) is { } bytes && !(File.Exists(copy) && bytes.AsSpan().SequenceEqual(File.ReadAllBytes(copy))))
-            {
-                OwnedFile.Write(copy, bytes, Owner);
-            }
+            file.CopyTo(PathOf(Main, name));
         }
     }
 
-    /// <summary>Puts the copies in the place of what differs; each file that gives way stays beside its place.</summary>
+    /// <summary>Puts the copies in the place of what differs; each file that gives way stays beside its place, as it was.</summary>
     /// <returns>The names of those that gave way.</returns>
+    /// <exception cref="IOException">Something could not be put back; the file in question is as it was.</exception>
     public IReadOnlyList<string> Restore(DateTimeOffset now)
     {
         var stamp = now.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var moved = new List<string>();
-        var kept = Files(Main).ToDictionary(file => file.Name, file => file.Path);
-        foreach (var (name, path) in Files(configFile).ToList())
+        var (kept, present) = (KeptFile.In(Main), KeptFile.In(configFile));
+        foreach (var name in kept.Keys.Union(present.Keys).Order(StringComparer.Ordinal))
         {
-            var good = kept.TryGetValue(name, out var copy) ? File.ReadAllBytes(copy) : null;
-            var bad = File.ReadAllBytes(path);
-            if (good is not null && bad.AsSpan().SequenceEqual(good))
+            var (good, bad) = (kept.GetValueOrDefault(name), present.GetValueOrDefault(name));
+            if (good is not null && bad is not null && good.IsLike(bad))
             {
                 continue;
             }
 
-            var aside = $"{path}.bad-{stamp}"; // No longer *.json, so no daemon reads it.
-            var (mode, facts) = (File.GetUnixFileMode(path), PathFacts.Of(path));
-            OwnedFile.Write(aside, bad, mode, Of(facts));
-            moved.Add(aside);
-            if (good is null)
+            var path = PathOf(configFile, name);
+            var aside = bad is null ? null : $"{path}.bad-{stamp}"; // No longer *.json, so no daemon reads it.
+            if (aside is not null)
             {
-                File.Delete(path);
+                Directory.Move(path, aside); // Whatever it is: a file, a link, a pipe, a directory.
+                moved.Add(aside);
             }
-            else
-            {
-                OwnedFile.Write(path, good, mode, Of(facts));
-            }
-        }
 
-        foreach (var (name, copy) in kept)
-        {
-            var path = name.Length == 0 ? configFile : Path.Combine(Path.GetDirectoryName(configFile)!, "conf.d", name);
-            if (!File.Exists(path))
-            {
-                OwnedFile.Write(path, File.ReadAllBytes(copy), Owner | UnixFileMode.GroupRead, Of(PathFacts.Of(configFile)));
-            }
+            Put(good, path, aside);
         }
 
         return moved;
     }
 
-    private static (uint, uint)? Of(PathFacts? facts) => facts is { } known ? (known.Owner, known.Group) : null;
-
-    // The file itself has no name here: it may be called differently in its two places.
-    private static IEnumerable<(string Name, string Path)> Files(string main)
+    private static void Put(KeptFile? good, string path, string? aside)
     {
-        if (File.Exists(main))
+        try
         {
-            yield return ("", main);
-        }
+            if (good is not null)
+            {
+                if (!Directory.Exists(Path.GetDirectoryName(path)))
+                {
+                    Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                    File.SetUnixFileMode(Path.GetDirectoryName(path)!, Open);
+                }
 
-        var more = Path.Combine(Path.GetDirectoryName(main)!, "conf.d");
-        foreach (var path in Directory.Exists(more) ? Directory.GetFiles(more, "*.json") : [])
+                good.CopyTo(path);
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            yield return (Path.GetFileName(path), path);
-        }
+            if (aside is not null)
+            {
+                Directory.Move(aside, path);
+            }
 
+            throw;
+        }
     }
+
+    private static string PathOf(string main, string name) => name.Length == 0 ? main : Path.Combine(Path.GetDirectoryName(main)!, "conf.d", name);
 }

@@ -4,7 +4,7 @@ using FleetSidecar.SelfTest;
 namespace FleetSidecar.Drain;
 
 /// <summary>Pause, drain and resume: on disk before anybody is told, and before anything that was assigned later is judged.</summary>
-internal sealed class IntakeControl(RunLoop runs, SafeMode safeMode, TimeProvider time)
+internal sealed class IntakeControl(RunLoop runs, SafeMode safeMode, AliveFile alive, TimeProvider time)
 {
     /// <summary>Takes nothing more; runs go on. Ends by itself after <paramref name="duration"/>, where one is given.</summary>
     public Task<IntakeState> PauseAsync(TimeSpan? duration, string reason, CancellationToken token) => DecideAsync(IntakeMode.Paused, reason, duration, token);
@@ -31,6 +31,7 @@ internal sealed class IntakeControl(RunLoop runs, SafeMode safeMode, TimeProvide
         var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await runs.PostAsync(new RunInput.IntakeDecided(intake, stored), token);
         await stored.Task.WaitAsync(token);
+        alive.Touch(); // Before whoever closed the door hears that it is closed: the dead man's switch must know, too.
         return intake;
     }
 }

@@ -70,6 +70,11 @@ internal sealed partial class ReloadLoop(
 
         List<string> waiting = [.. changes.Where(change => change.Effect == TakesEffect.Restart).Select(change => change.Key)];
         List<ConfigChange> changed = [.. changes.Where(change => change.Effect != TakesEffect.Restart)];
+        if (waiting.Count == 0)
+        {
+            config.Origin = read.Origin; // What the files say is in force, all of it.
+        }
+
         LogReloaded(changed.Count == 0 ? "nothing changed" : string.Join(", ", changed.Select(change => $"{change.Key} ({change.Effect})")));
         if (waiting.Count > 0)
         {

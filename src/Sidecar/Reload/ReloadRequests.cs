@@ -1,15 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
-using FleetSidecar.Configuration;
 
 namespace FleetSidecar.Reload;
-
-/// <summary>Where the configuration came from, so that it can be read again.</summary>
-internal sealed record ConfigOrigin(string Path, IReadOnlyList<string> Overrides)
-{
-    /// <exception cref="Ground.ConfigurationException">Anything at all is wrong.</exception>
-    public SidecarConfig Load() => ConfigLoader.Load(Path, Overrides);
-}
 
 /// <summary>Who asked for a reload: SIGHUP, which nobody waits for, or the control socket, which wants to hear what came of it.</summary>
 /// <remarks>Heard from the first moment of the process on; until the loop runs they wait. Whatever waits is answered by one reading

@@ -12,13 +12,15 @@ internal static class FirstProfile
 
     /// <param name="command">What the operator gave; empty for nothing.</param>
     /// <param name="find">The absolute path of a program, or null.</param>
-    /// <exception cref="ConfigurationException">There is none, or the command does not begin with an absolute path.</exception>
-    public static (JsonObject Profile, string Words) Choose(IReadOnlyList<string> command, Func<string, string?> find)
+    /// <param name="mayExecute">There is such a program, and it may be started.</param>
+    /// <exception cref="ConfigurationException">There is none, or the command does not begin with the absolute path of one.</exception>
+    public static (JsonObject Profile, string Words) Choose(IReadOnlyList<string> command, Func<string, string?> find, Func<string, bool> mayExecute)
     {
         if (command.Count > 0)
         {
-            return Path.IsPathFullyQualified(command[0]) ? (Profile("command", command), $"wakes {command[0]}")
-                : throw new ConfigurationException($"the agent command '{command[0]}' is not an absolute path", "for example --agent-command /usr/local/bin/my-agent --agent-command {taskFile}");
+            return !Path.IsPathFullyQualified(command[0]) ? throw new ConfigurationException($"the agent command '{command[0]}' is not an absolute path", "for example --agent-command /usr/local/bin/my-agent --agent-command {taskFile}")
+                : !mayExecute(command[0]) ? throw new ConfigurationException($"the agent command {command[0]} is not a program that can be started", "install it first, or mend the path; nothing was asked of the hub yet")
+                : (Profile("command", command), $"wakes {command[0]}");
         }
 
         foreach (var (program, adapter) in Known)

@@ -28,17 +28,15 @@ internal static class SetupFiles
     /// <summary>The keys of the file; empty where there is none.</summary>
     public static JsonObject ReadConfig(string path) => File.Exists(path) ? ConfigSource.FromFile(path).Keys : [];
 
-    /// <summary>Checks the whole configuration as the daemon will read it, then puts it in place; what was there stays beside it as <c>.bak</c>.</summary>
+    /// <summary>Checks the whole configuration as the daemon will read it.</summary>
     /// <exception cref="ConfigurationException">It would not start with this.</exception>
-    public static void WriteConfig(string path, JsonObject keys)
+    public static void Check(string path, JsonObject keys)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var text = Encoding.UTF8.GetBytes(keys.ToJsonString(Plain) + "\n");
         var trial = $"{path}.new"; // Beside it, so that conf.d counts; no daemon reads a file of this name.
-        var group = GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
         try
         {
-            OwnedFile.Write(trial, text, Owner);
+            OwnedFile.Write(trial, Text(keys), Owner);
             ConfigLoader.Load(trial, []);
         }
         catch (ConfigurationException fault)
@@ -49,14 +47,23 @@ internal static class SetupFiles
         {
             File.Delete(trial);
         }
+    }
 
+    /// <summary>Checks it and puts it in place; what was there stays beside it as <c>.bak</c>.</summary>
+    /// <exception cref="ConfigurationException">It would not start with this.</exception>
+    public static void WriteConfig(string path, JsonObject keys)
+    {
+        Check(path, keys);
+        var group = GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
         if (File.Exists(path))
         {
             OwnedFile.Write($"{path}.bak", File.ReadAllBytes(path), OwnerAndGroup, group);
         }
 
-        OwnedFile.Write(path, text, OwnerAndGroup, group);
+        OwnedFile.Write(path, Text(keys), OwnerAndGroup, group);
     }
+
+    private static byte[] Text(JsonObject keys) => Encoding.UTF8.GetBytes(keys.ToJsonString(Plain) + "\n");
 
     // The file alone, no name service: the group is one that the package made on this machine.
     private static uint? GroupId(string name) => OutsideFile.Read("/etc/group", 1024 * 1024, followLink: true) is { } bytes

@@ -30,6 +30,11 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
 
         var unit = (request.Unit ?? PackagePaths.UnitOf(request.ConfigFile)) is { } name && await units.IsThereAsync(name, token) ? name : null;
         var (keys, changed) = Plan(unit);
+        if (changed)
+        {
+            SetupFiles.Check(request.ConfigFile, keys); // Before the hub gives out a token, which it does once.
+        }
+
         var secret = await TokenAsync(token);
         CrashPoints.At("setup_token");
         if (changed)
@@ -61,7 +66,7 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
         var found = "";
         var (keys, conflicts) = SetupConfig.Merge(present, request, request.TokenFile, () =>
         {
-            (var profile, found) = FirstProfile.Choose(request.AgentCommand, program => FirstProfile.OnPath(program, Environment.GetEnvironmentVariable("PATH"), FileAccessCheck.MayExecute));
+            (var profile, found) = FirstProfile.Choose(request.AgentCommand, program => FirstProfile.OnPath(program, Environment.GetEnvironmentVariable("PATH"), FileAccessCheck.MayExecute), FileAccessCheck.MayExecute);
             return profile;
         });
         if (conflicts.Count > 0 && !request.Force)

@@ -104,12 +104,12 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : 
         }
     }
 
-    // "No server" is an answer: there is no pane.
+    // "No server" is an answer: there is no pane. So is a server without a session, which has no target for anything.
     private async Task<string> ListAsync(MemberOptions member, CancellationToken token)
     {
         var outcome = await RunAsync(member, ["list-panes", "-a", "-F", TmuxPane.Format], token);
         return outcome.Ok ? outcome.Output
-            : outcome.Error.Contains("no server running", StringComparison.Ordinal)
+            : outcome.Error.Contains("no server running", StringComparison.Ordinal) || outcome.Error.Contains("no current target", StringComparison.Ordinal)
                 || (outcome.Error.StartsWith("error connecting", StringComparison.Ordinal) && (outcome.Error.Contains("No such file", StringComparison.Ordinal) || outcome.Error.Contains("refused", StringComparison.Ordinal)))
             ? "" : throw new MemberFaultException($"tmux does not say: {ToolWords.Of(outcome)}", "does that server belong to the service user?");
     }

@@ -1,0 +1,205 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>L21: which configuration the dead man's switch keeps, and how it puts it back. The built program; only systemctl is a script of the test.</summary>
+public sealed class LastGoodTests : IDisposable
+{
+    private const UnixFileMode ForOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private readonly TempDir _directory = new();
+    private readonly TestSidecar _sidecar;
+
+    public LastGoodTests()
+    {
+        _directory.WriteScript("bin/systemctl", $"case \"$*\" in *' show '*) cat '{_directory["unit"]}';; esac");
+        _sidecar = TestSidecar.Create(_directory, $"ws://127.0.0.1:{FreePort.Take()}/ws", "token-token", Scripts.Worker(_directory));
+        _directory.Write("conf.d/50-more.json", """{ "log": { "level": "Information" } }""");
+        Unit("active", "success", 0);
+    }
+
+    public void Dispose()
+    {
+        _sidecar.Dispose();
+        _directory.Dispose();
+    }
+
+    private string StateFile => _directory["iris-state-deadman/deadman.json"];
+
+    private string Kept => _directory["iris-state-deadman/last-good/sidecar.json"];
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_comes_back_has_the_owner_and_the_mode_that_it_had_when_all_was_well()
+    {
+        File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner | UnixFileMode.GroupRead);
+        await WellAsync();
+        var good = await File.ReadAllTextAsync(_sidecar.ConfigFile);
+        Die();
+        await File.WriteAllTextAsync(_directory["new"], "{ not JSON");
+        File.SetUnixFileMode(_directory["new"], ForOwner);
+        File.Move(_directory["new"], _sidecar.ConfigFile, overwrite: true);
+
+        Assert.Contains("the last good one takes its place", await ActAsync("--state", _sidecar.State), StringComparison.Ordinal);
+
+        Assert.Equal(good, await File.ReadAllTextAsync(_sidecar.ConfigFile));
+        Assert.Equal(ForOwner | UnixFileMode.GroupRead, File.GetUnixFileMode(_sidecar.ConfigFile));
+        var bad = Assert.Single(Directory.GetFiles(_directory.Path, "iris.json.bad-*"));
+        Assert.Equal((ForOwner, "{ not JSON"), (File.GetUnixFileMode(bad), await File.ReadAllTextAsync(bad)));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_file_that_only_root_can_read_is_wrong_although_root_can_read_it()
+    {
+        File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner | UnixFileMode.GroupRead);
+        await WellAsync();
+        Die();
+        Unit("failed", "exit-code", 78); // What a daemon says that may not read it.
+        File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner);
+
+        Assert.Contains("the daemon ended with 78, and its files are not those with which it was well", await ActAsync(), StringComparison.Ordinal);
+
+        Assert.Equal(ForOwner | UnixFileMode.GroupRead, File.GetUnixFileMode(_sidecar.ConfigFile));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_78_with_the_files_as_they_were_is_no_fault_of_theirs_and_nothing_is_moved()
+    {
+        await WellAsync();
+        Die();
+        Unit("failed", "exit-code", 78);
+
+        Assert.Contains("DeadmanActed] fleet-test.service: the daemon is dead (failed, exit-code); restarted", await ActAsync(), StringComparison.Ordinal);
+
+        Assert.Empty(Directory.GetFiles(_directory.Path, "*.bad-*"));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("removed")]
+    [InlineData("a directory")]
+    [InlineData("a pipe")]
+    [InlineData("a link to nowhere")]
+    [InlineData("a pipe in conf.d")]
+    public async Task Whatever_became_of_the_file_the_last_good_one_comes_back(string what)
+    {
+        await WellAsync();
+        var good = await File.ReadAllTextAsync(_sidecar.ConfigFile);
+        Die();
+        var place = what.EndsWith("conf.d", StringComparison.Ordinal) ? _directory["conf.d/10-first.json"] : _sidecar.ConfigFile;
+        File.Delete(place);
+        _directory.Write("hub-token", "token-token\n"); // Beside the file, as setup leaves it.
+        switch (what)
+        {
+            case "a directory": Directory.CreateDirectory(place); break;
+            case "a pipe" or "a pipe in conf.d": await TestProgram.MustAsync("mkfifo", place); break;
+            case "a link to nowhere": File.CreateSymbolicLink(place, "/nowhere"); break;
+        }
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["run", "--config", _sidecar.ConfigFile]);
+        Assert.True(code == 78 && text.Contains(place, StringComparison.Ordinal) && text.TrimEnd().Split('\n').Length <= 2, text);
+        Assert.Contains("the last good one takes its place", await ActAsync("--state", _sidecar.State), StringComparison.Ordinal);
+
+        Assert.Equal(good, await File.ReadAllTextAsync(_sidecar.ConfigFile));
+        await _sidecar.StartAsync(waitForLink: false);
+        await _sidecar.Program.WaitForLineAsync("Starting]");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_machine_that_lost_configuration_and_token_was_taken_out_and_is_left_alone()
+    {
+        await WellAsync();
+        Die();
+        File.Delete(_sidecar.ConfigFile);
+        File.Delete(_sidecar.TokenFile);
+
+        Assert.Empty(await PassAsync("--state", _sidecar.State));
+        Earlier(TimeSpan.FromHours(2));
+        Assert.Empty(await PassAsync("--state", _sidecar.State));
+
+        Assert.False(File.Exists(_sidecar.ConfigFile));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_configuration_that_nobody_has_put_in_force_yet_is_not_kept_and_after_a_reload_it_is()
+    {
+        await WellAsync();
+        var before = await File.ReadAllTextAsync(Kept);
+        var changed = JsonNode.Parse(before)!;
+        changed["agent"]!["maxConcurrentRuns"] = 2;
+        await File.WriteAllTextAsync(_sidecar.ConfigFile, changed.ToJsonString());
+
+        Assert.Empty(await PassAsync());
+        Assert.Equal(before, await File.ReadAllTextAsync(Kept));
+
+        await _sidecar.CliAsync("reload");
+        Assert.Empty(await PassAsync());
+        Assert.Equal(changed.ToJsonString(), await File.ReadAllTextAsync(Kept));
+
+        changed["stateDirectory"] = _directory["elsewhere"]; // Waits for a restart, so nobody knows yet whether it does.
+        await File.WriteAllTextAsync(_sidecar.ConfigFile, changed.ToJsonString());
+        await _sidecar.CliAsync("reload");
+        Assert.Empty(await PassAsync("--state", _sidecar.State));
+        Assert.DoesNotContain("elsewhere", await File.ReadAllTextAsync(Kept), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Status_tells_what_the_switch_did_also_where_the_configuration_cannot_be_read()
+    {
+        await WellAsync();
+        Die();
+        Assert.Contains("DeadmanActed]", await ActAsync(), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(_sidecar.ConfigFile, $$"""{ "stateDirectory": "{{_sidecar.State}}", "hbu": {} }""");
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["status", "--config", _sidecar.ConfigFile]);
+        Assert.Equal(78, code);
+        Assert.Contains("deadman   restarted", text, StringComparison.Ordinal);
+        Assert.Contains("unknown key 'hbu'", text, StringComparison.Ordinal);
+
+        var (_, json) = await TestProgram.RunAsync(TestProgram.Sidecar, ["status", "--json", "--config", _sidecar.ConfigFile]);
+        Assert.Equal("dead", JsonDocument.Parse(json[..(json.LastIndexOf('}') + 1)]).RootElement.GetProperty("deadman").GetProperty("condition").GetString());
+    }
+
+    private async Task WellAsync()
+    {
+        await _sidecar.StartAsync(waitForLink: false);
+        await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
+        Assert.Empty(await PassAsync());
+        Assert.True(File.Exists(Kept));
+    }
+
+    private void Die()
+    {
+        _sidecar.Program.Kill();
+        Unit("failed", "exit-code", 1);
+    }
+
+    private async Task<string> ActAsync(params string[] more)
+    {
+        Assert.Empty(await PassAsync(more));
+        Earlier(TimeSpan.FromMinutes(1));
+        return await PassAsync(more);
+    }
+
+    private void Unit(string active, string result, int status) =>
+        _directory.Write("unit", $"LoadState=loaded\nUnitFileState=enabled\nActiveState={active}\nResult={result}\nExecMainStatus={status}\n");
+
+    private async Task<string> PassAsync(params string[] more)
+    {
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["deadman", "--config", _sidecar.ConfigFile, "--unit", "fleet-test.service", .. more],
+            new Dictionary<string, string?> { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+        Assert.True(code == 0, text);
+        return text;
+    }
+
+    // Lets time pass for the switch.
+    private void Earlier(TimeSpan span)
+    {
+        var state = JsonNode.Parse(File.ReadAllText(StateFile))!.AsObject();
+        foreach (var name in state.Select(pair => pair.Key).Where(name => name.EndsWith("_unix_ms", StringComparison.Ordinal)).ToList())
+        {
+            state[name] = state[name]!.GetValue<long>() - (long)span.TotalMilliseconds;
+        }
+
+        File.WriteAllText(StateFile, state.ToJsonString());
+    }
+}
