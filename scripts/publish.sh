@@ -5,25 +5,25 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/publish.sh [--version V] [--output DIR] [--rid RID] [--aot-proxy] [--help]
+usage: scripts/publish.sh [--version V] [--output DIR] [--rid RID] [--with-runtime] [--help]
 
 Writes artifacts/publish/fleet-sidecar/fleet-sidecar and artifacts/publish/fleet-hub/fleet-hub, self-contained for
-this machine's architecture. The sidecar is published as Native AOT where the compiler package restores, otherwise
-with the runtime beside it; the last lines say which was built.
+this machine's architecture. The sidecar is published as Native AOT where the compiler package restores and there is a
+linker (gcc or clang; for the other architecture clang with its cross libraries), otherwise with the runtime beside it;
+the last lines say which was built.
 
   --version V   instead of the version in Directory.Build.props
   --output DIR  instead of artifacts/publish; deb.sh uses it
   --rid RID     linux-x64 or linux-arm64, instead of this machine's; exit code 69 where its packs do not restore
-  --aot-proxy   also build the sidecar for .NET 9 as Native AOT into artifacts/publish/aot-proxy. .NET 9 is out of
-                support: for measuring only, never to be shipped.
+  --with-runtime also build the sidecar with the runtime into artifacts/publish/with-runtime: for measuring
 EOT
 }
 
-proxy=false version='' out=$root/artifacts/publish
+both=false version='' out=$root/artifacts/publish
 case $(uname -m) in x86_64) rid=linux-x64 ;; aarch64) rid=linux-arm64 ;; *) rid='' ;; esac
 while [ $# -gt 0 ]; do
   case $1 in
-    --aot-proxy) proxy=true ;;
+    --with-runtime) both=true ;;
     --version) shift; version=${1-}; [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || usage "--version takes three numbers, as 0.1.1" ;;
     --output) shift; out=${1-}; [ -n "$out" ] || usage "--output takes a directory" ;;
     --rid) shift; rid=${1-}; [[ $rid =~ ^linux-(x64|arm64)$ ]] || usage "--rid takes linux-x64 or linux-arm64" ;;
@@ -58,19 +58,31 @@ must() {
   die "publishing $1 failed"
 }
 
-flavour="Native AOT"
-if ! publish src/Sidecar/Sidecar.csproj "$out/fleet-sidecar" -p:PublishAot=true; then
-  unserved || { cat "$log" >&2; die "publishing src/Sidecar failed"; }
+# Native AOT links with the C compiler of the architecture that it builds for; only clang links for another one.
+linker=none
+case $rid:$(uname -m) in
+  linux-x64:x86_64 | linux-arm64:aarch64) linker=$(command -v clang || command -v gcc || echo none) ;;
+  linux-arm64:x86_64) if command -v clang >/dev/null && command -v aarch64-linux-gnu-ld >/dev/null && [ -e /usr/aarch64-linux-gnu/lib/crt1.o ]; then linker=clang; fi ;;
+esac
+if [ "$linker" = none ]; then
+  why="there is no C compiler for $rid here"
+elif publish src/Sidecar/Sidecar.csproj "$out/fleet-sidecar" -p:PublishAot=true; then
+  flavour="Native AOT" why=''
+elif unserved; then
+  why="the Native AOT compiler package does not restore here"
+else
+  cat "$log" >&2
+  die "publishing src/Sidecar failed"
+fi
+if [ -n "$why" ]; then
   must src/Sidecar/Sidecar.csproj "$out/fleet-sidecar"
-  flavour="with the runtime (the Native AOT compiler package does not restore here)"
+  flavour="with the runtime ($why)"
 fi
 must src/Hub/Hub.csproj "$out/fleet-hub"
-if $proxy; then
-  must src/Sidecar/Sidecar.csproj "$out/aot-proxy" -p:FleetFramework=net9.0 -p:PublishAot=true -p:LangVersion=14.0
-fi
+if $both; then must src/Sidecar/Sidecar.csproj "$out/with-runtime"; fi
 
 size() { du -sm "$1" | cut -f 1; }
 shown=${out#"$root"/}
 say "$shown/fleet-sidecar/fleet-sidecar   $flavour, $(size "$out/fleet-sidecar") MiB"
 say "$shown/fleet-hub/fleet-hub           with the runtime, $(size "$out/fleet-hub") MiB"
-if $proxy; then say "$shown/aot-proxy/fleet-sidecar       .NET 9 Native AOT, for measuring only, $(size "$out/aot-proxy") MiB"; fi
+if $both; then say "$shown/with-runtime/fleet-sidecar    with the runtime, for measuring, $(size "$out/with-runtime") MiB"; fi

@@ -13,7 +13,8 @@ FLEET_REAL_AGENTS=1 the agent programs on the PATH (claude, codex, gemini, openc
 a model provider of the tests' own that costs nothing; a program that is missing is a skip. The packages are tried
 under a real systemd, which needs root; without it these tests are skips too.
 
-  --quick                leave out the tests of the published programs, of the packages, and the random kills
+  --quick                test the programs as they were built, not as they are published; leave out the packages and the
+                         random kills
   --configuration NAME   Debug (default) or Release
 EOT
 }
@@ -82,7 +83,17 @@ run_tests() { # project
   read -r total errors bad skip unasked <<<"$(printf '%s' "$summary" | tr -cd '0-9 ' | tr -s ' ')"
   count $((total - bad - skip - unasked)) $((bad + errors)) "$skip"
 }
-for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests EndToEnd.Tests; do run_tests $project; done
+for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests; do run_tests $project; done
+
+# What is shipped is what is tested from outside: the published program, and with --quick the one that was just built.
+published=$root/artifacts/publish/fleet-sidecar/fleet-sidecar
+if $quick; then unset FLEET_TEST_SIDECAR; else
+  say "publishing the programs"
+  scripts/publish.sh </dev/null >"$log" 2>&1 || { cat "$log"; say "publishing failed"; say "$passed passed, $((failed + 1)) failed, $skipped skipped"; exit 1; }
+  cat "$log"
+  export FLEET_TEST_SIDECAR=$published
+fi
+run_tests EndToEnd.Tests
 
 script_test() { # name command...
   local name=$1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Publishes, then runs the main job with the published programs while no .NET can be found.
+# Runs the main job with the published programs (scripts/publish.sh) while no .NET can be found.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
-"$root/scripts/publish.sh"
+[ -x "$root/artifacts/publish/fleet-hub/fleet-hub" ] || "$root/scripts/publish.sh"
 
 # Without DOTNET_ROOT, without dotnet on the PATH, and with the place where an installed runtime is looked up pointed elsewhere.
 plain=$(mktemp -d)

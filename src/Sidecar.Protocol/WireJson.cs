@@ -9,9 +9,7 @@ namespace FleetSidecar.Protocol;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
-#if NET10_0_OR_GREATER // The AOT proxy, built for .NET 9 and for measuring only, lacks it.
     AllowDuplicateProperties = false,
-#endif
     MaxDepth = WireLimits.MaxDepth)]
 [JsonSerializable(typeof(HubMessage.Identified))]
 [JsonSerializable(typeof(HubMessage.Pong))]

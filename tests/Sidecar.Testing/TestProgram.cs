@@ -31,7 +31,8 @@ public sealed class TestProgram : IDisposable
         _process.BeginErrorReadLine();
     }
 
-    public static string Sidecar => Built("Sidecar", "fleet-sidecar");
+    /// <summary>The published program where a test run names it, because that is what gets shipped; otherwise the one that was built beside the tests.</summary>
+    public static string Sidecar => Environment.GetEnvironmentVariable("FLEET_TEST_SIDECAR") is { Length: > 0 } published ? published : Built("Sidecar", "fleet-sidecar");
 
     public static string Hub => Built("Hub", "fleet-hub");
 

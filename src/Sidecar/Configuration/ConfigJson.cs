@@ -13,9 +13,7 @@ namespace FleetSidecar.Configuration;
     IgnoreReadOnlyProperties = true,
     RespectNullableAnnotations = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-#if NET10_0_OR_GREATER // The AOT proxy, built for .NET 9 and for measuring only, lacks it.
     AllowDuplicateProperties = false,
-#endif
     MaxDepth = ConfigSource.MaxDepth,
     Converters = [typeof(DurationConverter)],
     WriteIndented = true)]

@@ -13,9 +13,7 @@ internal static class VerificationReports
     private static readonly JsonDocumentOptions Strict = new()
     {
         MaxDepth = WireLimits.MaxDepth,
-#if NET10_0_OR_GREATER // The AOT proxy, built for .NET 9 and for measuring only, lacks it.
         AllowDuplicateProperties = false,
-#endif
     };
 
     /// <summary>Null where there is no report in it.</summary>
