@@ -5,7 +5,7 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/deb.sh [--version V] [--output DIR] [--help]
+usage: scripts/deb.sh [--version V] [--output DIR] [--native] [--programs DIR] [--help]
 
 Publishes both programs and writes artifacts/deb/fleet-sidecar_VERSION_ARCH.deb and fleet-hub_VERSION_ARCH.deb, for
 amd64 and arm64 as far as the runtime packs restore here. The same sources, SDK and debhelper give the same bytes,
@@ -13,16 +13,21 @@ wherever the checkout lies. Needs no root. With XZ_LEVEL=1 in the environment th
 
   --version V   instead of the version in Directory.Build.props
   --output DIR  instead of artifacts/deb
+  --native      for this machine's architecture alone
+  --programs DIR  what scripts/publish.sh made for this machine, in place of publishing again; the packages' version may then
+                differ from what the programs say of themselves
 
 Example: scripts/deb.sh --version 0.1.1 --output artifacts/deb/next
 EOT
 }
 
-version='' out=$root/artifacts/deb
+version='' out=$root/artifacts/deb others=true programs=''
 while [ $# -gt 0 ]; do
   case $1 in
     --version) shift; version=${1-}; [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || usage "--version takes three numbers, as 0.1.1" ;;
     --output) shift; out=${1-}; [ -n "$out" ] || usage "--output takes a directory" ;;
+    --native) others=false ;;
+    --programs) shift; programs=${1-}; [ -x "$programs/fleet-hub/fleet-hub" ] || usage "--programs takes a directory with fleet-sidecar and fleet-hub in it" ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;
   esac
@@ -73,14 +78,21 @@ package() { # architecture
   cp -r "$work/debian" "$root/packaging/systemd" "$work/man" "$work/completion" "$tree/"
   notices "$work/publish-$1" "$(rid_of "$1")" >"$tree/THIRD-PARTY-NOTICES"
   mv "$work/publish-$1" "$tree/publish"
+  # What libraries another architecture's programs need cannot be looked up here; the runtime needs the same ones everywhere.
+  if [ "$1" != "$native" ]; then cp "$work/$native/depends" "$tree/debian/depends"; fi
   (cd "$tree" && dpkg-buildpackage -b -us -uc -tc -d ${2:+"$2"}) >"$work/$1.log" 2>&1 || { tail -n 40 "$work/$1.log" >&2; die "building the packages for $1 failed"; }
   mv "$work/$1"/*.deb "$out/"
 }
 
-for architecture in "$native" $(printf '%s\n' amd64 arm64 | grep -vx "$native"); do
-  say "publishing for $architecture"
+for architecture in "$native" $($others && printf '%s\n' amd64 arm64 | grep -vx "$native"); do
   code=0
-  "$root/scripts/publish.sh" --version "$version" --output "$work/publish-$architecture" --rid "$(rid_of "$architecture")" >"$work/said" || code=$?
+  if [ "$architecture" = "$native" ] && [ -n "$programs" ]; then
+    mkdir -p "$work/publish-$native"
+    cp -r "$programs/fleet-sidecar" "$programs/fleet-hub" "$work/publish-$native/"
+  else
+    say "publishing for $architecture"
+    "$root/scripts/publish.sh" --version "$version" --output "$work/publish-$architecture" --rid "$(rid_of "$architecture")" >"$work/said" || code=$?
+  fi
   if [ "$code" = 69 ] && [ "$architecture" != "$native" ]; then
     say "no packages for $architecture: $(tail -n 1 "$work/said")"
     continue

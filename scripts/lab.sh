@@ -16,7 +16,7 @@
 #
 # Example: the packages, tried by hand
 #   scripts/deb.sh && LAB_BIND="$PWD/artifacts/deb:/deb:ro" scripts/lab.sh up
-#   scripts/lab.sh exec sh -c 'apt-get install -y /deb/*.deb'; scripts/lab.sh exec; scripts/lab.sh down
+#   scripts/lab.sh exec sh -c 'apt-get install -y /deb/*_$(dpkg --print-architecture).deb'; scripts/lab.sh exec; scripts/lab.sh down
 #
 # Environment (all optional)
 #   LAB_DIR       cache directory            /var/cache/fleet-lab

@@ -113,8 +113,8 @@ else
   if command -v dh >/dev/null && command -v dpkg-buildpackage >/dev/null; then
     # The second version is what upgrades are tried with.
     export XZ_LEVEL=1
-    script_test "the packages are built" scripts/deb.sh
-    script_test "a later version of the packages is built" scripts/deb.sh --version 0.1.1 --output artifacts/deb/next
+    script_test "the packages are built" scripts/deb.sh --programs artifacts/publish
+    script_test "a later version of the packages is built" scripts/deb.sh --native --programs artifacts/publish --version 0.1.1 --output artifacts/deb/next
     script_test "another checkout gives the same packages, byte for byte" scripts/lib/deb-test.sh
     unset XZ_LEVEL
   else

@@ -9,7 +9,7 @@ compgen -G "$root/artifacts/deb/fleet-sidecar_*.deb" >/dev/null || die "there ar
 "$lab" check || die "no real systemd can be booted here"
 "$lab" up
 trap '"$lab" down' EXIT
-x sh -c 'apt-get -qq -y install /deb/*.deb' >/dev/null 2>&1
+x sh -c 'apt-get -qq -y install /deb/*_$(dpkg --print-architecture).deb' >/dev/null 2>&1
 x sh -c '
   mkdir -p /etc/fleet-sidecar; umask 077
   fleet-hub token create bench --data /var/lib/fleet-hub >/etc/fleet-sidecar/hub-token

@@ -5,7 +5,7 @@ set -euo pipefail
 other=$(mktemp -d)
 trap 'rm -rf "$other"' EXIT
 (cd "$root" && git ls-files --cached --others --exclude-standard -z | tar --create --null --ignore-failed-read --files-from=-) | tar --extract --directory "$other"
-"$other/scripts/deb.sh"
+"$other/scripts/deb.sh" --native
 for package in "$other"/artifacts/deb/*.deb; do
   cmp "$package" "$root/artifacts/deb/$(basename "$package")"
   say "$(basename "$package"): the same"

@@ -20,16 +20,24 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
     public static async Task<Fleet> StartAsync(bool keepsDisk = false, string config = "")
     {
         var fleet = new Fleet(await Machine.BootAsync(keepsDisk));
-        await fleet.InstallAsync();
-        await fleet.EnrolAsync(config);
-        return fleet;
+        try
+        {
+            await fleet.InstallAsync();
+            await fleet.EnrolAsync(config);
+            return fleet;
+        }
+        catch
+        {
+            await fleet.DisposeAsync(); // A machine that nobody has would run on.
+            throw;
+        }
     }
 
     public async Task InstallAsync(string from = "/deb")
     {
         var found = Directory.Exists(Machine.Packages) ? Directory.GetFiles(Machine.Packages, "*.deb").Length : 0;
         Assert.True(found > 0, "there are no packages; run scripts/deb.sh first");
-        await machine.ShellAsync($"apt-get -qq -y -o Dpkg::Use-Pty=0 install {from}/fleet-sidecar_*.deb {from}/fleet-hub_*.deb 2>&1");
+        await machine.ShellAsync($"apt-get -qq -y -o Dpkg::Use-Pty=0 install {from}/fleet-sidecar_*_$(dpkg --print-architecture).deb {from}/fleet-hub_*_$(dpkg --print-architecture).deb 2>&1");
         await machine.ShellAsync("""
             mkdir -p /srv/git && cd /tmp && git init -q -b main seed && cd seed && echo hello >README && git add . && git -c user.name=t -c user.email=t@example.org commit -qm first
             git clone -q --bare /tmp/seed /srv/git/app.git && rm -rf /tmp/seed && chown -R nobody /srv/git

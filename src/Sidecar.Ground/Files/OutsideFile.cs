@@ -6,7 +6,7 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>Reads a small file that somebody else wrote, whatever they put there: never blocks on a pipe, never reads without end.</summary>
 public static partial class OutsideFile
 {
-    private const int NonBlocking = 0x800, CloseOnExec = 0x80000;
+    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
 
     /// <summary>The bytes; null where there is no readable file or it is longer than <paramref name="limit"/>.</summary>
     /// <param name="path">The file.</param>
@@ -15,6 +15,18 @@ public static partial class OutsideFile
     public static byte[]? Read(string path, int limit, bool followLink)
     {
         using var file = new SafeFileHandle(Open(path, NonBlocking | CloseOnExec | (followLink ? 0 : NoFollow)), ownsHandle: true);
+        return Read(file, limit);
+    }
+
+    /// <summary>The same for a file in a directory that its maker can replace by a link as well: neither is followed.</summary>
+    public static byte[]? ReadInside(string path, int limit)
+    {
+        using var file = OpenInside(path);
+        return Read(file, limit);
+    }
+
+    private static byte[]? Read(SafeFileHandle file, int limit)
+    {
         if (file.IsInvalid)
         {
             return null;
@@ -38,7 +50,7 @@ public static partial class OutsideFile
         return length <= limit ? bytes[..length] : null;
     }
 
-    /// <summary>A file that may be large or still growing, to be read by whoever asks; null where there is none, or a link, a pipe or a device in its place.</summary>
+    /// <summary>A file that may be large or still growing, to be read by whoever asks; null where there is none, or a link, a pipe or a device in its place, or a link in the place of its directory.</summary>
     public static FileStream? Stream(string path)
     {
         if (PathFacts.Of(path) is not { Kind: PathKind.File })
@@ -46,7 +58,7 @@ public static partial class OutsideFile
             return null;
         }
 
-        var file = new SafeFileHandle(Open(path, NonBlocking | CloseOnExec | NoFollow), ownsHandle: true);
+        var file = OpenInside(path);
         try
         {
             if (!file.IsInvalid && new FileStream(file, FileAccess.Read) is { CanSeek: true } stream)
@@ -62,8 +74,23 @@ public static partial class OutsideFile
         return null;
     }
 
+    // Step by step from the directory above, which is not its maker's: so the kernel itself refuses a link, also one that comes
+    // while we look. Not openat2(2), which a unit with RestrictSUIDSGID= does not have.
+    private static SafeFileHandle OpenInside(string path)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        using var above = new SafeFileHandle(Open(Path.GetDirectoryName(directory) ?? "/", CloseOnExec | PathOnly), ownsHandle: true);
+        using var inside = new SafeFileHandle(above.IsInvalid ? -1 : OpenAt((int)above.DangerousGetHandle(), Path.GetFileName(directory), CloseOnExec | PathOnly | NoFollow | DirectoryOnly), ownsHandle: true);
+        return new SafeFileHandle(inside.IsInvalid ? -1 : OpenAt((int)inside.DangerousGetHandle(), Path.GetFileName(path), CloseOnExec | NonBlocking | NoFollow), ownsHandle: true);
+    }
+
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
+
+    private static int DirectoryOnly => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int OpenAt(int directory, string path, int flags);
 }

@@ -12,9 +12,12 @@ public enum PathKind
     Other,
 }
 
-/// <summary>What a file system says of one name: kind, owner, mode, length. Names are bytes, as Linux has them; they need not be text.</summary>
-public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint Group, UnixFileMode Mode, long Length)
+/// <summary>What a file system says of one name: kind, owner, mode, length, when it was written. Names are bytes, as Linux has them; they need not be text.</summary>
+/// <remarks>A file may have a date that the framework's own call throws at: anybody can give it one. Here it is the nearest that can be said.</remarks>
+public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint Group, UnixFileMode Mode, long Length, DateTimeOffset Written = default)
 {
+    private const long Latest = 253_402_300_799; // The last second of the year 9999.
+
     private const int CurrentDirectory = -100, NoFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
     private const uint BasicStats = 0x7ff;
     private const int NoEntry = 2, NotDirectory = 20; // errno
@@ -27,7 +30,8 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
     public static PathFacts? Of(byte[] path) => Ask(CurrentDirectory, path, NoFollow, BasicStats, out var answer) != 0 ? null
         : new PathFacts(
             (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, _ => PathKind.Other },
-            answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size);
+            answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size,
+            DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(answer.WrittenSeconds, 0, Latest)).AddTicks(answer.WrittenNanoseconds / 100));
 
     /// <summary>Why nobody can say whether there is something, or null where that is known.</summary>
     public static string? Fault(string path) =>
@@ -51,5 +55,11 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
 
         [FieldOffset(40)]
         public readonly ulong Size;
+
+        [FieldOffset(112)]
+        public readonly long WrittenSeconds;
+
+        [FieldOffset(120)]
+        public readonly uint WrittenNanoseconds;
     }
 }

@@ -1,6 +1,8 @@
+using System.Text;
 using System.Text.Json;
 using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -31,10 +33,10 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, I
 
         void WriteFiles()
         {
-            File.WriteAllBytes(Recorder.TaskFile(runDirectory), JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign));
+            NewFile.Write(Recorder.TaskFile(runDirectory), JsonSerializer.SerializeToUtf8Bytes(run.Assignment, WireJson.Wire.TaskAssign));
             if (call.Prompt is { } prompt)
             {
-                File.WriteAllText(subject.PromptFile, prompt);
+                NewFile.Write(subject.PromptFile, Encoding.UTF8.GetBytes(prompt));
             }
 
             results.PutAsideStale(run, runDirectory);

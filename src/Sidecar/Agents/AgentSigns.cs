@@ -1,3 +1,4 @@
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Agents;
@@ -23,5 +24,5 @@ internal sealed class AgentSigns(AgentLauncher launcher)
     }
 
     // An output file exists before there is output.
-    private static long Written(string path) => new FileInfo(path) is { Exists: true, Length: > 0 } file ? file.LastWriteTimeUtc.Ticks : 0;
+    private static long Written(string path) => PathFacts.Of(path) is { Kind: PathKind.File, Length: > 0 } file ? file.Written.UtcTicks : 0;
 }

@@ -73,11 +73,11 @@ internal static class Recorder
     {
         var path = Path.Combine(directory, ExitFile);
         return ReadLine(path) is { } line && int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var code)
-            ? new ProcessEnd(code, new DateTimeOffset(File.GetLastWriteTimeUtc(path)).ToUnixTimeMilliseconds())
+            ? new ProcessEnd(code, (PathFacts.Of(path)?.Written ?? now).ToUnixTimeMilliseconds())
             : new ProcessEnd(null, now.ToUnixTimeMilliseconds());
     }
 
     // A line without its end is a write that was cut off.
     private static string? ReadLine(string path) =>
-        OutsideFile.Read(path, LongestNote, followLink: false) is { } bytes && Encoding.UTF8.GetString(bytes) is var text && text.EndsWith('\n') ? text.TrimEnd('\n') : null;
+        OutsideFile.ReadInside(path, LongestNote) is { } bytes && Encoding.UTF8.GetString(bytes) is var text && text.EndsWith('\n') ? text.TrimEnd('\n') : null;
 }

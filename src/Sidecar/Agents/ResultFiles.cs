@@ -71,7 +71,7 @@ internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
 
     private AgentReport? Parse(string path)
     {
-        if (OutsideFile.Read(path, LargestReport, followLink: false) is not { } bytes)
+        if ((config.AgentsInUnits ? OutsideFile.ReadInside(path, LargestReport) : OutsideFile.Read(path, LargestReport, followLink: false)) is not { } bytes)
         {
             return null;
         }

@@ -4,6 +4,7 @@ using FleetSidecar.Agents;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Cli;
 
@@ -53,12 +54,13 @@ internal static class LogsCommand
 
     private static async Task<long> CopyAsync(string path, long offset, CancellationToken token)
     {
-        if (!File.Exists(path))
+        // The agent owns that place: a link of its own would have us print what only we may read.
+        await using var file = OutsideFile.Stream(path);
+        if (file is null)
         {
             return offset;
         }
 
-        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         file.Seek(offset, SeekOrigin.Begin);
         await file.CopyToAsync(Terminal.Raw, token);
         await Terminal.Raw.FlushAsync(token);

@@ -9,6 +9,8 @@ namespace FleetSidecar.Cli;
 /// <summary>Leaves what an agent says as a file, in the form that agents without a command line use, while no sidecar runs.</summary>
 internal static class OfflineReport
 {
+    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
     /// <summary>The file, or null where there is nothing worth keeping. A report that is there already stands.</summary>
     public static string? Leave(string action, string? text, string directory, string taskId)
     {
@@ -27,7 +29,7 @@ internal static class OfflineReport
         };
         if (file is not null && !File.Exists(file))
         {
-            AtomicFile.Write(file, content);
+            OwnedFile.Write(file, System.Text.Encoding.UTF8.GetBytes(content), Readable); // By the sidecar, which may be another user.
         }
 
         return file;

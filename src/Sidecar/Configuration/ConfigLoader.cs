@@ -21,6 +21,11 @@ internal static class ConfigLoader
         return config;
     }
 
+    /// <summary>Judges a file that is not there yet, together with what lies beside its place.</summary>
+    /// <exception cref="ConfigurationException">Anything at all is wrong.</exception>
+    public static void Check(string path, byte[] text) =>
+        LoadAll(path, new ConfigFiles([(path, text), .. ConfigFiles.More(path).Select(file => (file, ConfigFiles.ReadOne(file)))]), []);
+
     /// <summary>Where things probably are for a file that cannot be used: by what can be read of it.</summary>
     public static SidecarConfig WhatIsReadable(string path)
     {

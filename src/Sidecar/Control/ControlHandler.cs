@@ -122,7 +122,7 @@ internal sealed class ControlHandler(
         {
             runs.Progressed?.Invoke(new SidecarMessage.TaskProgress
             {
-                TaskId = run.TaskId, Generation = run.Generation, Progress = request.Percent,
+                TaskId = run.TaskId, Generation = run.Generation, Progress = request.Percent is { } percent ? Math.Clamp(percent, 0, 100) : null,
                 Message = request.Text is null ? null : Printable.Cut(redactor.Clean(request.Text), WireLimits.MaxReason - 1),
             });
         }

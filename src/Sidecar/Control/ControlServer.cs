@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -16,7 +17,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     : DaemonLoop(verdict, lifetime, log)
 {
     private const int LargestRequest = 512 * 1024;
-    private const int MostAtOnce = 32;
+    private const int MostAtOnce = 32, MostOfOneUnit = 8; // An agent that holds its connections open shuts out itself and nobody else.
     private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private const UnixFileMode Everybody = Owners | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -60,10 +61,38 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     private async Task ServeAllAsync(Socket listener, bool isAgents, CancellationToken stopping)
     {
         using var slots = new SemaphoreSlim(MostAtOnce);
+        var open = new ConcurrentDictionary<string, int>();
         while (true)
         {
             await slots.WaitAsync(stopping);
-            _ = ServeAsync(await AcceptAsync(listener, stopping), isAgents, slots, stopping);
+            var client = await AcceptAsync(listener, stopping);
+            var caller = Caller.Of(client, isAgents);
+            var unit = isAgents && config.AgentsInUnits ? caller.Unit : null;
+            if (unit is not null && open.AddOrUpdate(unit, 1, (_, count) => count + 1) > MostOfOneUnit)
+            {
+                client.Dispose();
+                Done(unit);
+                continue;
+            }
+
+            _ = ServeAsync(client, caller, () => Done(unit), stopping);
+        }
+
+        void Done(string? unit)
+        {
+            if (unit is not null && open.AddOrUpdate(unit, 0, (_, count) => count - 1) <= 0)
+            {
+                open.TryRemove(new(unit, 0));
+            }
+
+            try
+            {
+                slots.Release();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The server has stopped meanwhile.
+            }
         }
     }
 
@@ -81,7 +110,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "One caller's broken request must not take the socket away from the others.")]
-    private async Task ServeAsync(Socket client, bool isAgents, SemaphoreSlim slots, CancellationToken stopping)
+    private async Task ServeAsync(Socket client, Caller caller, Action done, CancellationToken stopping)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, Patience, Timeout.InfiniteTimeSpan);
@@ -89,7 +118,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
         {
             using var stream = new NetworkStream(client, ownsSocket: true);
             var response = await ReadAsync(stream, limited.Token) is { } request
-                ? await handler.AnswerAsync(request, Caller.Of(client, isAgents), limited.Token)
+                ? await handler.AnswerAsync(request, caller, limited.Token)
                 : ControlResponse.Refuse("the request is not one line of JSON of at most 512 KiB that this version understands", "use the fleet-sidecar command line");
             await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(response, ControlJson.Default.ControlResponse), limited.Token);
             stream.WriteByte((byte)'\n');
@@ -99,18 +128,14 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
         }
         catch (Exception fault)
         {
-            LogRequestFailed(fault.Message);
+            if (!(caller.IsAgent && fault is IOException)) // An agent that hangs up is nobody's concern, however often.
+            {
+                LogRequestFailed(fault.Message);
+            }
         }
         finally
         {
-            try
-            {
-                slots.Release();
-            }
-            catch (ObjectDisposedException)
-            {
-                // The server has stopped meanwhile.
-            }
+            done();
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed class AliveFile(string stateDirectory, Func<IntakeState> intake,
     /// <summary>How old the sign is, and what it means for work at this moment: <c>open</c>, <c>paused</c> or <c>draining</c>; null where there is none.</summary>
     public static (TimeSpan Age, string Intake)? Read(string stateDirectory, DateTimeOffset now) =>
         OutsideFile.Read(In(stateDirectory), Largest, followLink: false) is { } bytes
-            ? (now - new DateTimeOffset(File.GetLastWriteTimeUtc(In(stateDirectory)), TimeSpan.Zero), Meaning(Encoding.UTF8.GetString(bytes).Trim(), now.ToUnixTimeMilliseconds()))
+            ? (now - (PathFacts.Of(In(stateDirectory))?.Written ?? now), Meaning(Encoding.UTF8.GetString(bytes).Trim(), now.ToUnixTimeMilliseconds()))
             : null;
 
     private static string Words(IntakeState state) => state is { Mode: IntakeMode.Paused, UntilUnixMs: { } until }

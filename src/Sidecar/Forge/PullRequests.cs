@@ -54,7 +54,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
                         return Without(run, facts, new ForgeReply.Refused(ForgeFaults.Unreachable, why.Reason, "look at the forge and the network; open the pull request by hand"));
                     }
 
-                    LogWaiting(run.Id, why.Reason, pause);
+                    LogWaiting(run.Id, run.TaskId, why.Reason, pause);
                     await Task.Delay(pause, time, token);
                     break;
                 case NotFound { Why: ForgeReply.Refused why }:
@@ -165,8 +165,8 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
     [LoggerMessage(EventIds.PullRequestFailed, LogLevel.Warning, "{Run} completes {Task} without a pull request: {Code}: {Reason}; {Hint}", EventName = "PullRequestFailed")]
     private partial void LogFailed(string run, string task, string code, string reason, string hint);
 
-    [LoggerMessage(EventIds.ForgeWaiting, LogLevel.Warning, "{Run} has no pull request yet: {Reason}, trying again in {Delay}", EventName = "ForgeWaiting")]
-    private partial void LogWaiting(string run, string reason, TimeSpan delay);
+    [LoggerMessage(EventIds.ForgeWaiting, LogLevel.Warning, "{Run} {Task} has no pull request yet: {Reason}, trying again in {Delay}", EventName = "ForgeWaiting")]
+    private partial void LogWaiting(string run, string task, string reason, TimeSpan delay);
 
     private sealed record Scene(Run Run, RunFacts Facts, ForgeOptions Options, ForgeRepository Repository, string Branch, TimeSpan Limit);
 

@@ -16,8 +16,8 @@ internal sealed class AgentEnds(AgentLauncher launcher, IAgentHost host, ResultF
     public async Task LearnAsync(OrderScene scene)
     {
         var run = scene.Run;
-        var report = results.Read(run, launcher.RunDirectory(run), final: true);
         var end = await OfAsync(run, scene.Token);
+        var report = results.Read(run, launcher.RunDirectory(run), final: true); // Now that its directories are ours, whatever rights it gave the file.
         var turn = TurnOf(run, end);
         CrashPoints.At("result_written");
         await scene.LearnAsync(now => now with { Facts = now.Facts with { End = now.Facts.End ?? end, Report = now.Facts.Report ?? report, Turn = now.Facts.Turn ?? turn } });

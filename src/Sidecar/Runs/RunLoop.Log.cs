@@ -77,6 +77,6 @@ internal sealed partial class RunLoop
     [LoggerMessage(EventIds.StoreRecovered, LogLevel.Information, "the store can be written again", EventName = "StoreRecovered")]
     private partial void LogStoreRecovered();
 
-    [LoggerMessage(EventIds.OrderBroke, LogLevel.Error, "{Run} {Order} broke; the run fails by name, the daemon goes on", EventName = "OrderBroke")]
-    private partial void LogOrderBroke(string run, OrderKind order, Exception fault);
+    [LoggerMessage(EventIds.OrderBroke, LogLevel.Error, "{Run} {Task} {Order} broke; the run fails by name, the daemon goes on", EventName = "OrderBroke")]
+    private partial void LogOrderBroke(string run, string task, OrderKind order, Exception fault);
 }

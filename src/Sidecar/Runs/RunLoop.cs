@@ -265,7 +265,7 @@ internal sealed partial class RunLoop : DaemonLoop
         }
         catch (Exception fault)
         {
-            LogOrderBroke(run.Id, order.Kind, fault);
+            LogOrderBroke(run.Id, run.TaskId, order.Kind, fault);
             var failure = new Failure(FailureClass.Unknown, $"{order.Kind} broke: {Printable.Cut(fault.Message, 500)}");
             await PostAsync(new RunInput.Learned(run.Id, order, now => Broken(now, failure)), _stopping);
         }

@@ -64,7 +64,7 @@ internal sealed partial class RunOrders(
         else if (identity.Refuses() is { } foreign)
         {
             // An agent that was somebody else when it woke would do somebody else's work in our name.
-            LogWakeNotStarted(run.Id, run.WakeAttempt, foreign);
+            LogWakeNotStarted(run.Id, run.TaskId, run.WakeAttempt, foreign);
             await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Config, foreign), end: null));
             return;
         }
@@ -77,7 +77,7 @@ internal sealed partial class RunOrders(
                     LogAgentStarted(run.Id, run.TaskId, process.Pid, run.Profile.Name);
                     break;
                 case LaunchOutcome.NotStarted notStarted:
-                    LogWakeNotStarted(run.Id, run.WakeAttempt, notStarted.Why.Reason);
+                    LogWakeNotStarted(run.Id, run.TaskId, run.WakeAttempt, notStarted.Why.Reason);
                     _ = RefillAsync(run.Profile, CancellationToken.None); // Finds out whether the next one can be, and says so where not.
                     await scene.LearnAsync(now => AfterFailedWake(now, notStarted.Why, end: null));
                     return;
@@ -105,7 +105,7 @@ internal sealed partial class RunOrders(
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            LogOrderFailed(run.Id, run.State.Word(), fault.Message, "the hooks in its clone do not know of the change; submit does");
+            LogOrderFailed(run.Id, run.TaskId, run.State.Word(), fault.Message, "the hooks in its clone do not know of the change; submit does");
         }
     }
 
@@ -175,7 +175,7 @@ internal sealed partial class RunOrders(
         catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
         {
             var reason = redactor.Clean(fault.Message);
-            LogOrderFailed(run.Id, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
+            LogOrderFailed(run.Id, run.TaskId, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
             await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(failureClass, reason) } });
         }
     }
@@ -195,12 +195,12 @@ internal sealed partial class RunOrders(
     [LoggerMessage(EventIds.AgentAdopted, LogLevel.Information, "{Run} found the agent that an earlier process started for {Task}: pid {Pid}", EventName = "AgentAdopted")]
     private partial void LogAgentAdopted(string run, string task, int pid);
 
-    [LoggerMessage(EventIds.WakeNotStarted, LogLevel.Warning, "{Run} wake attempt {Attempt} started nothing: {Reason}", EventName = "WakeNotStarted")]
-    private partial void LogWakeNotStarted(string run, int attempt, string reason);
+    [LoggerMessage(EventIds.WakeNotStarted, LogLevel.Warning, "{Run} {Task} wake attempt {Attempt} started nothing: {Reason}", EventName = "WakeNotStarted")]
+    private partial void LogWakeNotStarted(string run, string task, int attempt, string reason);
 
     [LoggerMessage(EventIds.AgentStopping, LogLevel.Information, "{Run} stopping the agent of {Task}, group {Pid}: TERM now, KILL in {Grace}; {State}", EventName = "AgentStopping")]
     private partial void LogAgentStopping(string run, string task, int pid, TimeSpan grace, string state);
 
-    [LoggerMessage(EventIds.OrderFailed, LogLevel.Warning, "{Run} failed while {State}: {Reason}; {Hint}", EventName = "OrderFailed")]
-    private partial void LogOrderFailed(string run, string state, string reason, string hint);
+    [LoggerMessage(EventIds.OrderFailed, LogLevel.Warning, "{Run} {Task} failed while {State}: {Reason}; {Hint}", EventName = "OrderFailed")]
+    private partial void LogOrderFailed(string run, string task, string state, string reason, string hint);
 }

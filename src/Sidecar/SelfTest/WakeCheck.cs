@@ -12,6 +12,8 @@ namespace FleetSidecar.SelfTest;
 /// <summary>Every profile's program is there and may be executed, and says its version where its adapter knows how to ask. No tokens are spent.</summary>
 internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool? units) : ICheck, IDisposable
 {
+    private const string AgentsHome = "/var/lib/fleet-agent";
+    private const UnixFileMode Usable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private static readonly TimeSpan Trust = TimeSpan.FromHours(1);
 
     private readonly SemaphoreSlim _turn = new(1);
@@ -38,6 +40,11 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
     private async Task<CheckResult> LookAsync(WakeProfile profile, CancellationToken token)
     {
         var program = profile.Command[0];
+        if (config.AgentsInUnits && PathFacts.Of(AgentsHome) is { } home && (home.Mode & Usable) != Usable)
+        {
+            return Bad(profile, $"the agents' home {AgentsHome} is closed to its owner", $"chmod 700 {AgentsHome}; an agent did that");
+        }
+
         if (config.AgentsInUnits && units is not null && (!FileAccessCheck.MayExecute(program) || await IsDueAsync(units, profile)))
         {
             return await LookAsAgentAsync(units, profile, token);

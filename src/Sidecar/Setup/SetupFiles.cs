@@ -28,32 +28,16 @@ internal static class SetupFiles
     /// <summary>The keys of the file; empty where there is none.</summary>
     public static JsonObject ReadConfig(string path) => File.Exists(path) ? ConfigSource.FromFile(path).Keys : [];
 
-    /// <summary>Checks the whole configuration as the daemon will read it.</summary>
+    /// <summary>Checks the whole configuration as the daemon will read it; writes nothing.</summary>
     /// <exception cref="ConfigurationException">It would not start with this.</exception>
-    public static void Check(string path, JsonObject keys)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var trial = $"{path}.new"; // Beside it, so that conf.d counts; no daemon reads a file of this name.
-        try
-        {
-            OwnedFile.Write(trial, Text(keys), Owner);
-            ConfigLoader.Load(trial, []);
-        }
-        catch (ConfigurationException fault)
-        {
-            throw new ConfigurationException(fault.Message.Replace(trial, path, StringComparison.Ordinal), fault.Hint, fault);
-        }
-        finally
-        {
-            File.Delete(trial);
-        }
-    }
+    public static void Check(string path, JsonObject keys) => ConfigLoader.Check(path, Text(keys));
 
     /// <summary>Checks it and puts it in place; what was there stays beside it as <c>.bak</c>.</summary>
     /// <exception cref="ConfigurationException">It would not start with this.</exception>
     public static void WriteConfig(string path, JsonObject keys)
     {
         Check(path, keys);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var group = GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
         if (File.Exists(path))
         {

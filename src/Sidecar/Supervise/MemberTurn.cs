@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Supervise;
@@ -81,7 +82,7 @@ internal sealed class MemberTurn(MemberHome home, TimeProvider time)
     {
         try
         {
-            return member.HeartbeatFile is { } file && File.Exists(file) ? new DateTimeOffset(File.GetLastWriteTimeUtc(file)).ToUnixTimeMilliseconds() : null;
+            return member.HeartbeatFile is { } file && RealPath.Of(file) is { } real && PathFacts.Of(real) is { } facts ? facts.Written.ToUnixTimeMilliseconds() : null;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -66,7 +66,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
                     throw fault;
                 }
 
-                LogRefNotKept(run.Id, record, fault.Message);
+                LogRefNotKept(run.Id, run.TaskId, record, fault.Message);
             }
         }
 
@@ -134,8 +134,8 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
     [LoggerMessage(EventIds.SubmitAgain, LogLevel.Warning, "{Run} could not deliver {Task} yet, attempt {Attempt}: {Reason}; the work is kept, trying again", EventName = "SubmitAgain")]
     private partial void LogSubmitAgain(string run, string task, int attempt, string reason);
 
-    [LoggerMessage(EventIds.RefNotKept, LogLevel.Warning, "{Run}: the origin does not take {Ref}: {Reason}", EventName = "RefNotKept")]
-    private partial void LogRefNotKept(string run, string @ref, string reason);
+    [LoggerMessage(EventIds.RefNotKept, LogLevel.Warning, "{Run} {Task}: the origin does not take {Ref}: {Reason}", EventName = "RefNotKept")]
+    private partial void LogRefNotKept(string run, string task, string @ref, string reason);
 
     [LoggerMessage(EventIds.StrayBranch, LogLevel.Warning, "{Run}: the agent of {Task} pushed its work under other names as well: {Strays}; it counts on {Branch} alone, nothing was removed", EventName = "StrayBranch")]
     private partial void LogStrayBranch(string run, string task, string strays, string branch);

@@ -30,7 +30,7 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
             catch (GitException fault) when (attempt < Attempts && (fault.IsPassing || fault.Code == GitFaults.Damaged))
             {
                 damaged = fault.Code == GitFaults.Damaged;
-                LogPrepareAgain(run.Id, attempt, fault.Message);
+                LogPrepareAgain(run.Id, run.TaskId, attempt, fault.Message);
                 await Task.Delay(FirstPause * Math.Pow(2, attempt - 1), time, token);
             }
         }
@@ -106,6 +106,6 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
         run.Assignment.Metadata is { ValueKind: JsonValueKind.Object } metadata && metadata.TryGetProperty("base_commit", out var commit)
             && commit.ValueKind == JsonValueKind.String && commit.GetString() is { Length: >= 7 and <= 64 } text && text.All(char.IsAsciiHexDigit) ? text : null;
 
-    [LoggerMessage(EventIds.PrepareAgain, LogLevel.Warning, "{Run} attempt {Attempt} at the workspace failed: {Reason}; trying again", EventName = "PrepareAgain")]
-    private partial void LogPrepareAgain(string run, int attempt, string reason);
+    [LoggerMessage(EventIds.PrepareAgain, LogLevel.Warning, "{Run} {Task} attempt {Attempt} at the workspace failed: {Reason}; trying again", EventName = "PrepareAgain")]
+    private partial void LogPrepareAgain(string run, string task, int attempt, string reason);
 }

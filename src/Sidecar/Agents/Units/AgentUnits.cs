@@ -14,7 +14,7 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C", ["SYSTEMD_PAGER"] = "", ["SYSTEMD_COLORS"] = "0" };
 
-    private const string Template = "fleet-agent@";
+    private const string Template = "fleet-agent@", TakeTemplate = "fleet-agent-take@";
 
     /// <summary>Set by the sidecar's own unit files: the agents' units are installed and may be started.</summary>
     public static bool AreOffered { get; } = Environment.GetEnvironmentVariable("FLEET_AGENT_UNITS") == Template;
@@ -34,6 +34,9 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
 
     /// <summary>The same, and waits for nothing.</summary>
     public Task<ToolOutcome> BeginStopAsync(string unit) => CallAsync(["stop", "--no-block", unit], CancellationToken.None);
+
+    /// <summary>Has a run's directories taken back, however long that takes within the limit of that unit.</summary>
+    public Task<ToolOutcome> TakeBackAsync(string run) => CallAsync(["start", $"{TakeTemplate}{NameOf(run)[Template.Length..]}"], CancellationToken.None);
 
     public Task<ToolOutcome> SignalAsync(string unit, string signal, CancellationToken token) => CallAsync(["kill", "--kill-whom=all", $"--signal={signal}", unit], token);
 

@@ -7,7 +7,7 @@ namespace FleetSidecar.Agents.Units;
 /// <remarks>Done as their owner. chmod follows a link that takes a file's place in the wrong moment, and as root that would reach anything.</remarks>
 internal sealed class RunModes(SidecarConfig config, ToolRunner tools)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
     /// <summary>Before they are given: we put files there while the agent works, as the group of what we made. What the agent makes is read as anybody would; nobody else comes this far.</summary>

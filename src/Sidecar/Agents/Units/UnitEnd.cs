@@ -18,8 +18,8 @@ internal static class UnitEnd
     public static ProcessEnd Read(string record, DateTimeOffset now)
     {
         var file = Path.Combine(record, FileName);
-        return OutsideFile.Read(file, LargestFile, followLink: false) is { } bytes && Parse(System.Text.Encoding.UTF8.GetString(bytes)) is { } end
-            ? end with { AtUnixMs = new DateTimeOffset(File.GetLastWriteTimeUtc(file)).ToUnixTimeMilliseconds() }
+        return OutsideFile.ReadInside(file, LargestFile) is { } bytes && Parse(System.Text.Encoding.UTF8.GetString(bytes)) is { } end
+            ? end with { AtUnixMs = (PathFacts.Of(file)?.Written ?? now).ToUnixTimeMilliseconds() }
             : new ProcessEnd(null, now.ToUnixTimeMilliseconds());
     }
 

@@ -30,13 +30,19 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         }
 
         await ReclaimAsync(run.Id, run.Facts.Workspace);
-        Directory.CreateDirectory(Path.Combine(plan.RunDirectory, "results"));
-        Directory.CreateDirectory(record);
-        foreach (var link in Directory.GetFiles(plan.RunDirectory).Where(file => PathFacts.Of(file) is { Kind: PathKind.Link }))
+        Directory.CreateDirectory(plan.RunDirectory);
+        foreach (var link in Directory.EnumerateFileSystemEntries(plan.RunDirectory).Where(entry => PathFacts.Of(entry) is { Kind: PathKind.Link }).ToList())
         {
-            File.Delete(link); // The agent of an earlier attempt may have put it there; it is not written through.
+            File.Delete(link); // The agent of an earlier attempt may have put it there, in the place of a directory too; nothing is written through it.
         }
 
+        if (Directory.Exists(record))
+        {
+            Directory.Move(record, $"{record}.{Guid.NewGuid():N}"); // Nor is a note believed that lay there before.
+        }
+
+        Directory.CreateDirectory(Path.Combine(plan.RunDirectory, "results"));
+        Directory.CreateDirectory(record);
         plan.WriteFiles();
         var (process, why) = await start.StartAsync(run.Id, order, lent: run.Profile.Mode == WakeMode.Signal, token);
         return process is not null ? new LaunchOutcome.Started(process) : new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, why!));
@@ -129,9 +135,12 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         }
 
         start.Withdraw(run);
-        var unit = units.NameOf(run);
-        await units.StartAsync(unit, CancellationToken.None);
-        await units.StopAsync(unit);
+        await units.StopAsync(units.NameOf(run));
+        if (!(IsOurs(directory) && IsOurs(workspace)))
+        {
+            await units.TakeBackAsync(run);
+        }
+
         await modes.CloseAsync(run, CancellationToken.None);
     }
 

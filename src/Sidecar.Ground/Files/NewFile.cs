@@ -1,0 +1,14 @@
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Writes a file where somebody else may have left something: a link, or a pipe that would keep whoever opens it waiting.</summary>
+/// <remarks>For what is made again after a crash; see <see cref="OwnedFile"/> for what must survive one.</remarks>
+public static class NewFile
+{
+    /// <exception cref="IOException">There is a directory, or the disk cannot be written.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    {
+        File.Delete(path);
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        file.Write(bytes);
+    }
+}

@@ -1,0 +1,138 @@
+namespace FleetSidecar.Lab;
+
+/// <summary>What an agent does to its own directories and sockets costs itself at most: not the daemon, not the machine, not another run.</summary>
+public sealed class HostileAgentTests : IAsyncLifetime
+{
+    private const string NoRepository = "\"priority\": \"normal\"";
+
+    private Fleet _fleet = null!;
+
+    public async ValueTask InitializeAsync() => _fleet = await Fleet.StartAsync();
+
+    public ValueTask DisposeAsync() => _fleet?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task A_report_counts_whatever_rights_its_file_has_and_also_where_it_was_left_while_no_daemon_ran()
+    {
+        _fleet.AgentDoes("""
+            umask 077
+            fleet-sidecar task start
+            echo '{"status":"success","output":"by hand"}' >"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json"
+            """);
+        Assert.Contains("by hand", (await DoneAsync("completed")).ToString());
+
+        _fleet.AgentDoes($"""
+            umask 077
+            fleet-sidecar task start
+            while [ ! -e {Fleet.Home}/go ]; do sleep 0.1; done
+            fleet-sidecar task complete --output "left in a file"
+            touch {Fleet.Home}/left
+            while [ ! -e {Fleet.Home}/back ]; do sleep 0.1; done
+            """);
+        var task = await _fleet.SubmitAsync(NoRepository);
+        await _fleet.RunningAsync();
+        await _fleet.Machine.RunAsync("systemctl", "stop", "fleet-sidecar");
+        _fleet.Go();
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/left ]", "the report to be left");
+        await _fleet.Machine.RunAsync("systemctl", "start", "fleet-sidecar");
+        _fleet.Machine.Write($"{Fleet.Home}/back", "");
+        Assert.Contains("left in a file", (await _fleet.WaitForAsync(task, "completed")).ToString());
+    }
+
+    [Fact]
+    public async Task Pipes_dates_and_links_in_the_place_of_what_the_daemon_reads_and_writes_stop_nobody_and_show_nothing()
+    {
+        // A second profile, so that a refused key means a second wake in directories that the first agent has prepared.
+        _fleet.Machine.Write("/etc/fleet-sidecar/conf.d/two.json", """
+            { "wake": { "profiles": [ { "name": "main", "command": ["/usr/local/bin/agent"], "aliveFor": "00:00:00.2" }, { "name": "second", "command": ["/usr/local/bin/agent"], "aliveFor": "00:00:00.2" } ] } }
+            """, (UnixFileMode)0x1a4);
+        await _fleet.Machine.RunAsync("systemctl", "restart", "fleet-sidecar");
+        await _fleet.UpAsync();
+        _fleet.AgentDoes("cd \"$FLEET_RUN_DIR\"; rm -f task.json; mkfifo task.json; mkdir wake-2; echo \"$$ 0\" >wake-2/recorder; echo '401 unauthorized' >&2; exit 1");
+        await DoneAsync("dead_letter");
+        await NextIsDoneAsync();
+
+        _fleet.AgentDoes("fleet-sidecar task start; cd \"$FLEET_RUN_DIR/wake-1\"; touch -d @99999999999999 stdout; mkdir end.tmp; echo x >end.tmp/x; echo '0 success 0' >end; touch -d @99999999999999 end; exit 7");
+        await DoneAsync("dead_letter");
+        await _fleet.Machine.RunAsync("systemctl", "restart", "fleet-sidecar");
+        await NextIsDoneAsync();
+
+        // One that works and says a secret; one that puts a link to it in the place of its own record, and has two wakes.
+        _fleet.AgentDoes($"""
+            if [ -e {Fleet.Home}/victim ]; then
+              cd "$FLEET_RUN_DIR"; mv wake-1 old; ln -s "/var/lib/fleet-sidecar/runs/$(cat {Fleet.Home}/victim)/wake-1" wake-1; ln -s wake-1 wake-2; echo '401 unauthorized' >old/stderr; exit 1
+            fi
+            echo 'SECRET-OF-ANOTHER'; fleet-sidecar task start; echo "$FLEET_RUN_ID" >{Fleet.Home}/victim
+            while [ ! -e {Fleet.Home}/go ]; do sleep 0.1; done
+            fleet-sidecar task complete --output mine
+            """);
+        var victim = await _fleet.SubmitAsync(NoRepository);
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/victim ]", "the first agent to be at work");
+        Assert.DoesNotContain("SECRET", (await DoneAsync("dead_letter")).ToString());
+        _fleet.Go();
+        await _fleet.WaitForAsync(victim, "completed");
+        await _fleet.Machine.ShellAsync($"rm -f {Fleet.Home}/go {Fleet.Home}/victim");
+
+        // Root looks at the logs.
+        _fleet.AgentDoes("fleet-sidecar task start; cd \"$FLEET_RUN_DIR/wake-1\"; mv stdout o; ln -s /etc/shadow stdout; rm stderr; mkfifo stderr; fleet-sidecar task complete --output x");
+        var task = (await DoneAsync("completed")).GetProperty("id").GetString();
+        Assert.Equal("", await _fleet.Machine.ShellAsync($"timeout 10 fleet-sidecar logs {task}; timeout 10 fleet-sidecar logs {task} --stderr"));
+    }
+
+    [Fact]
+    public async Task An_agent_that_holds_the_socket_open_shuts_out_itself_alone()
+    {
+        _fleet.AgentDoes($$"""
+            if [ -e {{Fleet.Home}}/victim ]; then
+              for i in 1 2 3; do fleet-sidecar task progress --percent 1 || exit 1; done
+              fleet-sidecar task complete --output "heard"
+              exit
+            fi
+            fleet-sidecar task start
+            touch {{Fleet.Home}}/victim
+            perl -MIO::Socket::UNIX -e 'my @all; while (1) { my $s = IO::Socket::UNIX->new(Peer => $ENV{FLEET_SOCKET}) or next; $s->autoflush(1); print $s "{"; push @all, $s; splice(@all, 0, 100) if @all > 200; }' &
+            while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
+            kill $!
+            fleet-sidecar task complete --output "flooded"
+            """);
+        var flood = await _fleet.SubmitAsync(NoRepository);
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/victim ]", "the flood");
+
+        Assert.Contains("heard", (await DoneAsync("completed")).ToString());
+
+        _fleet.Go();
+        await _fleet.WaitForAsync(flood, "completed");
+        Assert.InRange((await _fleet.JournalAsync("-u", "fleet-sidecar", "FLEET_EVENT=ControlRequestFailed")).Split('\n').Length, 0, 5);
+    }
+
+    [Fact]
+    public async Task Deep_trees_odd_modes_and_a_closed_home_cost_the_run_that_made_them_and_no_other()
+    {
+        _fleet.AgentDoes("""
+            fleet-sidecar task start
+            cd "$FLEET_RUN_DIR"; cp /bin/true suid; chmod 6755 suid; mkdir d; chmod 2000 d; mkdir shut; chmod 000 shut
+            perl -e 'for (1..12000) { mkdir "d" or last; chdir "d" or last }'
+            fleet-sidecar task complete --output deep
+            """);
+        await DoneAsync("completed", TimeSpan.FromMinutes(4));
+        Assert.Equal("", await _fleet.Machine.ShellAsync("find /var/lib/fleet-sidecar/runs -maxdepth 2 \\( -perm /6000 -o ! -type l -user fleet-agent \\)"));
+        await NextIsDoneAsync();
+
+        _fleet.AgentDoes($"fleet-sidecar task start; chmod 000 {Fleet.Home}; sleep 1; fleet-sidecar task complete --output shut");
+        await DoneAsync("completed"); // And its own end was written down.
+        var (code, said) = await _fleet.Machine.TryAsync("fleet-sidecar", "doctor");
+        Assert.Equal(1, code);
+        Assert.Contains("the agents' home /var/lib/fleet-agent is closed to its owner", said);
+        await _fleet.Machine.ShellAsync($"chmod 700 {Fleet.Home}; fleet-sidecar doctor");
+        await _fleet.UpAsync();
+        await NextIsDoneAsync();
+    }
+
+    private async Task<System.Text.Json.JsonElement> DoneAsync(string status, TimeSpan? limit = null) => await _fleet.WaitForAsync(await _fleet.SubmitAsync(NoRepository), status, limit);
+
+    private async Task NextIsDoneAsync()
+    {
+        _fleet.AgentDoes("fleet-sidecar task start\nfleet-sidecar task complete --output next");
+        await DoneAsync("completed");
+    }
+}
