@@ -130,7 +130,7 @@ internal static partial class Daemon
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Clones>().AddSingleton<Fences>();
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<CommitCheck>();
-        services.AddSingleton(all => new Origin(all.GetRequiredService<Git>(), config.StateDirectory)).AddSingleton<WorkspaceKeeper>();
+        services.AddSingleton<Origin>().AddSingleton<WorkspaceKeeper>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
         services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<UnitTool>();
         _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();

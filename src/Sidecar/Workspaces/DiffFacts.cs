@@ -40,7 +40,7 @@ internal static class DiffFacts
     public static async Task<(IReadOnlyList<ChangedFile> Files, bool Complete)> FilesAsync(Func<string[], Task<ToolOutcome>> git, string from, string to)
     {
         string[] arguments = [.. Look, "--raw", "--no-abbrev", "--end-of-options", from, to];
-        var outcome = await git(arguments);
+        var outcome = await LookAsync(git, arguments);
         return outcome.Ok ? (Parse(outcome.Output), outcome.Output.Length < ToolRunner.OutputLimit) : throw GitFaults.Explain(arguments, outcome);
     }
 
@@ -48,9 +48,13 @@ internal static class DiffFacts
     public static async Task<(long Insertions, long Deletions)> LinesAsync(Func<string[], Task<ToolOutcome>> git, string from, string to)
     {
         string[] arguments = [.. Look[..2], .. Look[3..], "--shortstat", "--end-of-options", from, to];
-        var outcome = await git(arguments);
+        var outcome = await LookAsync(git, arguments);
         return outcome.Ok ? (Number(outcome.Output, " insertion"), Number(outcome.Output, " deletion")) : throw GitFaults.Explain(arguments, outcome);
     }
+
+    // For a rename git holds both files whole, however large. Where it has no memory for that, a rename is a file that went and one that came.
+    private static async Task<ToolOutcome> LookAsync(Func<string[], Task<ToolOutcome>> git, string[] arguments) =>
+        await git(arguments) is { Ok: true } outcome ? outcome : await git([.. arguments.Where(argument => argument != "-M")]);
 
     /// <summary>Reads <c>:OLDMODE NEWMODE OLD NEW STATUS NUL PATH NUL [PATH NUL]</c>. A record that was cut off is left out.</summary>
     public static IReadOnlyList<ChangedFile> Parse(string text)

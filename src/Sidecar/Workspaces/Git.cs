@@ -2,7 +2,7 @@ using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
 
-/// <summary>Runs git: argv, no prompts, no hooks of the repository, a time limit, and only transports that cannot run programs.</summary>
+/// <summary>Runs git: argv, no prompts, no hooks of the repository, bounds on time and memory, and only transports that cannot run programs.</summary>
 internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 {
     /// <summary>Of git itself: the tree without an entry.</summary>
@@ -44,7 +44,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         try
         {
             return await tools.RunAsync(
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. arguments],
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)],
                 more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token, room: room);
         }
         catch (SpawnException fault)

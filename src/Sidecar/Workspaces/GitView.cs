@@ -25,10 +25,11 @@ internal static class GitView
     /// <summary>The view of a repository, made or brought up to date.</summary>
     /// <param name="repository">The <c>.git</c> directory.</param>
     /// <param name="view">Where the view is, or is to be; nobody else's.</param>
+    /// <param name="mirrors">Where the repositories lie of which it may borrow objects; null allows none.</param>
     /// <exception cref="GitException">The repository is not one that can be looked at.</exception>
-    public static string Of(string repository, string view)
+    public static string Of(string repository, string view, string? mirrors = null)
     {
-        Require(repository);
+        Require(repository, mirrors);
         var head = Head(repository)!;
         if (!IsWhole(repository, view))
         {
@@ -48,16 +49,18 @@ internal static class GitView
 
     /// <summary>Refuses a repository of which something is not what git makes.</summary>
     /// <exception cref="GitException">One is.</exception>
-    public static void Require(string repository)
+    public static void Require(string repository, string? mirrors)
     {
-        if (Complaint(repository) is { } complaint)
+        if (Complaint(repository, mirrors) is { } complaint)
         {
             throw new GitException(GitFaults.Damaged, complaint, "look at the directory; nothing in it is touched");
         }
     }
 
     /// <summary>Why a repository cannot be looked at, or null. A link could lead anywhere, and what it leads to is not ours to read.</summary>
-    public static string? Complaint(string repository)
+    /// <param name="repository">The <c>.git</c> directory.</param>
+    /// <param name="mirrors">Where the repositories lie of which it may borrow objects; null allows none.</param>
+    public static string? Complaint(string repository, string? mirrors = null)
     {
         if (PathFacts.Of(repository)?.Kind is var kind && kind != PathKind.Directory)
         {
@@ -73,27 +76,15 @@ internal static class GitView
             }
         }
 
-        // What stands in these is opened by git itself: a pipe would hold it for ever, a link lead it anywhere.
-        if (OddObject(Path.Combine(repository, "objects")) is { } odd)
-        {
-            return $"the clone's {Path.GetRelativePath(repository, odd)} is not what git makes there";
-        }
-
         return Elsewhere.FirstOrDefault(name => PathFacts.Of(Path.Combine(repository, name)) is not null) is { } elsewhere ? $"the clone keeps its refs elsewhere (.git/{elsewhere})"
-            : Head(repository) is null ? "the clone's .git/HEAD names neither a branch nor a commit" : null;
-    }
-
-    private static string? OddObject(string objects)
-    {
-        var directories = Directory.GetFileSystemEntries(objects);
-        return Array.Find(directories, path => PathFacts.Of(path) is not { Kind: PathKind.Directory })
-            ?? directories.SelectMany(Directory.GetFileSystemEntries).FirstOrDefault(path => PathFacts.Of(path) is not { Kind: PathKind.File });
+            : Head(repository) is null ? "the clone's .git/HEAD names neither a branch nor a commit"
+            : GitFiles.Complaint(repository, mirrors);
     }
 
     // What stands there is exactly what we put there: a file more could be one that git listens to.
     private static bool IsWhole(string repository, string view) =>
         PathFacts.Of(view) is { Kind: PathKind.Directory }
-        && Directory.EnumerateFileSystemEntries(view).Select(Path.GetFileName).ToHashSet() is var names && names.Remove("HEAD") && names.Remove("config")
+        && Directory.EnumerateFileSystemEntries(view).Take(Linked.Length + 3).Select(Path.GetFileName).ToHashSet() is var names && names.Remove("HEAD") && names.Remove("config")
         && names.SetEquals(Linked.Select(one => one.Name))
         && Linked.All(one => new FileInfo(Path.Combine(view, one.Name)).LinkTarget == Path.Combine(repository, one.Name))
         && OutsideFile.Read(Path.Combine(view, "config"), Config.Length, followLink: false) is { } config && config.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(Config))

@@ -11,10 +11,18 @@ namespace FleetSidecar.Workspaces;
 /// stays beside the new one until no workspace is left.</remarks>
 internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch, TimeProvider time)
 {
+    private const int NameLength = 24;
+    private const string Branches = "+refs/heads/*:refs/heads/*";
+
     private static readonly TimeSpan CheckEvery = TimeSpan.FromDays(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
 
     public static string DirectoryOf(SidecarConfig config) => config.MirrorsDirectory;
+
+    /// <summary>Whether a path, as git wrote it into a clone, is that of a mirror's objects: letter by letter, so that no link leads there by another way.</summary>
+    public static bool IsStore(string path, string? mirrors) =>
+        mirrors is not null && Path.GetFileName(Path.GetDirectoryName(path)) is { Length: NameLength + 4 } name && name[..NameLength].All(char.IsAsciiHexDigitLower)
+        && path == Path.Combine(mirrors, name, "objects") && name.EndsWith(".git", StringComparison.Ordinal);
 
     /// <summary>Brings the mirror up to date and says where it is.</summary>
     /// <param name="address">The repository.</param>
@@ -23,7 +31,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
     /// <exception cref="GitException">The origin could not be fetched whole.</exception>
     public async Task<string> RefreshAsync(string address, bool damaged, CancellationToken token)
     {
-        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..24];
+        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..NameLength];
         var path = Path.Combine(DirectoryOf(config), $"{name}.git");
         var turn = _turns.GetOrAdd(name, _ => new SemaphoreSlim(1));
         await turn.WaitAsync(token);
@@ -31,7 +39,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         {
             Directory.CreateDirectory(DirectoryOf(config));
             using var owner = await MirrorOwner.TakeAsync(path, address, watch, token);
-            if (damaged || !Directory.Exists(path) || !await FetchAsync(path, token))
+            if (damaged || !Directory.Exists(path) || !await FetchAsync(address, path, token))
             {
                 await CloneAsync(address, path, token);
             }
@@ -45,9 +53,9 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
     }
 
     // False: the copy here is at fault, not the way to the origin.
-    private async Task<bool> FetchAsync(string path, CancellationToken token)
+    private async Task<bool> FetchAsync(string address, string path, CancellationToken token)
     {
-        string[] fetch = ["fetch", "--prune", "--quiet", "--no-write-fetch-head", "--", "origin"];
+        string[] fetch = ["fetch", "--prune", "--quiet", "--no-write-fetch-head", "--", address, Branches];
         var fetched = await git.TryAsync(path, token, fetch);
         if (!fetched.Ok)
         {
@@ -79,7 +87,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         try
         {
             await git.RunAsync(DirectoryOf(config), token, "clone", "--bare", "--no-hardlinks", "--template=", "--quiet", "--", address, beside);
-            await git.RunAsync(beside, token, "config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*");
+            await git.RunAsync(beside, token, "config", "remote.origin.fetch", Branches);
             await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
             if (Directory.Exists(path))
             {

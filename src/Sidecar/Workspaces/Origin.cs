@@ -1,3 +1,4 @@
+using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
@@ -8,9 +9,9 @@ namespace FleetSidecar.Workspaces;
 /// tree or uses the network runs from a bare repository of ours, with the clone's objects; refs and history are looked at through a
 /// <see cref="GitView"/>. Nowhere does git read the clone's configuration.
 /// </remarks>
-internal sealed class Origin(Git git, string stateDirectory)
+internal sealed class Origin(Git git, SidecarConfig config)
 {
-    private readonly string _control = Path.Combine(stateDirectory, "control.git");
+    private readonly string _control = Path.Combine(config.StateDirectory, "control.git");
 
     /// <summary>What the origin's refs of these names or patterns point to.</summary>
     /// <exception cref="GitException">It could not be asked.</exception>
@@ -22,11 +23,11 @@ internal sealed class Origin(Git git, string stateDirectory)
     public Task<ToolOutcome> AskAsync(string work, CancellationToken token, params string[] arguments)
     {
         Git.Require(work);
-        var view = GitView.Of(Path.Combine(work, ".git"), Path.Combine(Path.GetDirectoryName(work)!, GitView.Name));
+        var view = GitView.Of(Path.Combine(work, ".git"), Path.Combine(Path.GetDirectoryName(work)!, GitView.Name), Mirrors.DirectoryOf(config));
         return git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = view, ["GIT_NO_REPLACE_OBJECTS"] = "1" }, token, arguments);
     }
 
-    /// <summary>Anything else on a clone's objects and files.</summary>
+    /// <summary>Anything else on a clone's objects. Its files are not looked at (a push would read attributes there) unless <c>GIT_WORK_TREE</c> is given.</summary>
     public async Task<string> RunAsync(string work, CancellationToken token, params string[] arguments)
     {
         var outcome = await TryAsync(work, [], token, arguments);
@@ -40,10 +41,10 @@ internal sealed class Origin(Git git, string stateDirectory)
     public async Task<ToolOutcome> TryAsync(string work, Dictionary<string, string> more, int room, CancellationToken token, params string[] arguments)
     {
         Git.Require(work);
-        GitView.Require(Path.Combine(work, ".git"));
+        GitView.Require(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
         return await git.TryAsync(work, new Dictionary<string, string>(more)
         {
-            ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"), ["GIT_WORK_TREE"] = work,
+            ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"),
         }, room, token, arguments);
     }
 
@@ -82,8 +83,8 @@ internal sealed class Origin(Git git, string stateDirectory)
         }
 
         var beside = $"{_control}.{Guid.NewGuid():N}";
-        Directory.CreateDirectory(stateDirectory);
-        await git.RunAsync(stateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
+        Directory.CreateDirectory(config.StateDirectory);
+        await git.RunAsync(config.StateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
         try
         {
             Directory.Move(beside, _control);

@@ -33,7 +33,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
             return (new RescueNote(now, ended, null, Pushed: true, Kept: null), null); // The agent took its clone away; nothing is left here.
         }
 
-        if (Ruin(work) is { } ruin)
+        if ((Ruin(work) ?? await WorkTraps.FindAsync(tools, work, config.Workspace.GitTimeout, token)) is { } ruin)
         {
             return (new RescueNote(now, ended, null, Pushed: false, ruin), null);
         }
@@ -89,8 +89,8 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
     }
 
     // A clone that cannot be looked at as one.
-    private static string? Ruin(string work) =>
-        new DirectoryInfo(work).LinkTarget is not null ? "the clone was replaced by a link" : GitView.Complaint(Path.Combine(work, ".git"));
+    private string? Ruin(string work) =>
+        new DirectoryInfo(work).LinkTarget is not null ? "the clone was replaced by a link" : GitView.Complaint(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
 
     // Work that is in the directory, and not in the clone's own files and history.
     private async Task<string?> BesideAsync(string directory, string work, CancellationToken token)

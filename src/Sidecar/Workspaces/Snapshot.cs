@@ -1,3 +1,4 @@
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 
@@ -18,19 +19,19 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
 
     /// <summary>Takes it with an index of our own: the agent's may say that a file is not to be looked at.</summary>
     /// <param name="origin">Git on the clone's objects.</param>
-    /// <param name="work">The clone.</param>
+    /// <param name="work">The clone, in which <see cref="WorkTraps"/> found none.</param>
     /// <param name="head">The commit that it is compared with later; empty for none.</param>
     /// <param name="index">A file to be used, and removed.</param>
     /// <param name="token">Gives up.</param>
     public static async Task<Snapshot> TakeAsync(Origin origin, string work, string head, string index, CancellationToken token)
     {
-        var ours = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index };
+        var ours = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index, ["GIT_WORK_TREE"] = work };
         File.Delete(index);
         File.Delete($"{index}.lock");
         try
         {
             // What the agent put into its own index counts, also a file that is ignored, or gone again.
-            var staged = await StagedAsync(origin, work, index, ours, token);
+            var (staged, unread) = await StagedAsync(origin, work, index, ours, token);
             if ((staged ?? head) is { Length: > 0 } begin)
             {
                 await MustAsync(["read-tree", begin]);
@@ -39,7 +40,7 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             await NestedRepositories.PassOverAsync(PlainAsync, work);
             string[] add = [.. Plain, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
-            var kept = Unsaved(added);
+            var kept = unread ?? Unsaved(added);
             if (!added.Ok)
             {
                 // The rest can still be saved; what stands in the way is a reason to keep it all.
@@ -65,18 +66,24 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
     }
 
     // The agent's index as a tree; null where it has none, or one with a merge that is not settled, whose contents are all commits'.
-    private static async Task<string?> StagedAsync(Origin origin, string work, string index, Dictionary<string, string> ours, CancellationToken token)
+    private static async Task<(string? Tree, string? Kept)> StagedAsync(Origin origin, string work, string index, Dictionary<string, string> ours, CancellationToken token)
     {
-        var theirs = new FileInfo(Path.Combine(work, ".git", "index"));
-        if (!theirs.Exists || theirs.LinkTarget is not null)
+        await using (var theirs = OutsideFile.Stream(Path.Combine(work, ".git", "index")))
         {
-            return null;
+            if (theirs is null)
+            {
+                return (null, null);
+            }
+
+            await using var copy = new FileStream(index, FileMode.CreateNew);
+            await theirs.CopyToAsync(copy, token);
         }
 
-        theirs.CopyTo(index, overwrite: true);
         var written = await origin.TryAsync(work, ours, token, "write-tree");
         File.Delete(index);
-        return written.Ok ? written.Output.Trim() : null;
+
+        // Above 128: a signal. An index that unfolds to more than there is memory for may still be somebody's work.
+        return (written.Ok ? written.Output.Trim() : null, written.TimedOut || written.ExitCode > 128 ? "what is staged in it could not be read" : null);
     }
 
     // Git goes on where it cannot read something, and says so.

@@ -1,5 +1,6 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -10,7 +11,7 @@ namespace FleetSidecar.Workspaces;
 /// Steps look at the workspace as the agent left it, not at the commit: a step <c>git_clean</c> says that the two are the same.
 /// Every step may be done again after a crash; what an earlier try left running is killed first.
 /// </remarks>
-internal sealed class StepChecks(SidecarConfig config, Origin origin, StepCommand commands, TimeProvider time)
+internal sealed class StepChecks(SidecarConfig config, Origin origin, StepCommand commands, ToolRunner tools, TimeProvider time)
 {
     private const int LargestFile = 1024 * 1024;
 
@@ -59,6 +60,11 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
     // The clone's own "git status" would run whatever programs the agent configured there.
     private async Task<(string Status, string Detail)> IsCleanAsync(string workspace, CancellationToken token)
     {
+        if (await WorkTraps.FindAsync(tools, workspace, config.Workspace.GitTimeout, token) is { } trap)
+        {
+            return (StepRules.Fail, trap);
+        }
+
         var head = (await origin.AskAsync(workspace, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
         var snapshot = await Snapshot.TakeAsync(origin, workspace, head, Path.Combine(Path.GetDirectoryName(workspace)!, "verify.index"), token);
         if (snapshot.Kept is { } unseen)

@@ -18,7 +18,7 @@ internal sealed partial class WorkspaceKeeper(
     SidecarConfig config, IAgentHost host, Rescue rescue, RunLoop runs, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), FirstPause = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMinutes(10), LookAgain = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), Soon = TimeSpan.FromSeconds(2), LookAgain = TimeSpan.FromHours(1);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private readonly HashSet<string> _staying = [];
     private readonly Dictionary<string, (TimeSpan Pause, long NotBefore, string Said)> _failed = [];
@@ -36,8 +36,13 @@ internal sealed partial class WorkspaceKeeper(
         {
             await RemoveLeftoversAsync(stopping);
             Pulse.Beat(config.Workspace.GitTimeout * 10);
-            foreach (var directory in Marked().ToList())
+            foreach (var directory in Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList())
             {
+                if (_failed.ContainsKey(Path.GetFileName(directory)) && _nudge.CurrentCount > 0)
+                {
+                    break; // Somebody's run has ended meanwhile: that one first.
+                }
+
                 if (!IsOpen(Path.GetFileName(directory)))
                 {
                     await TendAsync(directory, stopping);
@@ -46,7 +51,7 @@ internal sealed partial class WorkspaceKeeper(
             }
 
             var next = _failed.Values.Select(failed => TimeSpan.FromMilliseconds(failed.NotBefore - Now)).Append(Interval).Min();
-            await _nudge.WaitAsync(next > TimeSpan.Zero ? next : FirstPause, stopping);
+            await _nudge.WaitAsync(next > TimeSpan.Zero ? next : Soon, stopping);
         }
     }
 
@@ -68,6 +73,7 @@ internal sealed partial class WorkspaceKeeper(
             return;
         }
 
+        var began = time.GetTimestamp();
         try
         {
             await host.ReclaimAsync(mark.RunId, Clones.WorkOf(directory)); // After a power cut, or for a run that the store does not know.
@@ -86,7 +92,7 @@ internal sealed partial class WorkspaceKeeper(
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
             var before = _failed.GetValueOrDefault(mark.RunId);
-            var pause = before.Pause == default ? FirstPause : before.Pause * 2 < LongestPause ? before.Pause * 2 : LongestPause;
+            var pause = KeeperPace.After(before.Pause, time.GetElapsedTime(began));
             _failed[mark.RunId] = (pause, Now + (long)pause.TotalMilliseconds, fault.Message);
             if (before.Said != fault.Message)
             {

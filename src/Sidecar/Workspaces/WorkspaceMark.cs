@@ -10,6 +10,8 @@ internal sealed record WorkspaceMark
 {
     public const string FileName = "fleet-workspace.json";
 
+    private const int Longest = 1 << 20;
+
     public required string RunId { get; init; }
 
     public required string TaskId { get; init; }
@@ -36,9 +38,9 @@ internal sealed record WorkspaceMark
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(directory, FileName)), MarkJson.Default.WorkspaceMark);
+            return OutsideFile.Read(Path.Combine(directory, FileName), Longest, followLink: false) is { } bytes ? JsonSerializer.Deserialize(bytes, MarkJson.Default.WorkspaceMark) : null;
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException)
         {
             return null;
         }

@@ -1,0 +1,24 @@
+namespace FleetSidecar.Workspaces;
+
+/// <summary>Bounds what git takes of the daemon's memory, whatever the size of what agents commit. Pure.</summary>
+/// <remarks>A file above the threshold is neither compared with others nor held whole, but streamed. See git-config(1).</remarks>
+internal static class GitMemory
+{
+    private static readonly string[] Settings =
+    [
+        "-c", "core.bigFileThreshold=16m", "-c", "core.deltaBaseCacheLimit=16m", "-c", "pack.windowMemory=32m", "-c", "pack.deltaCacheSize=16m", "-c", "pack.threads=1",
+    ];
+
+    /// <summary>The arguments of a command with the bounds before them.</summary>
+    public static IEnumerable<string> Bound(string[] arguments) => [.. Settings, .. arguments[..1], .. OtherSide(arguments), .. arguments[1..]];
+
+    // With a repository of this machine the other side is a child too, and git takes settings of its caller out of that one's environment.
+    private static string[] OtherSide(string[] arguments)
+    {
+        var (option, program) = arguments[0] == "push" ? ("--receive-pack", "receive-pack") : ("--upload-pack", "upload-pack");
+        return arguments[0] is "push" or "fetch" or "clone" && Array.IndexOf(arguments, "--") is > 0 and var at && at + 1 < arguments.Length && IsHere(arguments[at + 1])
+            ? [$"{option}=git {string.Join(' ', Settings)} {program}"] : [];
+    }
+
+    private static bool IsHere(string address) => address.StartsWith('/') || address.StartsWith("file:", StringComparison.OrdinalIgnoreCase);
+}

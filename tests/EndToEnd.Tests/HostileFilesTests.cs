@@ -1,0 +1,88 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>Files that would hold git, feed it without end or lead it elsewhere: what one agent left costs neither the daemon nor the others, and stays to be looked at.</summary>
+public sealed class HostileFilesTests : WorkspaceTests
+{
+    private const string Evil = "evil=\"$FLEET_TEST_DIR/evil\"; mkdir -p \"$evil/objects\" \"$evil/refs\" n; mkfifo \"$evil/HEAD\"; ";
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("rm .git/index; mkfifo .git/index", ".git/index is not what git makes there")]
+    [InlineData("truncate -s 600M .git/index", ".git/index is larger than")]
+    [InlineData("mkfifo .git/refs/heads/zz", ".git/refs/heads/zz is not what git makes there")]
+    [InlineData("mkfifo \"$FLEET_TEST_DIR/p\"; ln -s \"$FLEET_TEST_DIR/p\" .git/refs/heads/zz", ".git/refs/heads/zz is not what git makes there")]
+    [InlineData("truncate -s 20G .git/refs/heads/zz", ".git/refs/heads/zz is larger than")]
+    [InlineData("rm -rf .git/logs/refs; mkfifo .git/logs/refs", ".git/logs/refs is not what git makes there")]
+    [InlineData("mkdir .git/objects/zz; touch .git/objects/zz/a", ".git/objects/zz is not what git makes there")]
+    [InlineData("mkdir sub; mkfifo sub/.gitignore", "'./sub/.gitignore' is nothing that git could read")]
+    [InlineData("mkfifo .gitattributes", "'./.gitattributes' is nothing that git could read")]
+    [InlineData("truncate -s 20G .gitignore", "'./.gitignore' is nothing that git could read")]
+    [InlineData("mkdir -p n/.git/objects n/.git/refs; mkfifo n/.git/HEAD", "'./n/.git/HEAD' is nothing that git could read")]
+    [InlineData(Evil + "echo \"gitdir: $evil\" > n/.git", "'./n/.git' is nothing that git could read")]
+    [InlineData(Evil + "ln -s \"$evil\" n/.git", "'./n/.git' is nothing that git could read")]
+    [InlineData(Evil + "git init --quiet n; echo \"$evil\" > n/.git/commondir", "'./n/.git/commondir' is nothing that git could read")]
+    [InlineData(Evil + "mkfifo \"$evil/objects/ff\"; echo \"$evil/objects\" >> .git/objects/info/alternates", "borrows objects from elsewhere")]
+    [InlineData("lender=$(cat .git/objects/info/alternates); echo \"$lender/../../../../../elsewhere\" >> .git/objects/info/alternates", "borrows objects from elsewhere")]
+    public async Task What_would_hold_git_or_lead_it_elsewhere_is_kept_and_the_next_ones_work_is_saved(string harm, string why)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync($"echo loose > f\n[ $FLEET_TASK_ID = task-b ] || {{ {harm}; }}\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_failed");
+
+        await Sidecar.Program.WaitForLineAsync("WorkspaceKept]");
+        await AssignAsync(origin.Path, "task-b");
+
+        Assert.Equal("loose", (await origin.GitAsync("show", $"{await RescuedAsync(origin, "refs/fleet/rescue/task-b/1")}:f")).Trim());
+        Assert.Contains(why, Sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Sidecar.State, "workspaces", Kept(), "work", "f")));
+    }
+
+    private string Kept() => System.Text.RegularExpressions.Regex.Match(Sidecar.Program.Text, @"WorkspaceKept\] ([^:]+):").Groups[1].Value;
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_mark_that_became_a_pipe_holds_nobody()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("echo loose > f\n[ $FLEET_TASK_ID = task-b ] || { rm ../fleet-workspace.json; mkfifo ../fleet-workspace.json; }\nexit 3");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_failed");
+
+        await AssignAsync(origin.Path, "task-b");
+
+        await RescuedAsync(origin, "refs/fleet/rescue/task-b/1");
+        Assert.Contains("its mark cannot be read", await Sidecar.CliAsync("workspaces"), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Work_is_delivered_whatever_lies_beside_it_and_a_clone_that_is_no_longer_clean_to_look_at_is_not_clean()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("echo a > a; git add a; git commit --quiet -m A; mkfifo .gitattributes\nfleet-sidecar task complete");
+        await AssignAsync(origin.Path);
+
+        var done = await Hub.WaitForAsync("task_complete");
+        await Hub.SendAsync($$"""{"type":"task_assign","task_id":"task-b","generation":1,"description":"d","repo":"{{origin.Path}}","verification_steps":[{"type":"git_clean"}]}""");
+        await Wait.UntilAsync(() => Hub.Of("task_failed").Any(), "the second task to fail");
+
+        Assert.Equal(done.GetProperty("result").GetProperty("commit").GetString(), await origin.HeadAsync("iris/task-a"));
+        Assert.Contains("'./.gitattributes' is nothing that git could read", Hub.Of("task_failed").Single().GetRawText().Replace("\\u0027", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_clone_that_borrows_nothing_any_more_or_keeps_its_objects_otherwise_is_looked_at_as_before()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("""
+            echo a > a; git add a; git commit --quiet -m A
+            if [ $FLEET_TASK_ID = task-a ]; then git repack -a -d --quiet; rm .git/objects/info/alternates; git fsck; else git gc --quiet; fi
+            echo loose > f
+            fleet-sidecar task complete
+            """);
+
+        foreach (var task in new[] { "task-a", "task-b" })
+        {
+            Assert.Equal(await CompleteAsync(origin, task, 1), await origin.HeadAsync($"iris/{task}"));
+            Assert.Equal("loose", (await origin.GitAsync("show", $"{await RescuedAsync(origin, $"refs/fleet/rescue/{task}/1")}:f")).Trim());
+        }
+    }
+}
