@@ -68,10 +68,11 @@ explicit=()
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-run_tests() { # project
+run_tests() { # project options...
   local project=$1 code summary total errors bad skip unasked
+  shift
   say "== $project"
-  "artifacts/bin/$project/${configuration,,}/$project" -noColor -noLogo ${explicit[@]+"${explicit[@]}"} </dev/null >"$log" 2>&1
+  "artifacts/bin/$project/${configuration,,}/$project" -noColor -noLogo ${explicit[@]+"${explicit[@]}"} "$@" </dev/null >"$log" 2>&1
   code=$?
   grep -vE '^  (Discovering|Discovered|Starting|Finished):|^=== ' "$log"
   summary=$(grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+, Not Run: [0-9]+' "$log" | tail -n 1)
@@ -93,7 +94,7 @@ if $quick; then unset FLEET_TEST_SIDECAR; else
   cat "$log"
   export FLEET_TEST_SIDECAR=$published
 fi
-run_tests EndToEnd.Tests
+run_tests EndToEnd.Tests -maxThreads 4 # They wait more than they work.
 
 script_test() { # name command...
   local name=$1
@@ -126,7 +127,7 @@ else
     say "making the lab's file system, where there is none yet"
     scripts/lab.sh build >"$log" 2>&1 || cat "$log"
   fi
-  run_tests Lab.Tests
+  run_tests Lab.Tests -maxThreads 3
   script_test "the published programs run without .NET" scripts/lib/publish-test.sh
   script_test "a minute of random kills loses nothing and repeats nothing" scripts/soak.sh --minutes 1
   script_test "100 random kills of a sync never cost an identity" scripts/soak.sh --identity 100

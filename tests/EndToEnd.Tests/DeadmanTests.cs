@@ -9,18 +9,16 @@ public sealed class DeadmanTests : IDisposable
 {
     private readonly TempDir _directory = new();
     private readonly TestSidecar _sidecar;
+    private readonly DeadmanTimer _timer;
 
     public DeadmanTests()
     {
-        _directory.WriteScript("bin/systemctl", $$"""
-            echo "$*" >> '{{_directory["calls"]}}'
-            case "$*" in *" show "*) cat '{{_directory["unit"]}}';; esac
-            """);
         var hook = _directory.WriteScript("hook", $"cat >> '{_directory["alerts"]}'");
         var broken = _directory.WriteScript("broken-hook", "exit 3");
         _sidecar = TestSidecar.Create(_directory, $"ws://127.0.0.1:{FreePort.Take()}/ws", "token-token", Scripts.Worker(_directory),
             $$"""{ "alerts": { "hooks": [ { "command": ["{{broken}}"] }, { "command": ["{{hook}}"] } ] } }""");
-        Unit("active", "success");
+        _timer = new DeadmanTimer(_directory, _sidecar);
+        _timer.Unit("active", "success");
     }
 
     public void Dispose()
@@ -29,38 +27,36 @@ public sealed class DeadmanTests : IDisposable
         _directory.Dispose();
     }
 
-    private string StateFile => _directory["iris-state-deadman/deadman.json"];
-
     [Fact(Timeout = 120_000)]
     public async Task L21_a_dead_daemon_is_restarted_and_people_are_told_and_status_says_so_while_it_is_dead()
     {
-        Unit("failed", "exit-code");
-        Assert.Empty(await PassAsync()); // It may be on its way.
-        Earlier(TimeSpan.FromMinutes(1));
+        _timer.Unit("failed", "exit-code");
+        Assert.Empty(await _timer.PassAsync()); // It may be on its way.
+        _timer.Earlier(TimeSpan.FromMinutes(1));
 
-        var said = await PassAsync();
+        var said = await _timer.PassAsync();
 
         Assert.Contains("DeadmanActed] fleet-test.service: the daemon is dead (failed, exit-code); restarted fleet-test.service (restart 1 in a row)", said, StringComparison.Ordinal);
         Assert.Contains("broken-hook did not take deadman.dead: ended with 3", said, StringComparison.Ordinal); // And the other one was told all the same.
-        Assert.Equal(["--no-ask-password reset-failed -- fleet-test.service", "--no-ask-password restart -- fleet-test.service"], Calls().TakeLast(2));
+        Assert.Equal(["--no-ask-password reset-failed -- fleet-test.service", "--no-ask-password restart -- fleet-test.service"], _timer.Calls.TakeLast(2));
         var alert = JsonDocument.Parse(Assert.Single(File.ReadAllLines(_directory["alerts"]))).RootElement;
         Assert.Equal(("deadman.dead", "warning", "iris"), (alert.GetProperty("rule").GetString(), alert.GetProperty("severity").GetString(), alert.GetProperty("agent").GetString()));
         var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["status", "--config", _sidecar.ConfigFile]);
         Assert.Equal(69, code);
         Assert.Contains("deadman   restarted", text, StringComparison.Ordinal);
 
-        Assert.Empty(await PassAsync()); // Not at once again.
+        Assert.Empty(await _timer.PassAsync()); // Not at once again.
         foreach (var pause in new[] { 5, 15 })
         {
-            Earlier(TimeSpan.FromMinutes(pause));
-            Assert.Contains("DeadmanActed]", await PassAsync(), StringComparison.Ordinal);
+            _timer.Earlier(TimeSpan.FromMinutes(pause));
+            Assert.Contains("DeadmanActed]", await _timer.PassAsync(), StringComparison.Ordinal);
         }
 
-        Earlier(TimeSpan.FromMinutes(1));
-        Assert.Contains("DeadmanReported] fleet-test.service: the daemon is dead (failed, exit-code); 3 restarts did not help", await PassAsync(), StringComparison.Ordinal);
-        Earlier(TimeSpan.FromMinutes(30));
-        Assert.Empty(await PassAsync());
-        Assert.Equal(3, Calls().Count(call => call.Contains(" restart ", StringComparison.Ordinal)));
+        _timer.Earlier(TimeSpan.FromMinutes(1));
+        Assert.Contains("DeadmanReported] fleet-test.service: the daemon is dead (failed, exit-code); 3 restarts did not help", await _timer.PassAsync(), StringComparison.Ordinal);
+        _timer.Earlier(TimeSpan.FromMinutes(30));
+        Assert.Empty(await _timer.PassAsync());
+        Assert.Equal(3, _timer.Calls.Count(call => call.Contains(" restart ", StringComparison.Ordinal)));
     }
 
     [Fact(Timeout = 120_000)]
@@ -69,14 +65,14 @@ public sealed class DeadmanTests : IDisposable
         await _sidecar.StartAsync(waitForLink: false);
         await _sidecar.Program.WaitForLineAsync("LinkDown]"); // The hub being away is no reason.
         await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
-        Assert.Empty(await PassAsync());
+        Assert.Empty(await _timer.PassAsync());
         await _sidecar.Program.SignalAsync("STOP");
-        Assert.Empty(await PassAsync());
-        Earlier(TimeSpan.FromMinutes(1));
-        Assert.Contains("DeadmanActed] fleet-test.service: the daemon runs and did not answer on its socket in 2 passes", await PassAsync(), StringComparison.Ordinal);
+        Assert.Empty(await _timer.PassAsync());
+        _timer.Earlier(TimeSpan.FromMinutes(1));
+        Assert.Contains("DeadmanActed] fleet-test.service: the daemon runs and did not answer on its socket in 2 passes", await _timer.PassAsync(), StringComparison.Ordinal);
         await _sidecar.Program.SignalAsync("CONT");
 
-        await Wait.ForAsync(async () => (await PassAsync()).Contains("DeadmanRecovered]", StringComparison.Ordinal) ? new object() : null, "the recovery to be told");
+        await Wait.ForAsync(async () => (await _timer.PassAsync()).Contains("DeadmanRecovered]", StringComparison.Ordinal) ? new object() : null, "the recovery to be told");
         Assert.Contains("deadman   restarted", await _sidecar.CliAsync("status"), StringComparison.Ordinal);
         Assert.Equal("fine", (await _sidecar.StatusAsync()).GetProperty("deadman").GetProperty("condition").GetString());
     }
@@ -87,30 +83,30 @@ public sealed class DeadmanTests : IDisposable
         await _sidecar.StartAsync(waitForLink: false);
         await _sidecar.Program.WaitForLineAsync("LinkDown]");
         await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
-        await PassAsync();
+        await _timer.PassAsync();
         foreach (var said in new[] { "", "DeadmanActed] fleet-test.service: the daemon's sign of life is 4 min old" })
         {
             File.SetLastWriteTimeUtc(_directory["iris-state/alive"], TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(-4)); // Nobody touches it for ten seconds.
-            var pass = await PassAsync();
+            var pass = await _timer.PassAsync();
             Assert.True(said.Length == 0 ? pass.Length == 0 : pass.Contains(said, StringComparison.Ordinal), pass);
-            Earlier(TimeSpan.FromMinutes(1));
+            _timer.Earlier(TimeSpan.FromMinutes(1));
         }
 
-        File.Delete(StateFile);
+        File.Delete(_timer.StateFile);
         File.Delete(_directory["calls"]);
         await _sidecar.CliAsync("pause", "--reason", "the disk is being moved");
         _sidecar.Program.Kill(); // The command has ended, so the switch knows.
-        Unit("failed", "signal");
+        _timer.Unit("failed", "signal");
 
-        Assert.Contains("DeadmanReported] fleet-test.service: the daemon is dead (failed, signal); nothing is restarted, because this machine is paused", await PassAsync(), StringComparison.Ordinal);
-        Earlier(TimeSpan.FromMinutes(10));
-        Assert.Empty(await PassAsync());
+        Assert.Contains("DeadmanReported] fleet-test.service: the daemon is dead (failed, signal); nothing is restarted, because this machine is paused", await _timer.PassAsync(), StringComparison.Ordinal);
+        _timer.Earlier(TimeSpan.FromMinutes(10));
+        Assert.Empty(await _timer.PassAsync());
 
         await _sidecar.StartAsync(waitForLink: false);
         await _sidecar.Program.WaitForLineAsync("LinkDown]");
         await _sidecar.CliAsync("resume");
         Assert.Equal("open\n", File.ReadAllText(_directory["iris-state/alive"]));
-        Assert.DoesNotContain(Calls(), call => call.Contains(" restart ", StringComparison.Ordinal));
+        Assert.DoesNotContain(_timer.Calls, call => call.Contains(" restart ", StringComparison.Ordinal));
     }
 
     [Fact(Timeout = 120_000)]
@@ -119,14 +115,14 @@ public sealed class DeadmanTests : IDisposable
         var good = await File.ReadAllTextAsync(_sidecar.ConfigFile);
         await _sidecar.StartAsync(waitForLink: false);
         await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
-        Assert.Empty(await PassAsync()); // All is well: now there is a last good one.
+        Assert.Empty(await _timer.PassAsync()); // All is well: now there is a last good one.
         _sidecar.Program.Kill();
-        Unit("failed", "exit-code");
+        _timer.Unit("failed", "exit-code");
         await File.WriteAllTextAsync(_sidecar.ConfigFile, """{ "agent": { "id": "iris" }, "hbu": {} }""");
-        Assert.Empty(await PassAsync("--state", _sidecar.State));
-        Earlier(TimeSpan.FromMinutes(1));
+        Assert.Empty(await _timer.PassAsync("--state", _sidecar.State));
+        _timer.Earlier(TimeSpan.FromMinutes(1));
 
-        var said = await PassAsync("--state", _sidecar.State);
+        var said = await _timer.PassAsync("--state", _sidecar.State);
 
         Assert.Contains("unknown key 'hbu'", said, StringComparison.Ordinal);
         Assert.Equal(good, await File.ReadAllTextAsync(_sidecar.ConfigFile));
@@ -145,16 +141,16 @@ public sealed class DeadmanTests : IDisposable
         await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
         await _sidecar.CliAsync("pause", "--for", "2h", "--reason", "the disk is being moved");
         _sidecar.Program.Kill();
-        Unit("failed", "signal");
-        Assert.Contains("because this machine is paused", await PassAsync(), StringComparison.Ordinal);
+        _timer.Unit("failed", "signal");
+        Assert.Contains("because this machine is paused", await _timer.PassAsync(), StringComparison.Ordinal);
 
         var words = File.ReadAllText(_directory["iris-state/alive"]).Split(' ');
         var ended = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - 1;
         Assert.InRange(long.Parse(words[1]) - ended, 7_100_000, 7_200_100);
         File.WriteAllText(_directory["iris-state/alive"], $"{words[0]} {ended}\n");
-        Earlier(TimeSpan.FromMinutes(1));
+        _timer.Earlier(TimeSpan.FromMinutes(1));
 
-        Assert.Contains("DeadmanActed] fleet-test.service: the daemon is dead (failed, signal); restarted", await PassAsync(), StringComparison.Ordinal);
+        Assert.Contains("DeadmanActed] fleet-test.service: the daemon is dead (failed, signal); restarted", await _timer.PassAsync(), StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000)]
@@ -163,7 +159,7 @@ public sealed class DeadmanTests : IDisposable
     [InlineData("active", "success", "enabled", false)] // Waits for its setup.
     public async Task What_an_operator_stopped_or_never_enrolled_is_left_alone(string active, string result, string file, bool enrolled)
     {
-        Unit(active, result, file);
+        _timer.Unit(active, result, file);
         if (!enrolled)
         {
             File.Delete(_sidecar.ConfigFile);
@@ -171,11 +167,11 @@ public sealed class DeadmanTests : IDisposable
 
         for (var pass = 0; pass < 3; pass++)
         {
-            Assert.Empty(await PassAsync("--state", _sidecar.State));
-            Earlier(TimeSpan.FromHours(2));
+            Assert.Empty(await _timer.PassAsync("--state", _sidecar.State));
+            _timer.Earlier(TimeSpan.FromHours(2));
         }
 
-        Assert.All(Calls(), call => Assert.Contains(" show ", call, StringComparison.Ordinal));
+        Assert.All(_timer.Calls, call => Assert.Contains(" show ", call, StringComparison.Ordinal));
         Assert.False(File.Exists(_directory["alerts"]));
     }
 
@@ -189,11 +185,11 @@ public sealed class DeadmanTests : IDisposable
         var config = JsonNode.Parse(await File.ReadAllTextAsync(_sidecar.ConfigFile))!;
         config["alerts"]!["hooks"] = JsonNode.Parse($$"""[ { "url": "http://127.0.0.1:{{port}}/hook", "tokenFile": "{{_directory.Write("alert-token", "s3cret-alert-token\n")}}" } ]""");
         await File.WriteAllTextAsync(_sidecar.ConfigFile, config.ToJsonString());
-        Unit("failed", "exit-code");
-        await PassAsync();
-        Earlier(TimeSpan.FromMinutes(1));
+        _timer.Unit("failed", "exit-code");
+        await _timer.PassAsync();
+        _timer.Earlier(TimeSpan.FromMinutes(1));
 
-        var pass = PassAsync();
+        var pass = _timer.PassAsync();
         var context = await asked;
         var body = await new StreamReader(context.Request.InputStream).ReadToEndAsync();
         context.Response.StatusCode = 500;
@@ -204,30 +200,5 @@ public sealed class DeadmanTests : IDisposable
         Assert.Equal("deadman.dead", JsonDocument.Parse(body).RootElement.GetProperty("rule").GetString());
         Assert.Contains("AlertHookFailed] the alert hook 127.0.0.1 did not take deadman.dead: answered 500", said, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", said, StringComparison.Ordinal);
-    }
-
-    private void Unit(string active, string result, string file = "enabled") =>
-        _directory.Write("unit", $"LoadState=loaded\nUnitFileState={file}\nActiveState={active}\nResult={result}\nExecMainStatus={(result == "exit-code" ? 1 : 0)}\n");
-
-    private string[] Calls() => File.ReadAllLines(_directory["calls"]);
-
-    private async Task<string> PassAsync(params string[] more)
-    {
-        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["deadman", "--config", _sidecar.ConfigFile, "--unit", "fleet-test.service", .. more],
-            new Dictionary<string, string?> { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
-        Assert.True(code == 0, text);
-        return text;
-    }
-
-    // Lets time pass for the switch: everything it remembers was so much earlier.
-    private void Earlier(TimeSpan span)
-    {
-        var state = JsonNode.Parse(File.ReadAllText(StateFile))!.AsObject();
-        foreach (var name in state.Select(pair => pair.Key).Where(name => name.EndsWith("_unix_ms", StringComparison.Ordinal)).ToList())
-        {
-            state[name] = state[name]!.GetValue<long>() - (long)span.TotalMilliseconds;
-        }
-
-        File.WriteAllText(StateFile, state.ToJsonString());
     }
 }

@@ -210,10 +210,11 @@ public sealed class FieldFailureTests : IDisposable
         hub.Kill();
         await sidecar.Program.WaitForLineAsync("LinkDown]");
         await Wait.WhileAsync(() => sidecar.Program.IsRunning, "the sidecar lives on while the hub is down for longer than the lease", TimeSpan.FromSeconds(6));
+        hub.Options = ["--accept-deadline", "00:00:02", "--lease", "00:00:30"]; // As ours is in life: longer than the longest pause between two dials.
         await hub.StartAsync();
         Assert.Equal("working", (await hub.TaskAsync(task)).GetProperty("status").GetString()); // Downtime of the hub counts against nobody.
         await sidecar.Program.WaitForLinesAsync("LinkUp]", 2, TimeSpan.FromSeconds(60));
-        await Wait.WhileAsync(() => hub.TaskAsync(task).GetAwaiter().GetResult().GetProperty("status").GetString() == "working", "the task stays working past deadline and lease", TimeSpan.FromSeconds(7));
+        await Wait.WhileAsync(() => hub.TaskAsync(task).GetAwaiter().GetResult().GetProperty("status").GetString() == "working", "the task stays working past the deadline and the lease that it had", TimeSpan.FromSeconds(7));
         Scripts.Go(_directory);
 
         var done = await hub.WaitForAsync(task, "completed");

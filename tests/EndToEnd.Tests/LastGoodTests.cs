@@ -10,13 +10,14 @@ public sealed class LastGoodTests : IDisposable
 
     private readonly TempDir _directory = new();
     private readonly TestSidecar _sidecar;
+    private readonly DeadmanTimer _timer;
 
     public LastGoodTests()
     {
-        _directory.WriteScript("bin/systemctl", $"case \"$*\" in *' show '*) cat '{_directory["unit"]}';; esac");
         _sidecar = TestSidecar.Create(_directory, $"ws://127.0.0.1:{FreePort.Take()}/ws", "token-token", Scripts.Worker(_directory));
+        _timer = new DeadmanTimer(_directory, _sidecar);
         _directory.Write("conf.d/50-more.json", """{ "log": { "level": "Information" } }""");
-        Unit("active", "success", 0);
+        _timer.Unit("active", "success", status: 0);
     }
 
     public void Dispose()
@@ -24,8 +25,6 @@ public sealed class LastGoodTests : IDisposable
         _sidecar.Dispose();
         _directory.Dispose();
     }
-
-    private string StateFile => _directory["iris-state-deadman/deadman.json"];
 
     private string Kept => _directory["iris-state-deadman/last-good/sidecar.json"];
 
@@ -54,7 +53,7 @@ public sealed class LastGoodTests : IDisposable
         File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner | UnixFileMode.GroupRead);
         await WellAsync();
         Die();
-        Unit("failed", "exit-code", 78); // What a daemon says that may not read it.
+        _timer.Unit("failed", "exit-code", status: 78); // What a daemon says that may not read it.
         File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner);
 
         Assert.Contains("the daemon ended with 78, and its files are not those with which it was well", await ActAsync(), StringComparison.Ordinal);
@@ -67,7 +66,7 @@ public sealed class LastGoodTests : IDisposable
     {
         await WellAsync();
         Die();
-        Unit("failed", "exit-code", 78);
+        _timer.Unit("failed", "exit-code", status: 78);
 
         Assert.Contains("DeadmanActed] fleet-test.service: the daemon is dead (failed, exit-code); restarted", await ActAsync(), StringComparison.Ordinal);
 
@@ -112,9 +111,9 @@ public sealed class LastGoodTests : IDisposable
         File.Delete(_sidecar.ConfigFile);
         File.Delete(_sidecar.TokenFile);
 
-        Assert.Empty(await PassAsync("--state", _sidecar.State));
-        Earlier(TimeSpan.FromHours(2));
-        Assert.Empty(await PassAsync("--state", _sidecar.State));
+        Assert.Empty(await _timer.PassAsync("--state", _sidecar.State));
+        _timer.Earlier(TimeSpan.FromHours(2));
+        Assert.Empty(await _timer.PassAsync("--state", _sidecar.State));
 
         Assert.False(File.Exists(_sidecar.ConfigFile));
     }
@@ -128,17 +127,17 @@ public sealed class LastGoodTests : IDisposable
         changed["agent"]!["maxConcurrentRuns"] = 2;
         await File.WriteAllTextAsync(_sidecar.ConfigFile, changed.ToJsonString());
 
-        Assert.Empty(await PassAsync());
+        Assert.Empty(await _timer.PassAsync());
         Assert.Equal(before, await File.ReadAllTextAsync(Kept));
 
         await _sidecar.CliAsync("reload");
-        Assert.Empty(await PassAsync());
+        Assert.Empty(await _timer.PassAsync());
         Assert.Equal(changed.ToJsonString(), await File.ReadAllTextAsync(Kept));
 
         changed["stateDirectory"] = _directory["elsewhere"]; // Waits for a restart, so nobody knows yet whether it does.
         await File.WriteAllTextAsync(_sidecar.ConfigFile, changed.ToJsonString());
         await _sidecar.CliAsync("reload");
-        Assert.Empty(await PassAsync("--state", _sidecar.State));
+        Assert.Empty(await _timer.PassAsync("--state", _sidecar.State));
         Assert.DoesNotContain("elsewhere", await File.ReadAllTextAsync(Kept), StringComparison.Ordinal);
     }
 
@@ -163,43 +162,20 @@ public sealed class LastGoodTests : IDisposable
     {
         await _sidecar.StartAsync(waitForLink: false);
         await Wait.UntilAsync(() => File.Exists(_directory["iris-state/alive"]), "the sign of life");
-        Assert.Empty(await PassAsync());
+        Assert.Empty(await _timer.PassAsync());
         Assert.True(File.Exists(Kept));
     }
 
     private void Die()
     {
         _sidecar.Program.Kill();
-        Unit("failed", "exit-code", 1);
+        _timer.Unit("failed", "exit-code", status: 1);
     }
 
     private async Task<string> ActAsync(params string[] more)
     {
-        Assert.Empty(await PassAsync(more));
-        Earlier(TimeSpan.FromMinutes(1));
-        return await PassAsync(more);
-    }
-
-    private void Unit(string active, string result, int status) =>
-        _directory.Write("unit", $"LoadState=loaded\nUnitFileState=enabled\nActiveState={active}\nResult={result}\nExecMainStatus={status}\n");
-
-    private async Task<string> PassAsync(params string[] more)
-    {
-        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["deadman", "--config", _sidecar.ConfigFile, "--unit", "fleet-test.service", .. more],
-            new Dictionary<string, string?> { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
-        Assert.True(code == 0, text);
-        return text;
-    }
-
-    // Lets time pass for the switch.
-    private void Earlier(TimeSpan span)
-    {
-        var state = JsonNode.Parse(File.ReadAllText(StateFile))!.AsObject();
-        foreach (var name in state.Select(pair => pair.Key).Where(name => name.EndsWith("_unix_ms", StringComparison.Ordinal)).ToList())
-        {
-            state[name] = state[name]!.GetValue<long>() - (long)span.TotalMilliseconds;
-        }
-
-        File.WriteAllText(StateFile, state.ToJsonString());
+        Assert.Empty(await _timer.PassAsync(more));
+        _timer.Earlier(TimeSpan.FromMinutes(1));
+        return await _timer.PassAsync(more);
     }
 }

@@ -32,7 +32,7 @@ public sealed class DeadmanTests : IAsyncLifetime
         await _machine.UntilAsync("systemctl is-failed fleet-sidecar", "systemd to give it up");
         Assert.Contains("unknown key 'hbu'", (await _machine.TryAsync("fleet-sidecar", "status")).Text, StringComparison.Ordinal);
         await _machine.UntilAsync("systemctl is-active fleet-sidecar && fleet-sidecar status", "the switch to have brought it back", TimeSpan.FromMinutes(5));
-        await _machine.ShellAsync($"ls {Config}.bad-* && grep -q deadman.dead {Home}/told && journalctl -u fleet-sidecar-deadman | grep -q DeadmanActed");
+        await _machine.UntilAsync($"ls {Config}.bad-* && grep -q deadman.dead {Home}/told && journalctl -u fleet-sidecar-deadman | grep -q DeadmanActed", "somebody to have been told");
         Assert.Contains("deadman   restored", await _machine.RunAsync("fleet-sidecar", "status"), StringComparison.Ordinal);
     }
 

@@ -30,7 +30,7 @@ public sealed partial class PackageTests
         foreach (var expected in new[]
         {
             "root:fleet-sidecar 750 /etc/fleet-sidecar", "fleet-sidecar:fleet-sidecar 700 /var/lib/fleet-sidecar", "fleet-agent:fleet-agent 700 /var/lib/fleet-agent",
-            "root:root 755 /usr/lib/fleet-sidecar/fleet-sidecar", "root:root 644 /usr/lib/fleet-sidecar/fleet-sidecar.dll", "root:root 644 /usr/share/polkit-1/rules.d/50-fleet-sidecar.rules",
+            "root:root 755 /usr/lib/fleet-sidecar/fleet-sidecar", "root:root 644 /usr/lib/fleet-hub/fleet-hub.dll", "root:root 644 /usr/share/polkit-1/rules.d/50-fleet-sidecar.rules",
             "root:root 644 /etc/default/fleet-hub", "fleet-hub:fleet-hub 750 /var/lib/fleet-hub", "root:root 644 /usr/share/bash-completion/completions/fleet-sidecar",
             "root:root 644 /usr/share/zsh/vendor-completions/_fleet-hub", "root:root 644 /usr/share/fish/vendor_completions.d/fleet-hub.fish", "root:root 644 /usr/share/man/man1/fleet-sidecar.1.gz",
             "root:root 644 /usr/share/man/man1/fleet-hub.1.gz", "root:root 644 /usr/share/man/man5/fleet-sidecar.json.5.gz", "root:root 644 /usr/share/doc/fleet-hub/copyright",

@@ -8,19 +8,21 @@ namespace FleetSidecar.Testing;
 /// <summary>The built hub as a process, with its API.</summary>
 public sealed class TestHub : IDisposable
 {
-    private readonly string[] _options;
     private readonly HttpClient _client;
     private TestProgram? _program;
 
     private TestHub(TempDir directory, int port, string[] options)
     {
-        (Data, Port, _options) = (directory["hub"], port, options);
+        (Data, Port, Options) = (directory["hub"], port, options);
         _client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(10) };
     }
 
     public string Data { get; }
 
     public int Port { get; }
+
+    /// <summary>What it is started with the next time.</summary>
+    public IReadOnlyList<string> Options { get; set; }
 
     public string SocketUrl => $"ws://127.0.0.1:{Port}/ws";
 
@@ -38,7 +40,7 @@ public sealed class TestHub : IDisposable
 
     public async Task StartAsync()
     {
-        _program = TestProgram.Start(TestProgram.Hub, ["serve", "--data", Data, "--listen", $"http://127.0.0.1:{Port}", .. _options]);
+        _program = TestProgram.Start(TestProgram.Hub, ["serve", "--data", Data, "--listen", $"http://127.0.0.1:{Port}", .. Options]);
         await _program.WaitForLineAsync(" accepts on ");
     }
 
