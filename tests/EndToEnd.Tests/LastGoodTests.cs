@@ -73,6 +73,49 @@ public sealed class LastGoodTests : IDisposable
         Assert.Empty(Directory.GetFiles(_directory.Path, "*.bad-*"));
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_mode_that_the_daemon_never_read_the_file_with_is_not_kept()
+    {
+        File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner | UnixFileMode.GroupRead);
+        await WellAsync();
+        File.SetUnixFileMode(_sidecar.ConfigFile, ForOwner); // Same text; the daemon runs on with what it read.
+
+        Assert.Empty(await _timer.PassAsync());
+        Assert.Equal(ForOwner | UnixFileMode.GroupRead, File.GetUnixFileMode(Kept));
+
+        await _sidecar.CliAsync("reload"); // This one can read it.
+        Assert.Empty(await _timer.PassAsync());
+        Assert.Equal(ForOwner, File.GetUnixFileMode(Kept));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_file_that_is_not_the_daemons_is_never_overwritten_with_its_configuration()
+    {
+        await WellAsync();
+        Die();
+        var notes = _directory.Write("notes.txt", "my notes");
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["deadman", "--config", notes]);
+        Assert.True(code == 64 && text.Contains("--unit", StringComparison.Ordinal), text);
+        await TestProgram.RunAsync(TestProgram.Sidecar, ["deadman", "--config", notes, "--unit", DeadmanTimer.UnitName, "--state", _sidecar.State], new Dictionary<string, string?> { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+        _timer.Earlier(TimeSpan.FromHours(1));
+        await TestProgram.RunAsync(TestProgram.Sidecar, ["deadman", "--config", notes, "--unit", DeadmanTimer.UnitName, "--state", _sidecar.State], new Dictionary<string, string?> { ["PATH"] = $"{_directory["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+
+        Assert.Equal("my notes", await File.ReadAllTextAsync(notes));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_pause_holds_while_the_state_directory_is_being_moved()
+    {
+        await WellAsync();
+        await _sidecar.CliAsync("pause", "--reason", "the disk is being moved");
+        Assert.Empty(await _timer.PassAsync());
+        Die();
+        Directory.Move(_sidecar.State, _directory["moved"]);
+
+        Assert.Contains("because this machine is paused", await _timer.PassAsync(), StringComparison.Ordinal);
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("removed")]
     [InlineData("a directory")]

@@ -47,6 +47,9 @@ public sealed class DeadmanRulesTests
     [InlineData("stale while draining", "Report")]
     [InlineData("silent while paused", "Report")]
     [InlineData("fine, bad configuration", "Nothing")]
+    [InlineData("stopped in the middle of crashes", "Nothing")]
+    [InlineData("always started again, ended with 78", "Restart")]
+    [InlineData("always started again, at the limit of starts", "Restart")]
     public void Every_state_of_the_daemon_has_its_action(string name, string action)
     {
         var facts = name switch
@@ -70,6 +73,9 @@ public sealed class DeadmanRulesTests
             "failed while paused" => Failed with { Intake = "paused" },
             "stale while draining" => Stale with { Intake = "draining" },
             "silent while paused" => Silent with { Intake = "paused" },
+            "stopped in the middle of crashes" => Failed with { Result = "signal", RestartsAlways = true },
+            "always started again, ended with 78" => Failed with { RestartsAlways = true, ExitStatus = "78" },
+            "always started again, at the limit of starts" => Failed with { Result = "start-limit-hit", RestartsAlways = true },
             "fine, bad configuration" => new DeadmanFacts { ConfigProblem = "x", HasLastGood = true },
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
         };
@@ -124,6 +130,35 @@ public sealed class DeadmanRulesTests
 
         Assert.Equal(DeadmanAction.Restart, second.Action);
     }
+
+    [Fact]
+    public void A_daemon_that_comes_and_goes_when_nothing_is_tried_any_more_is_reported_once_an_hour()
+    {
+        var (state, told) = (new DeadmanState { Restarts = 3 }, new List<string>());
+        for (var minute = 0; minute < 120; minute++)
+        {
+            var step = DeadmanRules.Decide(minute % 4 < 2 ? Silent : new DeadmanFacts(), state, Now + (minute * Minute));
+            state = step.State;
+            told.AddRange(step.Action == DeadmanAction.Nothing ? [] : [$"{minute} {step.Action}"]);
+        }
+
+        Assert.Equal(["1 Report", "2 Recovered", "61 Report", "62 Recovered"], told);
+    }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("FLEET_AGENT_UNITS=fleet-agent@ DOTNET_EnableDiagnostics=0", "")]
+    [InlineData("A=b FLEET_SIDECAR__Control__Socket=/run/other.sock", "Control.Socket=/run/other.sock")]
+    [InlineData("\"FLEET_SIDECAR__agent__name=Iris the \\\"first\\\"\" FLEET_SIDECAR__stateDirectory=/srv/a=b", "agent.name=Iris the \"first\"|stateDirectory=/srv/a=b")]
+    public void What_the_unit_sets_beside_the_files_counts(string environment, string settings) => Assert.Equal(settings, string.Join('|', UnitSettings.In(environment)));
+
+    [Theory]
+    [InlineData("/etc/fleet-sidecar/instances/a b/sidecar.json")]
+    [InlineData("/etc/fleet-sidecar/instances/%n/sidecar.json")]
+    [InlineData("/etc/fleet-sidecar/instances/../sidecar.json")]
+    [InlineData("/etc/fleet-sidecar/instances/x/other.json")]
+    [InlineData("/root/notes.txt")]
+    public void Not_every_file_belongs_to_a_unit(string file) => Assert.Null(PackagePaths.UnitOf(file));
 
     [Theory]
     [InlineData("/etc/fleet-sidecar/sidecar.json", "/srv/elsewhere", "/var/lib/fleet-sidecar-deadman", "/run/fleet-deadman")]

@@ -12,6 +12,10 @@ public sealed class ServiceUnit(ToolRunner tools)
     public async Task<bool> IsThereAsync(string unit, CancellationToken token) =>
         await ShowAsync(unit, token, "LoadState") is { } shown && shown.GetValueOrDefault("LoadState") == "loaded";
 
+    /// <summary>Whether an administrator has forbidden it.</summary>
+    public async Task<bool> IsMaskedAsync(string unit, CancellationToken token) =>
+        await ShowAsync(unit, token, "LoadState") is { } shown && shown.GetValueOrDefault("LoadState") == "masked";
+
     /// <summary>Properties by name; null where systemd does not answer.</summary>
     public async Task<IReadOnlyDictionary<string, string>?> ShowAsync(string unit, CancellationToken token, params string[] properties) =>
         await RunAsync(token, "show", $"--property={string.Join(',', properties)}", "--", unit) is { Ok: true } shown

@@ -29,7 +29,7 @@ internal static class DeadmanCommand
 
             using var logs = LoggerFactory.Create(builder => builder.AddFleetLogs(new Redactor(), null, new LogThreshold(LogLevel.Information), "fleet-sidecar-deadman"));
             var tools = new ToolRunner(TimeProvider.System);
-            Task<int> Pass(string one) => PassAsync(one, arguments.GetValue(unit) ?? PackagePaths.UnitOf(one) ?? "fleet-sidecar.service", arguments.GetValue(state), tools, logs, token);
+            Task<int> Pass(string one) => PassAsync(one, arguments.GetValue(unit) ?? PackagePaths.UnitOf(one) ?? throw new UsageException($"{one} is the configuration of no unit of the package", "name the unit that runs with it: --unit NAME"), arguments.GetValue(state), tools, logs, token);
 
             // Side by side: one that takes its time to start must not cost another its turn.
             return arguments.GetValue(all) ? (await Task.WhenAll(Instances().Prepend(file).Select(Pass))).Max() : await Pass(file);

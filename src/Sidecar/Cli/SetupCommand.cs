@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json;
+using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
@@ -88,6 +89,11 @@ internal static class SetupCommand
         if (enrol is not null && tokenFile is not null)
         {
             throw new UsageException("--enrol and --token-file exclude one another", "a token that is there needs no key");
+        }
+
+        if (arguments.GetValue(config) is { } place && place.StartsWith(PackagePaths.InstancesDirectory + "/", StringComparison.Ordinal) && PackagePaths.StateOf(Path.GetFullPath(place)) is null)
+        {
+            throw new UsageException($"{Printable.Cut(place, 200)} is no instance's configuration", $"{PackagePaths.InstancesDirectory}/NAME/sidecar.json, NAME of letters, digits, '_', '-', '.' and ':'");
         }
 
         return new SetupRequest

@@ -113,7 +113,7 @@ internal static class SidecarCommands
         {
             // Somebody may be at it already, and a broken configuration is one of the reasons.
             var file = arguments.GetValue(Config)!;
-            if (DeadmanMemory.Of(file, DeadmanScene.Of(file, null).Config.StateDirectory).Read() is { } deadman)
+            if (DeadmanMemory.Of(file, DeadmanScene.Of(file, null, arguments.GetValue(Set) ?? []).Config.StateDirectory).Read() is { } deadman)
             {
                 Terminal.Write(arguments.GetValue(Json) ? JsonSerializer.Serialize(new DeadView(deadman), ControlJson.Pretty.DeadView) + "\n" : Output.Deadman(deadman));
             }

@@ -6,14 +6,14 @@ using FleetSidecar.Ground.Files;
 namespace FleetSidecar.Configuration;
 
 /// <summary>The files of a configuration as bytes, each read once: the file that was named, then <c>conf.d/*.json</c> beside it in order.</summary>
-internal sealed record ConfigFiles(IReadOnlyList<(string Path, byte[] Bytes)> All)
+internal sealed record ConfigFiles(IReadOnlyList<(string Path, byte[] Bytes, PathFacts? Facts)> All)
 {
     /// <summary>A file may have at most so many bytes.</summary>
     public const int LargestFile = 1024 * 1024;
 
     private const string Hint = "name an existing file with --config, readable for this user";
 
-    /// <summary>Tells one content from another, wherever it lies: the dead man's switch compares what the daemon read with what is there.</summary>
+    /// <summary>Tells one state of the files from another: text, owner and mode as they were when they were read. The dead man's switch compares what the daemon read with what is there.</summary>
     public string Fingerprint
     {
         get
@@ -21,8 +21,8 @@ internal sealed record ConfigFiles(IReadOnlyList<(string Path, byte[] Bytes)> Al
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             for (var index = 0; index < All.Count; index++)
             {
-                var (path, bytes) = All[index];
-                hash.AppendData(Encoding.UTF8.GetBytes($"{(index == 0 ? "" : Path.GetFileName(path))}\0{bytes.Length}\0"));
+                var (path, bytes, facts) = All[index];
+                hash.AppendData(Encoding.UTF8.GetBytes($"{(index == 0 ? "" : Path.GetFileName(path))}\0{facts?.Owner}\0{facts?.Group}\0{(int?)facts?.Mode}\0{bytes.Length}\0"));
                 hash.AppendData(bytes);
             }
 
@@ -31,14 +31,14 @@ internal sealed record ConfigFiles(IReadOnlyList<(string Path, byte[] Bytes)> Al
     }
 
     /// <exception cref="ConfigurationException">One of them cannot be read.</exception>
-    public static ConfigFiles Read(string path) => new([.. More(path).Prepend(path).Select(file => (file, ReadOne(file)))]);
+    public static ConfigFiles Read(string path) => new([.. More(path).Prepend(path).Select(file => (file, ReadOne(file), RealPath.Of(file) is { } real ? PathFacts.Of(real) : null))]);
 
     /// <summary>The names of the files beside it. Hidden ones do not count: editors leave such.</summary>
     /// <exception cref="ConfigurationException">The directory is there and cannot be looked into.</exception>
     public static IReadOnlyList<string> More(string path)
     {
         // No directory: the root itself, or nothing, was named; reading it says so.
-        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal) || Path.GetDirectoryName(Path.GetFullPath(path)) is not { } directory || !Directory.Exists(Path.Combine(directory, "conf.d")))
+        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal) || Path.GetDirectoryName(Path.GetFullPath(path)) is not { } directory || PathFacts.Of(Path.Combine(directory, "conf.d")) is null)
         {
             return [];
         }
@@ -49,7 +49,7 @@ internal sealed record ConfigFiles(IReadOnlyList<(string Path, byte[] Bytes)> Al
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException($"cannot read {Path.Combine(directory, "conf.d")}: {fault.Message}", "make it readable for this user", fault);
+            throw new ConfigurationException($"cannot read {Path.Combine(directory, "conf.d")}: {fault.Message}", "make it a directory that this user can read, or remove it", fault);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Configuration;
 
@@ -24,7 +25,7 @@ internal static class ConfigLoader
     /// <summary>Judges a file that is not there yet, together with what lies beside its place.</summary>
     /// <exception cref="ConfigurationException">Anything at all is wrong.</exception>
     public static void Check(string path, byte[] text) =>
-        LoadAll(path, new ConfigFiles([(path, text), .. ConfigFiles.More(path).Select(file => (file, ConfigFiles.ReadOne(file)))]), []);
+        LoadAll(path, new ConfigFiles([(path, text, null), .. ConfigFiles.More(path).Select(file => (file, ConfigFiles.ReadOne(file), (PathFacts?)null))]), []);
 
     /// <summary>Where things probably are for a file that cannot be used: by what can be read of it.</summary>
     public static SidecarConfig WhatIsReadable(string path)
@@ -78,7 +79,7 @@ internal static class ConfigLoader
 
     private static IEnumerable<ConfigSource> Sources(ConfigFiles files, IReadOnlyList<string> overrides)
     {
-        foreach (var (file, bytes) in files.All)
+        foreach (var (file, bytes, _) in files.All)
         {
             yield return ConfigSource.FromBytes(file, bytes);
         }

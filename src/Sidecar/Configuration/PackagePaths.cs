@@ -30,11 +30,14 @@ internal static class PackagePaths
 
     private static string Below(string directory, string name) => name.Length == 0 ? directory : $"{directory}/instances/{name}";
 
+    /// <summary>A word that stands for itself in the name of a unit.</summary>
+    public static bool IsInstanceName(string name) => name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.' or ':') && name[0] is not ('.' or '-');
+
     // Empty for the machine's only sidecar, an instance's name, or null.
     private static string? NameOf(string configFile) => configFile switch
     {
         ConfigLoader.DefaultPath => "",
-        _ when configFile.StartsWith(InstancesDirectory + "/", StringComparison.Ordinal) && configFile[(InstancesDirectory.Length + 1)..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] => name,
+        _ when configFile.StartsWith(InstancesDirectory + "/", StringComparison.Ordinal) && configFile[(InstancesDirectory.Length + 1)..].Split('/') is [{ Length: > 0 } name, "sidecar.json"] && IsInstanceName(name) => name,
         _ => null,
     };
 }

@@ -10,6 +10,7 @@ internal sealed class DaemonUnavailableException(string message, string hint, Ex
 /// <summary>Asks the daemon one question.</summary>
 internal static class ControlClient
 {
+    private const int LargestAnswer = 16 * 1024 * 1024; // Fifty runs with everything about them are a tenth of it.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     /// <exception cref="DaemonUnavailableException">Nobody listens, or the answer did not come.</exception>
@@ -25,7 +26,15 @@ internal static class ControlClient
             await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(request, ControlJson.Default.ControlRequest), limited.Token);
             stream.WriteByte((byte)'\n');
             using var answer = new MemoryStream();
-            await stream.CopyToAsync(answer, limited.Token);
+            var part = new byte[64 * 1024];
+            for (int count; (count = await stream.ReadAsync(part, limited.Token)) > 0; answer.Write(part, 0, count))
+            {
+                if (answer.Length > LargestAnswer)
+                {
+                    throw new IOException("what answers there does not stop");
+                }
+            }
+
             return JsonSerializer.Deserialize(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse)
                 ?? throw new JsonException();
         }

@@ -14,13 +14,14 @@ internal sealed partial class DeadmanPass(string configFile, string unit, string
 
     public async Task<DeadmanStep> RunAsync(CancellationToken token)
     {
-        var scene = DeadmanScene.Of(configFile, state);
+        var shown = await units.ShowAsync(unit, token, DeadmanLook.Asked);
+        var scene = DeadmanScene.Of(configFile, state, UnitSettings.In(shown?.GetValueOrDefault("Environment")));
         var memory = DeadmanMemory.Of(configFile, scene.Config.StateDirectory);
         using var turn = memory.Take(); // The timer's pass and one by hand.
         var now = time.GetUtcNow();
-        var (facts, inForce) = await new DeadmanLook(units, time).AtAsync(scene, unit, now, token);
         var before = memory.Read() ?? new DeadmanState();
-        var step = DeadmanRules.Decide(facts, before, now.ToUnixTimeMilliseconds());
+        var (facts, inForce, door) = await new DeadmanLook(time).AtAsync(scene, shown, before.Door, now, token);
+        var step = DeadmanRules.Decide(facts, before with { Door = door }, now.ToUnixTimeMilliseconds());
         memory.Write(step.State);
         if (step.State.Condition == DeadmanCondition.Fine && scene.Problem is null && inForce is not null && inForce == scene.Config.Origin.Files?.Fingerprint)
         {

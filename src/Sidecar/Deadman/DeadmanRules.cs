@@ -47,6 +47,12 @@ internal sealed record DeadmanFacts
 
     public string UnitFileState { get; init; } = "enabled";
 
+    /// <summary>systemd starts it again after every end but those that forbid it.</summary>
+    public bool RestartsAlways { get; init; }
+
+    /// <summary>Exit code of its last process.</summary>
+    public string ExitStatus { get; init; } = "";
+
     public bool Answers { get; init; } = true;
 
     /// <summary>Age of the sign of life; null where there is none.</summary>
@@ -98,6 +104,9 @@ internal static class DeadmanRules
         { Enrolled: false } => DeadmanCondition.NotEnrolled,
         { ActiveState: "inactive" or "failed", UnitFileState: "disabled" or "masked" or "masked-runtime" } => DeadmanCondition.Stopped,
         { ActiveState: "inactive", Result: "success" } => DeadmanCondition.Stopped,
+
+        // A unit that is always started again rests only where it must not be, or where somebody stopped it, in the middle of crashes too.
+        { ActiveState: "inactive" or "failed", RestartsAlways: true, Result: not "start-limit-hit", ExitStatus: not ("64" or "78") } => DeadmanCondition.Stopped,
         { ActiveState: "inactive" or "failed" } => DeadmanCondition.Dead,
         { ActiveState: not "active" } => DeadmanCondition.Changing, // Starting, stopping, reloading: systemd has a time limit of its own.
         { Answers: false } => DeadmanCondition.Hung,
@@ -132,7 +141,7 @@ internal static class DeadmanRules
 
         if (state.Restarts >= Pauses.Length)
         {
-            return Tell($"{what}; {state.Restarts} restarts did not help, none is tried any more");
+            return Tell($"{what}; {state.Restarts} restarts did not help, none is tried any more{(facts.ConfigProblem is { } still ? $"; its configuration is wrong: {still}" : "")}");
         }
 
         var since = state.Restarts > 0 && state.LastActionAtUnixMs is { } last && last <= now ? TimeSpan.FromMilliseconds(now - last) : lasted;
@@ -141,9 +150,11 @@ internal static class DeadmanRules
             : Act(DeadmanAction.Restart, "restarted", what);
 
         // At once where it is new, then every hour.
-        DeadmanStep Tell(string detail) => before is { LastAction: "reported", LastReportAtUnixMs: { } told } && told <= now && now - told < ReportEvery.TotalMilliseconds
+        DeadmanStep Tell(string detail) => (before.LastAction == "reported" && IsRecent(before.LastReportAtUnixMs)) || (before.ReportedCondition == state.Condition && IsRecent(before.ReportedAtUnixMs)) // Also where it was well for a moment in between.
             ? new DeadmanStep(DeadmanAction.Nothing, detail, state)
-            : new DeadmanStep(DeadmanAction.Report, detail, state with { LastAction = "reported", LastDetail = detail, LastActionAtUnixMs = state.Restarts > 0 ? state.LastActionAtUnixMs : now, LastReportAtUnixMs = now });
+            : new DeadmanStep(DeadmanAction.Report, detail, state with { ReportedCondition = state.Condition, ReportedAtUnixMs = now, LastAction = "reported", LastDetail = detail, LastActionAtUnixMs = state.Restarts > 0 ? state.LastActionAtUnixMs : now, LastReportAtUnixMs = now });
+
+        bool IsRecent(long? at) => at is { } told && told <= now && now - told < ReportEvery.TotalMilliseconds;
 
         DeadmanStep Act(DeadmanAction action, string word, string detail) =>
             new(action, detail, state with { Restarts = state.Restarts + 1, SilentPasses = 0, LastAction = word, LastDetail = detail, LastActionAtUnixMs = now, LastReportAtUnixMs = now });

@@ -9,12 +9,13 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
 {
     /// <param name="configFile">The daemon's configuration file.</param>
     /// <param name="state">Its state directory, where the caller knows it; null for what the configuration says.</param>
-    public static DeadmanScene Of(string configFile, string? state)
+    /// <param name="settings">What its unit sets beside the files.</param>
+    public static DeadmanScene Of(string configFile, string? state, IReadOnlyList<string> settings)
     {
-        var (config, problem) = Load(configFile);
+        var (config, problem) = Load(configFile, settings);
         config.StateDirectory = state ?? config.StateDirectory;
         var good = new LastGood(configFile, PackagePaths.DeadmanOf(configFile, config.StateDirectory));
-        if (problem is not null && good.Read() is { } kept)
+        if (problem is not null && good.Read(settings) is { } kept)
         {
             kept.StateDirectory = state ?? kept.StateDirectory;
             config = kept;
@@ -27,11 +28,11 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
     public bool IsEnrolled => PathFacts.Of(Good.ConfigFile) is not null
         || (Good.IsUsable && (File.Exists(Path.Combine(Path.GetDirectoryName(Good.ConfigFile)!, "hub-token")) || (Path.IsPathRooted(Config.Hub.TokenFile) && File.Exists(Config.Hub.TokenFile))));
 
-    private static (SidecarConfig Config, string? Problem) Load(string configFile)
+    private static (SidecarConfig Config, string? Problem) Load(string configFile, IReadOnlyList<string> settings)
     {
         try
         {
-            return (ConfigLoader.Load(configFile, []), null);
+            return (ConfigLoader.Load(configFile, settings), null);
         }
         catch (ConfigurationException fault)
         {

@@ -29,6 +29,14 @@ internal sealed record DeadmanState
 
     public long? LastReportAtUnixMs { get; init; }
 
+    /// <summary>Of the last report, also after all was well again: a daemon that comes and goes is reported once an hour.</summary>
+    public string? ReportedCondition { get; init; }
+
+    public long? ReportedAtUnixMs { get; init; }
+
+    /// <summary>What the daemon last said of its door; holds where its sign of life cannot be found any more, because its directory is being moved.</summary>
+    public string? Door { get; init; }
+
     /// <summary>When the last pass was.</summary>
     public long CheckedAtUnixMs { get; init; }
 

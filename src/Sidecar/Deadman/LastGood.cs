@@ -1,6 +1,7 @@
 using System.Globalization;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Deadman;
 
@@ -18,24 +19,27 @@ internal sealed class LastGood(string configFile, string directory)
 
     private string Main => Path.Combine(Home, "sidecar.json");
 
+    // Somebody may name another file with the same state directory; it must not become this one.
+    private string Whose => Path.Combine(Home, "of");
+
     /// <summary>The copies would start a daemon.</summary>
-    public bool IsUsable => Read() is not null;
+    public bool IsUsable => Read([]) is not null;
 
     /// <summary>Something is not as it was when all was well: a file's text, its owner or its mode.</summary>
     public bool Differs => KeptFile.In(Main) is var kept && KeptFile.In(configFile) is var present
         && (kept.Count != present.Count || kept.Any(one => !present.TryGetValue(one.Key, out var other) || !one.Value.IsLike(other)));
 
-    /// <summary>What the copies say; null where there are none, or they would not do.</summary>
-    public SidecarConfig? Read()
+    /// <summary>What the copies say; null where there are none of this file, or they would not do.</summary>
+    public SidecarConfig? Read(IReadOnlyList<string> settings)
     {
         try
         {
-            if (!File.Exists(Main))
+            if (!File.Exists(Main) || !File.Exists(Whose) || File.ReadAllText(Whose) != configFile)
             {
                 return null;
             }
 
-            var config = ConfigLoader.Load(Main, []);
+            var config = ConfigLoader.Load(Main, settings);
             config.Origin = config.Origin with { Path = configFile };
             return config;
         }
@@ -50,6 +54,11 @@ internal sealed class LastGood(string configFile, string directory)
     {
         Directory.CreateDirectory(Path.Combine(Home, "conf.d"));
         File.SetUnixFileMode(Home, Closed);
+        if (!File.Exists(Whose) || File.ReadAllText(Whose) != configFile)
+        {
+            AtomicFile.Write(Whose, configFile);
+        }
+
         var (kept, present) = (KeptFile.In(Main), KeptFile.In(configFile));
         foreach (var (_, gone) in kept.Where(one => !present.ContainsKey(one.Key)))
         {

@@ -50,17 +50,17 @@ internal sealed class AliveFile(string stateDirectory, Func<IntakeState> intake,
         }
     }
 
-    /// <summary>How old the sign is, and what it means for work at this moment: <c>open</c>, <c>paused</c> or <c>draining</c>; null where there is none.</summary>
-    public static (TimeSpan Age, string Intake)? Read(string stateDirectory, DateTimeOffset now) =>
+    /// <summary>How old the sign is, and its words; null where there is none.</summary>
+    public static (TimeSpan Age, string Words)? Read(string stateDirectory, DateTimeOffset now) =>
         OutsideFile.Read(In(stateDirectory), Largest, followLink: false) is { } bytes
-            ? (now - (PathFacts.Of(In(stateDirectory))?.Written ?? now), Meaning(Encoding.UTF8.GetString(bytes).Trim(), now.ToUnixTimeMilliseconds()))
+            ? (now - (PathFacts.Of(In(stateDirectory))?.Written ?? now), Encoding.UTF8.GetString(bytes).Trim())
             : null;
 
     private static string Words(IntakeState state) => state is { Mode: IntakeMode.Paused, UntilUnixMs: { } until }
         ? string.Create(CultureInfo.InvariantCulture, $"{IntakeRules.Word(state.Mode)} {until}") : IntakeRules.Word(state.Mode);
 
-    // A pause may have ended while there was no daemon to say so.
-    private static string Meaning(string words, long now) => words.Split(' ') switch
+    /// <summary>What the words mean for work at a moment: <c>open</c>, <c>paused</c> or <c>draining</c>. A pause may have ended while there was no daemon to say so.</summary>
+    public static string Meaning(string? words, long now) => words?.Split(' ') switch
     {
         ["draining"] => "draining",
         ["paused"] => "paused",

@@ -32,6 +32,39 @@ internal static class SetupFiles
     /// <exception cref="ConfigurationException">It would not start with this.</exception>
     public static void Check(string path, JsonObject keys) => ConfigLoader.Check(path, Text(keys));
 
+    /// <summary>Finds out whether both can be written, by writing beside them as much as they will take.</summary>
+    /// <exception cref="ConfigurationException">They cannot; the message says why.</exception>
+    public static void Probe(params string[] files)
+    {
+        foreach (var file in files)
+        {
+            if (PathFacts.Of(file) is { Kind: not (PathKind.File or PathKind.Link) })
+            {
+                throw new ConfigurationException($"{file} is there and is no file", "move it out of the way; nothing was asked of the hub yet");
+            }
+
+            var (probe, made) = (OwnedFile.Beside($"{file}.probe"), !Directory.Exists(Path.GetDirectoryName(file)));
+            try
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+                OwnedFile.Write(probe, new byte[LargestToken], Owner);
+                File.Delete(probe);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                throw new ConfigurationException($"{file} cannot be written: {fault.Message}", "run setup as root, on a disk with room; nothing was asked of the hub yet", fault);
+            }
+
+            if (made && !Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(file)!).Any())
+            {
+                Directory.Delete(Path.GetDirectoryName(file)!); // Whoever is refused by the hub finds nothing written.
+            }
+        }
+    }
+
+    /// <summary>The name, or where that is taken one with the time: what somebody kept is not written over.</summary>
+    public static string FreeName(string path) => PathFacts.Of(path) is null ? path : $"{path}-{TimeProvider.System.GetUtcNow():yyyyMMdd'T'HHmmss'Z'}";
+
     /// <summary>Checks it and puts it in place; what was there stays beside it as <c>.bak</c>.</summary>
     /// <exception cref="ConfigurationException">It would not start with this.</exception>
     public static void WriteConfig(string path, JsonObject keys)
@@ -41,7 +74,7 @@ internal static class SetupFiles
         var group = GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
         if (File.Exists(path))
         {
-            OwnedFile.Write($"{path}.bak", File.ReadAllBytes(path), OwnerAndGroup, group);
+            OwnedFile.Write(FreeName($"{path}.bak"), File.ReadAllBytes(path), OwnerAndGroup, group);
         }
 
         OwnedFile.Write(path, Text(keys), OwnerAndGroup, group);

@@ -28,12 +28,19 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
             say("warning", $"{request.Hub} is not encrypted: tokens and tasks can be read on the way; use https:// or a tunnel");
         }
 
+        if ((request.Unit ?? PackagePaths.UnitOf(request.ConfigFile)) is { } hidden && await units.IsMaskedAsync(hidden, token))
+        {
+            throw new SidecarException($"the unit {hidden} is masked", $"systemctl unmask {hidden}; then run setup again");
+        }
+
         var unit = (request.Unit ?? PackagePaths.UnitOf(request.ConfigFile)) is { } name && await units.IsThereAsync(name, token) ? name : null;
         var (keys, changed) = Plan(unit);
         if (changed)
         {
-            SetupFiles.Check(request.ConfigFile, keys); // Before the hub gives out a token, which it does once.
+            SetupFiles.Check(request.ConfigFile, keys);
         }
+
+        SetupFiles.Probe(request.ConfigFile, request.TokenFile); // Before the hub gives out a token, which it does once.
 
         var secret = await TokenAsync(token);
         CrashPoints.At("setup_token");
@@ -113,7 +120,7 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
     {
         if (present is not null)
         {
-            SetupFiles.WriteToken($"{request.TokenFile}.bak", present);
+            SetupFiles.WriteToken(SetupFiles.FreeName($"{request.TokenFile}.bak"), present);
         }
 
         SetupFiles.WriteToken(request.TokenFile, made);
