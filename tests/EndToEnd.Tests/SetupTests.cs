@@ -103,6 +103,32 @@ public sealed class SetupTests : IDisposable
     }
 
     [Theory(Timeout = 120_000)]
+    [InlineData("the token is a directory")]
+    [InlineData("the configuration is a directory")]
+    [InlineData("the place is a file")]
+    [InlineData("the program is not there")]
+    [InlineData("conf.d says nonsense")]
+    public async Task What_cannot_be_written_or_would_not_start_is_found_before_the_hub_gives_out_its_one_token(string what)
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        string[] arguments = [.. await ArgumentsAsync(hub), "--no-test"];
+        switch (what)
+        {
+            case "the token is a directory": Directory.CreateDirectory(TokenFile); break;
+            case "the configuration is a directory": Directory.CreateDirectory(ConfigFile); break;
+            case "the place is a file": _directory.Write("etc", ""); break;
+            case "the program is not there": arguments = [.. arguments.TakeWhile(word => word != "--agent-command"), "--no-test", "--agent-command", "/nonexistent/agent"]; break;
+            case "conf.d says nonsense": _directory.Write($"{Path.GetRelativePath(_directory.Path, Path.GetDirectoryName(ConfigFile)!)}/conf.d/x.json", """{ "agent": { "maxConcurrentRuns": 0 } }"""); break;
+        }
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, arguments);
+
+        Assert.True(code == 78, $"{code} {text}");
+        Assert.Empty((await hub.GetAsync("/api/agents")).GetProperty("agents").EnumerateArray());
+        Assert.DoesNotContain("registered", text, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
     [InlineData("setup_token")]
     [InlineData("setup_config")]
     public async Task A_setup_that_was_killed_is_repeated_by_running_it_again(string point)

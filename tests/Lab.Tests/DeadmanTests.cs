@@ -63,6 +63,12 @@ public sealed class DeadmanTests : IAsyncLifetime
         await ActAsync("4 minutes");
         await ActAsync("4 minutes");
         Assert.Contains("does not come up, however often systemd starts it", await _machine.RunAsync("journalctl", "--no-pager", "-u", "fleet-sidecar-deadman"), StringComparison.Ordinal);
+
+        // Who stops it then means it.
+        await _machine.ShellAsync("systemctl stop fleet-sidecar");
+        await ActAsync("1 hour");
+        await ActAsync("1 hour");
+        Assert.Matches("inactive|failed", await _machine.PropertyAsync("fleet-sidecar.service", "ActiveState"));
         await _machine.ShellAsync("rm -r /etc/systemd/system/fleet-sidecar.service.d; systemctl daemon-reload; systemctl restart fleet-sidecar");
 
         // An instance.
@@ -73,6 +79,10 @@ public sealed class DeadmanTests : IAsyncLifetime
         await ActAsync(of: "/instances/noor");
         await _machine.UntilAsync("fleet-sidecar status --config /etc/fleet-sidecar/instances/noor/sidecar.json | grep -q 'deadman   restored'", "the instance to be back, and to say why");
         Assert.Equal("active", await _machine.PropertyAsync("fleet-sidecar.service", "ActiveState"));
+
+        // And it is there again after the package was away.
+        await _machine.ShellAsync("apt-get -q -y -o Dpkg::Use-Pty=0 remove fleet-sidecar 2>&1 && apt-get -q -y -o Dpkg::Use-Pty=0 install /deb/fleet-sidecar_*_$(dpkg --print-architecture).deb 2>&1");
+        await _machine.UntilAsync("fleet-sidecar status && fleet-sidecar status --config /etc/fleet-sidecar/instances/noor/sidecar.json", "both to run again");
     }
 
     private async Task ConfigureAsync(string directory, string agent, string unit)

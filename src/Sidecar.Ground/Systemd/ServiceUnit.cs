@@ -8,13 +8,8 @@ public sealed class ServiceUnit(ToolRunner tools)
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90); // A start waits for READY.
     private static readonly string[] Passed = ["PATH", "LANG", "DBUS_SYSTEM_BUS_ADDRESS"];
 
-    /// <summary>Whether systemd is running and has such a unit.</summary>
-    public async Task<bool> IsThereAsync(string unit, CancellationToken token) =>
-        await ShowAsync(unit, token, "LoadState") is { } shown && shown.GetValueOrDefault("LoadState") == "loaded";
-
-    /// <summary>Whether an administrator has forbidden it.</summary>
-    public async Task<bool> IsMaskedAsync(string unit, CancellationToken token) =>
-        await ShowAsync(unit, token, "LoadState") is { } shown && shown.GetValueOrDefault("LoadState") == "masked";
+    /// <summary><c>loaded</c>, <c>not-found</c>, <c>masked</c> and the like; null where systemd does not answer.</summary>
+    public async Task<string?> LoadStateAsync(string unit, CancellationToken token) => (await ShowAsync(unit, token, "LoadState"))?.GetValueOrDefault("LoadState");
 
     /// <summary>Properties by name; null where systemd does not answer.</summary>
     public async Task<IReadOnlyDictionary<string, string>?> ShowAsync(string unit, CancellationToken token, params string[] properties) =>

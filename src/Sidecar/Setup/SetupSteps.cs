@@ -28,12 +28,14 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
             say("warning", $"{request.Hub} is not encrypted: tokens and tasks can be read on the way; use https:// or a tunnel");
         }
 
-        if ((request.Unit ?? PackagePaths.UnitOf(request.ConfigFile)) is { } hidden && await units.IsMaskedAsync(hidden, token))
+        var name = request.Unit ?? PackagePaths.UnitOf(request.ConfigFile);
+        var load = name is null ? null : await units.LoadStateAsync(name, token);
+        if (load == "masked")
         {
-            throw new SidecarException($"the unit {hidden} is masked", $"systemctl unmask {hidden}; then run setup again");
+            throw new SidecarException($"the unit {name} is masked", $"systemctl unmask {name}; then run setup again");
         }
 
-        var unit = (request.Unit ?? PackagePaths.UnitOf(request.ConfigFile)) is { } name && await units.IsThereAsync(name, token) ? name : null;
+        var unit = load == "loaded" ? name : null;
         var (keys, changed) = Plan(unit);
         if (changed)
         {
