@@ -66,8 +66,8 @@ count() { # passed failed skipped
 explicit=()
 [ "${FLEET_REAL_AGENTS-}" = 1 ] && explicit=(-explicit on)
 
-log=$(mktemp) side_log=$(mktemp)
-trap 'rm -f "$log" "$side_log"' EXIT
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 run_tests() { # project options...
   local project=$1 code summary total errors bad skip unasked
   shift
@@ -102,19 +102,6 @@ script_test() { # name command...
   say "== $name"
   if "$@" </dev/null >"$log" 2>&1; then count 1 0 0; else cat "$log"; say "FAILED: $name"; count 0 1 0; fi
 }
-# Beside whatever comes next, until side_ends.
-side_name='' side_pid=''
-side_test() { # name command...
-  side_name=$1
-  shift
-  "$@" </dev/null >"$side_log" 2>&1 &
-  side_pid=$!
-}
-side_ends() {
-  [ -n "$side_pid" ] || return 0
-  say "== $side_name"
-  if wait "$side_pid"; then count 1 0 0; else cat "$side_log"; say "FAILED: $side_name"; count 0 1 0; fi
-}
 script_test "the demo works as the README prints it" scripts/demo.sh
 script_test "the demo of the identity-safe sync ends with both identities whole" scripts/demo.sh --sync
 if $quick; then
@@ -129,8 +116,7 @@ else
     export XZ_LEVEL=1
     script_test "the packages are built" scripts/deb.sh --programs artifacts/publish
     script_test "a later version of the packages is built" scripts/deb.sh --native --version 0.1.1 --output artifacts/deb/next
-    # It compiles for minutes, and the lab waits for minutes.
-    side_test "another checkout gives the same packages, byte for byte" scripts/lib/deb-test.sh
+    script_test "another checkout gives the same packages, byte for byte" scripts/lib/deb-test.sh
     unset XZ_LEVEL
   else
     say "skipped: the packages, because debhelper or dpkg-dev is missing"
@@ -142,7 +128,6 @@ else
     scripts/lab.sh build >"$log" 2>&1 || cat "$log"
   fi
   run_tests Lab.Tests -maxThreads 3
-  side_ends
   script_test "the published programs run without .NET" scripts/lib/publish-test.sh
   script_test "a minute of random kills loses nothing and repeats nothing" scripts/soak.sh --minutes 1
   script_test "100 random kills of a sync never cost an identity" scripts/soak.sh --identity 100
