@@ -56,7 +56,7 @@ internal static class WakeLatency
             {
               "agent": { "id": "bench" },
               "hub": { "url": "{{hub.SocketUrl}}", "tokenFile": "{{directory["token"]}}" },
-              "stateDirectory": "{{state}}",
+              "safeMode": { "starts": 0 }, "stateDirectory": "{{state}}",
               "control": { "socket": "{{directory["bench.sock"]}}" },
               "wake": { "profiles": [ { "name": "main", "completion": "exitCode", "command": ["{{stamp}}", "{{directory["stamps"]}}/{taskId}"] } ] }
             }
