@@ -71,7 +71,8 @@ public sealed class DeadmanTests : IAsyncLifetime
         Assert.Matches("inactive|failed", await _machine.PropertyAsync("fleet-sidecar.service", "ActiveState"));
         await _machine.ShellAsync("rm -r /etc/systemd/system/fleet-sidecar.service.d; systemctl daemon-reload; systemctl restart fleet-sidecar");
 
-        // An instance.
+        // An instance, beside something that is none.
+        await _machine.ShellAsync("mkdir -p '/etc/fleet-sidecar/instances/old copy' /etc/fleet-sidecar/instances/.kept");
         await ConfigureAsync("/etc/fleet-sidecar/instances/noor", "noor", "fleet-sidecar@noor");
         await _machine.UntilAsync("fleet-sidecar status --config /etc/fleet-sidecar/instances/noor/sidecar.json", "the instance to answer");
         await _machine.ShellAsync($"{Pass}; sed -i 's/\"hub\":/\"hbu\":/' /etc/fleet-sidecar/instances/noor/sidecar.json; systemctl restart fleet-sidecar@noor || true");

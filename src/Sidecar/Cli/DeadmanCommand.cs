@@ -37,8 +37,9 @@ internal static class DeadmanCommand
         return command;
     }
 
+    // What is no instance, a copy somebody keeps there, must not cost the others their look.
     private static IEnumerable<string> Instances() => Directory.Exists(PackagePaths.InstancesDirectory)
-        ? Directory.GetDirectories(PackagePaths.InstancesDirectory).Order(StringComparer.Ordinal).Select(instance => Path.Combine(instance, "sidecar.json")) : [];
+        ? Directory.GetDirectories(PackagePaths.InstancesDirectory).Order(StringComparer.Ordinal).Select(instance => Path.Combine(instance, "sidecar.json")).Where(file => PackagePaths.UnitOf(file) is not null) : [];
 
     private static Task<int> PassAsync(string file, string unit, string? state, ToolRunner tools, ILoggerFactory logs, CancellationToken token) => CommandRunner.GuardAsync("fleet-sidecar", async () =>
     {
