@@ -7,9 +7,10 @@ help() {
   cat <<'EOT'
 usage: scripts/soak.sh [--minutes N | --identity N] [--seed N] [--help]
 
-Starts a hub, a sidecar with three slots and a real git origin on loopback, gives them work, and kills them and their
-agents at random. Then every task must have completed once, with its commit on the origin, and never two agents at
-once. Prints a table with what was killed and what the sidecar holds before and after more work. Exit code 0 only if
+Starts a hub, a sidecar with three slots and a real git origin on loopback and gives them work. Kills them and their
+agents at random, makes the sidecar throw at random places, and cancels and retries tasks at once. Then every task must
+have completed once, with its commit on the origin, and never two agents at once, and settled runs must be within their
+limit. Prints a table with what was done and what the sidecar holds before and after more work. Exit code 0 only if
 nothing is broken. Takes some minutes longer than it kills, because tasks whose agent was killed are tried again.
 
   --identity N  instead: kill N syncs of a fleet's code tree at random moments, in turn in place and by swap, from clean

@@ -63,6 +63,8 @@ count() { # passed failed skipped
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
+clock() { printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60)); }
+
 explicit=()
 [ "${FLEET_REAL_AGENTS-}" = 1 ] && explicit=(-explicit on)
 
@@ -71,7 +73,7 @@ trap 'rm -f "$log"' EXIT
 run_tests() { # project options...
   local project=$1 code summary total errors bad skip unasked
   shift
-  say "== $project"
+  say "== $project ($(clock))"
   "artifacts/bin/$project/${configuration,,}/$project" -noColor -noLogo ${explicit[@]+"${explicit[@]}"} "$@" </dev/null >"$log" 2>&1
   code=$?
   grep -vE '^  (Discovering|Discovered|Starting|Finished):|^=== ' "$log"
@@ -86,20 +88,20 @@ run_tests() { # project options...
 }
 for project in Sidecar.Protocol.Tests Sidecar.Tests Hub.Tests; do run_tests $project; done
 
-# What is shipped is what is tested from outside: the published program, and with --quick the one that was just built.
-published=$root/artifacts/publish/fleet-sidecar/fleet-sidecar
-if $quick; then unset FLEET_TEST_SIDECAR; else
+# What is shipped is what is tested from outside: the published programs, and with --quick those that were just built.
+if $quick; then unset FLEET_TEST_SIDECAR FLEET_TEST_HUB; else
   say "publishing the programs"
   scripts/publish.sh </dev/null >"$log" 2>&1 || { cat "$log"; say "publishing failed"; say "$passed passed, $((failed + 1)) failed, $skipped skipped"; exit 1; }
   cat "$log"
-  export FLEET_TEST_SIDECAR=$published
+  export FLEET_TEST_SIDECAR=$root/artifacts/publish/fleet-sidecar/fleet-sidecar
+  export FLEET_TEST_HUB=$root/artifacts/publish/fleet-hub/fleet-hub
 fi
 run_tests EndToEnd.Tests -maxThreads 4 # They wait more than they work.
 
 script_test() { # name command...
   local name=$1
   shift
-  say "== $name"
+  say "== $name ($(clock))"
   if "$@" </dev/null >"$log" 2>&1; then count 1 0 0; else cat "$log"; say "FAILED: $name"; count 0 1 0; fi
 }
 script_test "the demo works as the README prints it" scripts/demo.sh

@@ -23,7 +23,7 @@ internal static class PreparationTime
         var config = new SidecarConfig { StateDirectory = directory["prepare-state"], Agent = new AgentOptions { Id = "bench" } };
         var git = new Git(new ToolRunner(TimeProvider.System), config.Workspace);
         using var watch = new ProcessWatch();
-        var preparation = new Preparation(config, git, new Origin(git, config), new Mirrors(config, git, watch, TimeProvider.System), new Clones(config, git, new ToolRunner(TimeProvider.System)), TimeProvider.System, NullLogger<Preparation>.Instance);
+        var preparation = new Preparation(config, git, new Origin(git, config), new Mirrors(config, git, watch, TimeProvider.System), new Clones(config, git, new ToolRunner(TimeProvider.System)), new PushForesight(git, NullLogger<PushForesight>.Instance), TimeProvider.System, NullLogger<Preparation>.Instance);
         await preparation.PrepareAsync(Some(0, address), CancellationToken.None); // Makes the mirror.
         var (clones, workspaces, files) = (new List<double>(), new List<double>(), new List<double>());
         for (var round = 1; round <= Rounds; round++)

@@ -40,7 +40,7 @@ internal static class StoreRate
     private static RunDraft Accept(string task)
     {
         var config = new SidecarConfig { Wake = new WakeOptions { Profiles = [new WakeProfile { Name = "main", Command = ["/bin/true"] }] } };
-        var book = new RunBook(config, (_, _) => null, () => null, () => null);
+        var book = new RunBook(config, _ => [], () => null, () => null);
         var draft = book.Begin(1);
         book.Apply(draft, new RunInput.Assigned(new HubMessage.TaskAssign { TaskId = task, Generation = 1, Description = "x" }, draft.Now));
         return draft;

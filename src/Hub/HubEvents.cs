@@ -18,4 +18,5 @@ internal static class HubEvents
     public const int FrameRefused = 1204;
     public const int AgentIdle = 1205;
     public const int SocketFailed = 1206;
+    public const int IdentityShared = 1207;
 }

@@ -3,12 +3,13 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using FleetHub.Api;
 using FleetHub.Tasks;
+using FleetSidecar.Protocol;
 
 namespace FleetHub;
 
 /// <summary>How everything but the socket looks as JSON: AgentCom's names, snake_case, nulls left out.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    RespectNullableAnnotations = true, AllowDuplicateProperties = false, MaxDepth = 32)]
+    RespectNullableAnnotations = true, AllowDuplicateProperties = false, MaxDepth = OutsideJson.MaxDepth)]
 [JsonSerializable(typeof(TaskSpec))]
 [JsonSerializable(typeof(Complexity))]
 [JsonSerializable(typeof(NewTask))]
@@ -31,6 +32,9 @@ internal sealed partial class HubJson : JsonSerializerContext
 {
     /// <summary>Text outside ASCII is written as it is; answers are JSON, never HTML.</summary>
     public static HubJson Compact => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
+    /// <summary>For what is sent to the API: as deep as a frame may be, so that a task which is taken can be assigned and listed.</summary>
+    public static HubJson Body => field ??= new(new JsonSerializerOptions(Default.Options) { MaxDepth = WireLimits.MaxDepth });
 
     public static HubJson Pretty => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true });
 }

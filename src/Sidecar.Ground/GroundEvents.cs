@@ -4,4 +4,5 @@ namespace FleetSidecar.Ground;
 public static class GroundEvents
 {
     public const int LoopDied = 1;
+    public const int PassBroke = 2;
 }

@@ -20,7 +20,7 @@ internal static class Envelope
             var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = WireLimits.MaxDepth });
             return Walk(ref reader, isKnown, ref kind);
         }
-        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
+        catch (Exception problem) when (OutsideJson.IsOfContent(problem))
         {
             return new Refusal(RefusalCode.NotJson, "the frame is not one well-formed JSON object of bounded depth");
         }

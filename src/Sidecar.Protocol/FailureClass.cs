@@ -42,6 +42,9 @@ public static class FailureClass
     /// <summary>A rule stopped the task before any model was woken.</summary>
     public const string Gate = "gate";
 
+    /// <summary>The sidecar itself broke while it worked on the run; the reason holds the fault, and a retry may succeed.</summary>
+    public const string InternalError = "internal_error";
+
     /// <summary>Nothing that was seen says which of the others it is.</summary>
     public const string Unknown = "unknown";
 
@@ -49,6 +52,6 @@ public static class FailureClass
     public static IReadOnlyList<string> All { get; } =
     [
         Config, Auth, RateLimited, ProviderDown, ContextExhausted, OutOfMemory, Timeout, AgentError, AgentVanished,
-        WakeUnverified, Workspace, Verification, Gate, Unknown,
+        WakeUnverified, Workspace, Verification, Gate, InternalError, Unknown,
     ];
 }

@@ -28,4 +28,10 @@ internal static class FieldRules
 
     public static string? Count(string field, int count) =>
         count <= WireLimits.MaxListItems ? null : $"{field} has more than {WireLimits.MaxListItems} entries";
+
+    /// <summary>A number beyond all measure is read as infinite, which no JSON can hold.</summary>
+    public static string? Finite(string field, double? number) =>
+        number is null || double.IsFinite(number.Value) ? null : $"{field} is beyond all measure";
+
+    public static string? NotNegative(string field, long? number) => number is null or >= 0 ? null : $"{field} is below zero";
 }

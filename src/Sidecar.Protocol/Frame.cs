@@ -5,6 +5,7 @@ using System.Text.Json;
 namespace FleetSidecar.Protocol;
 
 /// <summary>Reads and writes frames. Reading never throws: a frame is a message or a <see cref="Refusal"/>.</summary>
+/// <remarks>Text that is none (half a surrogate pair, NUL) arrives as U+FFFD, also inside of what is only passed on, so that every message that was read can be written again.</remarks>
 public static class Frame
 {
     /// <summary>Writes a message for the wire.</summary>
@@ -42,7 +43,8 @@ public static class Frame
         where T : class
     {
         message = null;
-        refusal = Envelope.Check(utf8, WireKinds.IsKnown<T>, out var kind);
+        var json = utf8.Length <= WireLimits.MaxFrameBytes ? OutsideText.Json(utf8, out _) : utf8;
+        refusal = Envelope.Check(json, WireKinds.IsKnown<T>, out var kind);
         if (refusal is not null)
         {
             return false;
@@ -50,9 +52,9 @@ public static class Frame
 
         try
         {
-            message = (T?)JsonSerializer.Deserialize(utf8, WireKinds.Shape<T>(kind));
+            message = (T?)JsonSerializer.Deserialize(json, WireKinds.Shape<T>(kind));
         }
-        catch (Exception problem) when (problem is JsonException or InvalidOperationException or NotSupportedException)
+        catch (Exception problem) when (OutsideJson.IsOfContent(problem))
         {
             refusal = new Refusal(RefusalCode.Invalid, Explain(problem));
             return false;

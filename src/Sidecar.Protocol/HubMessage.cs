@@ -45,7 +45,8 @@ public abstract partial record HubMessage
         /// <summary><c>continue</c> or <c>abort</c>; anything else is read as <c>continue</c>, because stopping loses work.</summary>
         public string? Action { get; init; }
 
-        /// <summary>The hub's generation of the task; a higher one is adopted.</summary>
+        /// <summary>With <c>continue</c> the hub's generation of the task, and a higher one is adopted; with <c>abort</c> the one that
+        /// was reported, and no other is meant.</summary>
         public long? Generation { get; init; }
     }
 
@@ -83,7 +84,7 @@ public abstract partial record HubMessage
     public sealed record Error : HubMessage
     {
         /// <summary>The reason: <c>invalid_token</c>, <c>token_agent_mismatch</c>, <c>superseded</c>,
-        /// <c>task_complete_failed: stale_generation</c> and so on. One of <see cref="RefusalCode"/> for a bad frame.</summary>
+        /// <c>identity_shared</c>, <c>task_complete_failed: stale_generation</c> and so on. One of <see cref="RefusalCode"/> for a bad frame.</summary>
         [JsonPropertyName("error")]
         public required string Code { get; init; }
 

@@ -14,8 +14,10 @@ internal static class HubRules
             ?? FieldRules.Text("reason", cancelled.Reason, WireLimits.MaxReason),
         HubMessage.StateReportAck ack => FieldRules.TaskId(ack.TaskId) ?? FieldRules.Generation(ack.Generation),
         HubMessage.Error error => FieldRules.Text("error", error.Code, WireLimits.MaxReason),
+        HubMessage.RateLimitWarning warning => FieldRules.Finite("remaining", warning.Remaining)
+            ?? FieldRules.Finite("capacity", warning.Capacity),
         HubMessage.Identified or HubMessage.Pong or HubMessage.RestartSidecar or HubMessage.RateLimited
-            or HubMessage.RateLimitWarning or HubMessage.Drain or HubMessage.Resume or HubMessage.LogRequest => null,
+            or HubMessage.Drain or HubMessage.Resume or HubMessage.LogRequest => null,
         _ => throw new InvalidOperationException($"No rule for {message.GetType().Name}."),
     };
 

@@ -83,6 +83,9 @@ public abstract partial record SidecarMessage
         /// <summary>The last lines of the agent's output, redacted, at most <see cref="WireLimits.MaxReason"/> characters.</summary>
         public string? LastOutput { get; init; }
 
+        /// <summary>Bytes of the agent's output that its machine did not keep, because they were more than a wake may keep; absent where all of it is there.</summary>
+        public long? OutputDroppedBytes { get; init; }
+
         /// <summary>The agent's processes when they had to be stopped: pid, name, state and processor time of each, one line.</summary>
         public string? ProcessState { get; init; }
 
@@ -142,8 +145,8 @@ public abstract partial record SidecarMessage
         /// <summary>The task.</summary>
         public required string TaskId { get; init; }
 
-        /// <summary>The generation that was offered.</summary>
-        public required long Generation { get; init; }
+        /// <summary>The generation that was offered. AgentCom's sidecars leave it out: then the one that the agent holds is meant.</summary>
+        public long? Generation { get; init; }
 
         /// <summary><c>busy</c>, <c>draining</c>, <c>paused</c>, <c>stopping</c>, <c>stale_generation</c>, <c>store_unavailable</c>,
         /// <c>agent_still_alive</c>, <c>accept_expired</c>, <c>unavailable</c>, <c>safe_mode</c> or <c>invalid</c>.</summary>

@@ -39,6 +39,10 @@ public abstract partial record SidecarMessage
         /// <summary>Highest version the sender speaks; 1 where absent. The answer decides which one is in force.</summary>
         public int? ProtocolVersion { get; init; }
 
+        /// <summary>Names the sender's process, at most <see cref="WireLimits.MaxName"/> characters: the same on every connection of one
+        /// process, another after a restart. By it a hub tells a sidecar that reconnects from two that share an identity.</summary>
+        public string? InstanceId { get; init; }
+
         /// <summary>A hub that keeps the record's own text out of logs sees this instead of the token.</summary>
         public override string ToString() => $"Identify {{ AgentId = {AgentId}, Token = *** }}";
     }

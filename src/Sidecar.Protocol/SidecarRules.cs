@@ -10,6 +10,8 @@ internal static class SidecarRules
         SidecarMessage.TaskProgress progress => Task(progress.TaskId, progress.Generation, null)
             ?? FieldRules.Text("message", progress.Message, WireLimits.MaxReason),
         SidecarMessage.TaskComplete complete => Task(complete.TaskId, complete.Generation, complete.MessageId)
+            ?? FieldRules.NotNegative("tokens_used", complete.TokensUsed)
+            ?? CheckNumbers(complete.Result)
             ?? FieldRules.Text("result.output", complete.Result?.Output, WireLimits.MaxResultOutput)
             ?? FieldRules.Items("result.diff.paths", complete.Result?.Diff?.Paths, WireLimits.MaxItemText)
             ?? FieldRules.Text("result.pull_request", complete.Result?.PullRequest, WireLimits.MaxRepo)
@@ -30,7 +32,8 @@ internal static class SidecarRules
             ?? FieldRules.Items("needed_capabilities", handoff.NeededCapabilities, WireLimits.MaxName),
         SidecarMessage.Heartbeat heartbeat => CheckHeartbeat(heartbeat),
         SidecarMessage.LogChunk chunk => FieldRules.Text("text", chunk.Text, WireLimits.MaxResultOutput),
-        SidecarMessage.Ping or SidecarMessage.ResourceReport => null,
+        SidecarMessage.ResourceReport report => FieldRules.Finite("cpu_percent", report.CpuPercent),
+        SidecarMessage.Ping => null,
         _ => throw new InvalidOperationException($"No rule for {message.GetType().Name}."),
     };
 
@@ -39,15 +42,25 @@ internal static class SidecarRules
         ?? FieldRules.Generation(generation)
         ?? FieldRules.Text("message_id", messageId, WireLimits.MaxName);
 
+    private static string? CheckNumbers(TaskResult? result) =>
+        FieldRules.NotNegative("result.commits_ahead", result?.CommitsAhead)
+        ?? (result?.CostUsd < 0 ? "result.cost_usd is below zero" : null)
+        ?? FieldRules.NotNegative("result.diff.files", result?.Diff?.Files)
+        ?? FieldRules.NotNegative("result.diff.insertions", result?.Diff?.Insertions)
+        ?? FieldRules.NotNegative("result.diff.deletions", result?.Diff?.Deletions)
+        ?? FieldRules.NotNegative("result.diff.deleted_files", result?.Diff?.DeletedFiles);
+
     private static string? CheckIdentify(SidecarMessage.Identify identify) =>
         FieldRules.Needed("agent_id", identify.AgentId, WireLimits.MaxAgentId)
         ?? FieldRules.Needed("token", identify.Token, WireLimits.MaxToken)
         ?? FieldRules.Text("name", identify.Name, WireLimits.MaxName)
         ?? FieldRules.Text("status", identify.Status, WireLimits.MaxName)
+        ?? FieldRules.Text("instance_id", identify.InstanceId, WireLimits.MaxName)
         ?? FieldRules.Items("capabilities", identify.Capabilities, WireLimits.MaxName);
 
     private static string? CheckHeartbeat(SidecarMessage.Heartbeat heartbeat) =>
         FieldRules.Needed("state", heartbeat.State, WireLimits.MaxName)
+        ?? FieldRules.Finite("resources.load1", heartbeat.Resources?.Load1)
         ?? FieldRules.Count("runs", heartbeat.Runs.Count)
         ?? (heartbeat.Slots is < 0 or > 64 ? "slots must be 0 to 64" : null)
         ?? heartbeat.Runs.Select(run => run is null ? "runs holds null" : Task(run.TaskId, run.Generation, null))

@@ -48,6 +48,9 @@ public sealed record TaskResult
     /// <summary>The run's id on its machine, for <c>fleet-sidecar logs</c>.</summary>
     public string? RunId { get; init; }
 
+    /// <summary>Bytes of the agent's output that its machine did not keep, because they were more than a wake may keep; absent where all of it is there.</summary>
+    public long? OutputDroppedBytes { get; init; }
+
     /// <summary>What changed between <see cref="BaseCommit"/> and <see cref="Commit"/>, in numbers.</summary>
     public DiffSummary? Diff { get; init; }
 

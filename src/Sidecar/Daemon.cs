@@ -4,6 +4,7 @@ using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Drain;
 using FleetSidecar.Forge;
+using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Loops;
@@ -15,6 +16,7 @@ using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 using FleetSidecar.Reload;
+using FleetSidecar.Retention;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
 using FleetSidecar.Supervise;
@@ -43,7 +45,7 @@ internal static partial class Daemon
         // Connection and store know nothing of each other. What the hub must hear first, whether the store was damaged, is known
         // once both are there; the rest of the daemon is put together while the hub answers.
         var redactor = new Redactor();
-        var dialer = new Dialer(config, new TokenFile(config.Hub, redactor), time);
+        var dialer = new Dialer(config, new TokenFile(config.Hub, redactor), redactor, time);
         dialer.StartEarly();
         var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
         using var store = opened.Store;
@@ -59,8 +61,18 @@ internal static partial class Daemon
 
     private static void MakeDirectories(SidecarConfig config)
     {
+        StateModes.Set(config);
         foreach (var path in new[] { config.RunsDirectory, config.ResultsDirectory })
         {
+            if (path == config.RunsDirectory || config.IsOwnPlace(path))
+            {
+                ClearPlace.For(path);
+            }
+            else if (PathFacts.Of(path) is not null && !Directory.Exists(path))
+            {
+                throw new ConfigurationException($"agent.resultsDirectory: {path} exists and is no directory", "remove it if nobody needs it, or name another path");
+            }
+
             Directory.CreateDirectory(path);
         }
 
@@ -98,6 +110,7 @@ internal static partial class Daemon
         }
 
         services.GetRequiredService<WorkspaceKeeper>().Begin();
+        services.GetRequiredService<RetentionLoop>().Begin();
         services.GetRequiredService<SelfTestLoop>().Begin();
         services.GetRequiredService<HeartbeatSource>().SelfTest = services.GetRequiredService<SelfTestLoop>().Report;
         await services.GetRequiredService<RunLoop>().LoadAsync();
@@ -123,43 +136,35 @@ internal static partial class Daemon
             options.ServicesStopConcurrently = true;
         });
         services.AddSingleton(config).AddSingleton(config.Hub).AddSingleton(config.Wake).AddSingleton(config.Workspace);
-        services.AddSingleton(origin).AddSingleton(reloads).AddSingleton(threshold).AddSingleton<ReloadLoop>();
+        services.AddSingleton(origin).AddSingleton(reloads).AddSingleton(threshold);
         services.AddSingleton(time).AddSingleton(starts).AddSingleton(redactor).AddSingleton(dialer);
         services.AddSingleton(_ => opened.Store).AddSingleton(new StoreHealth(opened.DamagedFile));
         services.AddSingleton(Notifier.FromEnvironment()).AddSingleton<Verdict>();
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Clones>().AddSingleton<Fences>();
+        services.AddSingleton<PushForesight>();
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<CommitCheck>();
-        services.AddSingleton<Origin>().AddSingleton<WorkspaceKeeper>();
+        services.AddSingleton<Origin>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
-        services.AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<UnitTool>();
+        services.AddSingleton(new StoreReserve(Path.Combine(config.StateDirectory, "reserve"))).AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<AgentQuestions>().AddSingleton<UnitTool>();
         _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton(all => new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake, time));
         services.AddSingleton<AgentSigns>().AddSingleton<AgentEnds>().AddSingleton<AgentWatcher>();
-        services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>().AddSingleton<RunLoop>();
-        services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>().AddSingleton<LinkLoop>();
-        services.AddSingleton<OperatorVerbs>().AddSingleton<MemberVerbs>().AddSingleton<ControlHandler>().AddSingleton<ControlServer>();
-        services.AddSingleton<TokenFile>().AddSingleton<SelfTestLoop>();
+        services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>();
+        services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>();
+        services.AddSingleton<OperatorVerbs>().AddSingleton<MemberVerbs>().AddSingleton<ControlHandler>();
+        services.AddSingleton<TokenFile>();
         services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>()
-            .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>());
-        services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>().AddSingleton<SyncLoop>();
-        services.AddSingleton<MemberHome>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>().AddSingleton<SuperviseLoop>();
+            .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>()).AddSingleton<ICheck, RunsCheck>();
+        services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>();
+        services.AddSingleton<MemberHome>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>();
         services.AddSingleton<IMemberKind, ProcessMember>().AddSingleton<IMemberKind, TmuxMember>().AddSingleton<IMemberKind, UnitMember>();
+        services.AddSingleton(all => new ColdMirrors(config, () => all.GetRequiredService<RunLoop>().Snapshot.Any(run => run.Assignment.Repo is not null), all.GetRequiredService<ToolRunner>()));
+        services.AddSingleton<RetentionStore>().AddSingleton<RunDirectories>().AddSingleton<RetentionPass>();
         services.AddHostedService<Farewell>();
-        services.AddHostedService(all => all.GetRequiredService<RunLoop>());
-        services.AddHostedService(all => all.GetRequiredService<LinkLoop>());
-        services.AddHostedService(all => all.GetRequiredService<ControlServer>());
-        services.AddHostedService(all => all.GetRequiredService<SelfTestLoop>());
-        services.AddHostedService(all => all.GetRequiredService<WorkspaceKeeper>());
-        services.AddHostedService(all => all.GetRequiredService<SyncLoop>());
-        services.AddHostedService(all => all.GetRequiredService<SuperviseLoop>());
-        services.AddHostedService(all => all.GetRequiredService<ReloadLoop>());
-        services.AddHostedService(all => new Watchdog(
-            [all.GetRequiredService<RunLoop>(), all.GetRequiredService<LinkLoop>(), all.GetRequiredService<ControlServer>(), all.GetRequiredService<SelfTestLoop>(),
-                all.GetRequiredService<WorkspaceKeeper>(), all.GetRequiredService<SyncLoop>(), all.GetRequiredService<SuperviseLoop>()],
-            all.GetRequiredService<AliveFile>(), all.GetRequiredService<Notifier>(), time, all.GetRequiredService<Verdict>(), all.GetRequiredService<IHostApplicationLifetime>(), all.GetRequiredService<ILogger<Watchdog>>()));
+        services.AddDaemonLoops();
         return builder.Build();
     }
 

@@ -8,6 +8,7 @@ internal static class EventIds
     public const int StoreDamaged = 102;
     public const int StoreUnavailable = 103;
     public const int StoreRecovered = 104;
+    public const int ReserveGivenUp = 113;
     public const int OrphanStopped = 105;
     public const int LoopOverdue = 106;
     public const int RunUnreadable = 107;
@@ -25,6 +26,8 @@ internal static class EventIds
     public const int RateLimited = 205;
     public const int RestartAsked = 207;
     public const int HubMessageIgnored = 208;
+    public const int LinkBroke = 209;
+    public const int LinkRedirected = 210;
 
     public const int PrepareAgain = 300;
     public const int SubmitAgain = 301;
@@ -35,6 +38,15 @@ internal static class EventIds
     public const int WorkspaceRemoved = 306;
     public const int WorkspaceKept = 307;
     public const int LeftoverStays = 308;
+    public const int PushNotForeseen = 320;
+    public const int PushWouldFail = 321;
+
+    public const int RunsRemoved = 309;
+    public const int RunFilesRemoved = 310;
+    public const int RetentionFailed = 311;
+    public const int OutputDropped = 312;
+    public const int StoreShrunk = 313;
+    public const int MirrorRemoved = 314;
 
     public const int RunMoved = 400;
     public const int RunsLoaded = 401;
@@ -44,6 +56,12 @@ internal static class EventIds
     public const int FailedOver = 405;
     public const int BreakerMoved = 406;
     public const int IntakeChanged = 407;
+    public const int AssignmentHeld = 408;
+    public const int AssignmentDropped = 409;
+    public const int InputBroke = 410;
+    public const int RunSetAside = 411;
+    public const int RunNotFollowed = 412;
+    public const int RunNotReconciled = 413;
 
     public const int AgentStarted = 500;
     public const int AgentAdopted = 501;
@@ -52,6 +70,7 @@ internal static class EventIds
     public const int OrderFailed = 504;
     public const int OrderBroke = 505;
     public const int AgentNotStopped = 506;
+    public const int AgentTextRepaired = 510;
 
     public const int SelfTestFailed = 600;
     public const int SelfTestPassed = 601;
@@ -62,6 +81,8 @@ internal static class EventIds
 
     public const int ControlReady = 700;
     public const int ControlRequestFailed = 701;
+    public const int ControlSocketMadeAgain = 702;
+    public const int ControlSocketMissing = 703;
 
     public const int IdentitySynced = 800;
     public const int IdentityCollision = 801;

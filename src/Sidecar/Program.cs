@@ -4,8 +4,10 @@ using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Reload;
 
+CreationMask.Forbid(CreationMask.WriteOfOthers); // First of all, while this is the only thread.
 const string Name = "fleet-sidecar";
 static int? CodeOf(Exception fault) => fault is DaemonUnavailableException ? ExitCodes.Unavailable : null;
 

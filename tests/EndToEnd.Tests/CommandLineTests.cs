@@ -92,7 +92,13 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("""{ "hub": { "heartbeatInterval": "5" } }""", "'hub.heartbeatInterval' has a value of the wrong form", "hh:mm:ss")]
     [InlineData("""{ "hub": { "url": "http://x" } }""", "'hub.url' must be a ws:// or wss:// address", "for example")]
     [InlineData("""{ "agent": { "id": "no spaces" } }""", "'agent.id' must be", "fleet-hub token create")]
-    [InlineData("""{ "wake": { "profiles": [null] } }""", "'wake.profiles' holds null", "write each profile")]
+    [InlineData("""{ "agent": { "resultsDirectory": "" } }""", "'agent.resultsDirectory' must be an absolute path", "leave it out")]
+    [InlineData("""{ "control": { "socket": "" } }""", "'control.socket' must be an absolute path", "leave it out")]
+    [InlineData("""{ "control": { "socket": " " } }""", "'control.socket' must be an absolute path", "leave it out")]
+    [InlineData("""{ "log": { "file": " " } }""", "'log.file' must be an absolute path", "leave it out")]
+    [InlineData("""{ "wake": { "profiles": [null] } }""", "'wake.profiles[0]' is null", "write a value")]
+    [InlineData("""{ "agent": { "name": "cut \ud83d" } }""", "half of a character", "correct it")]
+    [InlineData("""{ "hub": { "tokenFile": "/nul\u0000" } }""", "a text holds NUL", "correct it")]
     [InlineData("""{ "wake": { "profiles": [] } }""", "'wake.profiles' is empty", "at least one")]
     [InlineData("""{ "wake": { "profiles": [ { "name": "x", "command": ["relative"] } ] } }""", "'wake.profiles[0].command' must begin with", "for example")]
     [InlineData("""{ "wake": { "profiles": [ { "name": "x", "command": ["/x"], "environment": { "OPTIND": "abc" } } ] } }""", "'OPTIND' cannot be given", "shell")]
@@ -112,6 +118,23 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains(complaint, text, StringComparison.Ordinal);
         Assert.Contains(hint, text, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_directory["iris-state"]));
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("control", "socket", "exists and is no socket")]
+    [InlineData("agent", "resultsDirectory", "exists and is no directory")]
+    public async Task What_stands_at_a_path_that_the_operator_named_is_neither_removed_nor_renamed(string section, string key, string complaint)
+    {
+        Config();
+        var precious = _directory.Write("precious", "content");
+        _directory.Write("conf.d/50-more.json", $$"""{ "{{section}}": { "{{key}}": "{{precious}}" } }""");
+
+        var (exit, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["run", "--config", _directory["iris.json"]]);
+
+        Assert.Equal(78, exit);
+        Assert.Contains($"{section}.{key}: {precious} {complaint}", text, StringComparison.Ordinal);
+        Assert.Equal("content", await File.ReadAllTextAsync(precious, TestContext.Current.CancellationToken));
+        Assert.Empty(Directory.GetFileSystemEntries(_directory.Path, "*.replaced-*"));
     }
 
     [Fact(Timeout = 60_000)]

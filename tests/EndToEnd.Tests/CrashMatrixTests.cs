@@ -1,12 +1,22 @@
 using System.Globalization;
+using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.EndToEnd;
 
 /// <summary>kill -9 at each durable step of a task's life, of the sidecar, the hub, the agent, and sidecar and hub at once.</summary>
 public sealed class CrashMatrixTests : IDisposable
 {
+    // These are passed only where there is a forge, or an attempt that failed or has to wait; tests of their own arm them.
+    private static readonly CrashPointName[] Elsewhere =
+    [
+        CrashPointName.PullRequestOpened, CrashPointName.Rescued, CrashPointName.AssignmentHeld, CrashPointName.RunSetAside,
+    ];
+
     private static readonly string[] Points =
-        ["received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pushed", "reported", "acknowledged"];
+        [.. CrashPoints.Of(CrashFamily.Task).Except(Elsewhere).Concat(CrashPoints.Of(CrashFamily.Retention)).Select(CrashPoints.Word)];
+
+    // The run is removed as soon as it is settled and its workspace gone.
+    private const string RemoveAtOnce = """{ "workspace": { "keepFor": "00:00:00" }, "retention": { "interval": "00:00:01", "minRuns": 0, "maxRuns": 0 } }""";
 
     // Only there is an agent that could be killed.
     private static readonly string[] AgentLives = ["woken", "confirmed", "working"];
@@ -38,7 +48,8 @@ public sealed class CrashMatrixTests : IDisposable
         var origin = await GitOrigin.CreateAsync(_directory);
         using var hub = await TestHub.StartAsync(_directory);
         var crash = new CrashPoint(_directory, point);
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.JealousWorker(_directory)).StartAsync(crashPoint: crash);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.JealousWorker(_directory),
+            point.StartsWith("retention", StringComparison.Ordinal) ? RemoveAtOnce : "{}").StartAsync(crashPoint: crash);
         if (!AgentLives.Contains(point))
         {
             Scripts.Go(_directory);

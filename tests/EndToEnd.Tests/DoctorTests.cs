@@ -19,7 +19,7 @@ public sealed class DoctorTests : IDisposable
 
         Assert.Equal(0, code);
         Assert.True(report.GetProperty("passed").GetBoolean());
-        Assert.Equal(["hub", "store", "wake", "git", "disk", "token"], Checks(report).Keys);
+        Assert.Equal(["hub", "store", "wake", "git", "disk", "token", "runs"], Checks(report).Keys);
         Assert.Equal("ok", Checks(report)["hub"]);
         Assert.Contains("ok", await sidecar.CliAsync("doctor"), StringComparison.Ordinal);
     }
@@ -80,6 +80,27 @@ public sealed class DoctorTests : IDisposable
         Assert.Equal(0, (await DoctorAsync(sidecar)).Code);
 
         await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "available", TimeSpan.FromSeconds(10)); // The loop would look again in half a minute.
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_run_that_has_stood_past_its_deadline_is_named_by_doctor()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var crash = new CrashPoint(_directory, "confirmed");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory), """{ "deadlines": { "wallClock": "00:00:01" } }""")
+            .StartAsync(environment: new Dictionary<string, string?> { ["FLEET_CRASH_PULSE"] = "00:00:01" }, crashPoint: crash);
+        Assert.Equal("ok", Checks((await DoctorAsync(sidecar)).Report)["runs"]);
+
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-1","generation":1,"description":"x"}""");
+        await crash.ReachedAsync(); // The loop that would act on the deadline stands still.
+        await Wait.ForAsync(async () => Checks((await DoctorAsync(sidecar)).Report)["runs"] == "failed" ? new object() : null, "the check to fail");
+        var (code, report) = await DoctorAsync(sidecar);
+
+        Assert.Equal(1, code);
+        var check = report.GetProperty("checks").EnumerateArray().Single(one => one.GetProperty("name").GetString() == "runs");
+        Assert.Matches("^run_[0-9a-f]+ of task-1 is working since [0-9-]+ [0-9:]+Z, past its deadline wall_clock of 00:00:01$", check.GetProperty("detail").GetString());
+        Assert.NotEmpty(check.GetProperty("hint").GetString()!);
+        await hub.WaitForBeatAsync(beat => !beat.GetProperty("available").GetBoolean(), "unavailable: the only slot is held");
     }
 
     private static async Task<(int Code, JsonElement Report)> DoctorAsync(TestSidecar sidecar, params string[] more)

@@ -202,7 +202,7 @@ public sealed class FieldFailureTests : IDisposable
     [Fact(Timeout = 120_000)]
     public async Task L7_a_hub_restart_does_not_take_a_healthy_task_away()
     {
-        using var hub = await TestHub.StartAsync(_directory, "--accept-deadline", "00:00:02", "--lease", "00:00:05");
+        using var hub = await TestHub.StartAsync(_directory, "--accept-deadline", "00:00:02", "--lease", "00:00:05", "--idle-limit", "00:00:03");
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory)).StartAsync();
         var task = await hub.AddAsync("Stay with me", maxRetries: 3);
         await hub.WaitForAsync(task, "working");
@@ -210,7 +210,7 @@ public sealed class FieldFailureTests : IDisposable
         hub.Kill();
         await sidecar.Program.WaitForLineAsync("LinkDown]");
         await Wait.WhileAsync(() => sidecar.Program.IsRunning, "the sidecar lives on while the hub is down for longer than the lease", TimeSpan.FromSeconds(6));
-        hub.Options = ["--accept-deadline", "00:00:02", "--lease", "00:00:30"]; // As ours is in life: longer than the longest pause between two dials.
+        hub.Options = ["--accept-deadline", "00:00:02", "--lease", "00:00:30", "--idle-limit", "00:00:20"]; // As ours is in life: longer than the longest pause between two dials.
         await hub.StartAsync();
         Assert.Equal("working", (await hub.TaskAsync(task)).GetProperty("status").GetString()); // Downtime of the hub counts against nobody.
         await sidecar.Program.WaitForLinesAsync("LinkUp]", 2, TimeSpan.FromSeconds(60));
@@ -228,7 +228,7 @@ public sealed class FieldFailureTests : IDisposable
     [InlineData("fleet-sidecar task fail --reason 'cannot do it'", "cannot do it")]
     [InlineData("true", "never said that it was done")]
     [InlineData("kill -9 $$", "signal 9")]
-    [InlineData("printf 'not json' > \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"", "not a JSON object")]
+    [InlineData("printf 'not json' > \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"", "is not JSON")]
     public async Task L9_an_agent_that_failed_is_never_recorded_as_completed(string ending, string reason)
     {
         using var hub = await TestHub.StartAsync(_directory);

@@ -72,6 +72,25 @@ public sealed class HostileCloneTests : WorkspaceTests
         Assert.Null(await RefAsync(origin, Ref));
     }
 
+    // Another run's clone, or a repository of somebody else on this machine, may stand on the same base.
+    [Theory(Timeout = 120_000)]
+    [InlineData("cd ..; mv work hidden; ln -s \"$FLEET_TEST_DIR/private\" work", "the clone was replaced by a link")]
+    [InlineData("mkdir \"$FLEET_TEST_DIR/moved\"; cd ..; mv \"$FLEET_TEST_DIR/private\" \"$FLEET_TEST_DIR/moved/work\"; cp -a .[a-z]* * \"$FLEET_TEST_DIR/moved\" || :; cd ..; mv \"$FLEET_RUN_ID\" \"$FLEET_TEST_DIR/hidden\"; ln -s \"$FLEET_TEST_DIR/moved\" \"$FLEET_RUN_ID\"", "the clone's directory was replaced by a link")]
+    public async Task Work_behind_a_link_is_not_delivered_as_this_tasks(string harm, string why)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await TestProgram.MustAsync("/usr/bin/git", "clone", "--quiet", origin.Path, Scene["private"]);
+        Scene.Write("private/secret", "s3cret");
+        await TestProgram.MustAsync("/bin/sh", "-ec", $"cd {Scene["private"]}; git add .; git -c user.name=x -c user.email=x@example.com commit --quiet -m Private");
+        await StartAsync($"FLEET_RUN_ID=$(basename \"$FLEET_RUN_DIR\")\n{harm}\nfleet-sidecar task complete", RemoveAtOnce);
+        await AssignAsync(origin.Path);
+        var failed = await Hub.WaitForAsync("task_failed");
+
+        Assert.Contains(why, failed.GetRawText().Replace("\\u0027", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Null(await origin.HeadAsync("iris/task-a"));
+        Assert.Null(await RefAsync(origin, Ref));
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("mv .git/objects \"$FLEET_TEST_DIR/o\"; ln -s \"$FLEET_TEST_DIR/o\" .git/objects", ".git/objects is not what git makes there")]
     [InlineData("mv .git/refs \"$FLEET_TEST_DIR/r\"; ln -s \"$FLEET_TEST_DIR/r\" .git/refs", ".git/refs is not what git makes there")]

@@ -10,12 +10,12 @@ public sealed class HostileFilesTests : WorkspaceTests
     [InlineData("truncate -s 600M .git/index", ".git/index is larger than")]
     [InlineData("mkfifo .git/refs/heads/zz", ".git/refs/heads/zz is not what git makes there")]
     [InlineData("mkfifo \"$FLEET_TEST_DIR/p\"; ln -s \"$FLEET_TEST_DIR/p\" .git/refs/heads/zz", ".git/refs/heads/zz is not what git makes there")]
-    [InlineData("truncate -s 20G .git/refs/heads/zz", ".git/refs/heads/zz is larger than")]
+    [InlineData("truncate -s 2G .git/refs/heads/zz", ".git/refs/heads/zz is larger than")]
     [InlineData("rm -rf .git/logs/refs; mkfifo .git/logs/refs", ".git/logs/refs is not what git makes there")]
     [InlineData("mkdir .git/objects/zz; touch .git/objects/zz/a", ".git/objects/zz is not what git makes there")]
     [InlineData("mkdir sub; mkfifo sub/.gitignore", "'./sub/.gitignore' is nothing that git could read")]
     [InlineData("mkfifo .gitattributes", "'./.gitattributes' is nothing that git could read")]
-    [InlineData("truncate -s 20G .gitignore", "'./.gitignore' is nothing that git could read")]
+    [InlineData("truncate -s 2G .gitignore", "'./.gitignore' is nothing that git could read")]
     [InlineData("mkdir -p n/.git/objects n/.git/refs; mkfifo n/.git/HEAD", "'./n/.git/HEAD' is nothing that git could read")]
     [InlineData(Evil + "echo \"gitdir: $evil\" > n/.git", "'./n/.git' is nothing that git could read")]
     [InlineData(Evil + "ln -s \"$evil\" n/.git", "'./n/.git' is nothing that git could read")]
@@ -38,6 +38,52 @@ public sealed class HostileFilesTests : WorkspaceTests
     }
 
     private string Kept() => System.Text.RegularExpressions.Regex.Match(Sidecar.Program.Text, @"WorkspaceKept\] ([^:]+):").Groups[1].Value;
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_control_socket_that_was_removed_is_made_again()
+    {
+        var agent = $"{Scripts.WaitForGo}\necho a > a; git add a; git commit --quiet -m A\nfleet-sidecar task complete";
+        await StartAsync(agent, """{ "workspace": { "keepFor": "00:00:00" } }""");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await AssignAsync(origin.Path);
+        await Scripts.StartedAsync(Scene);
+        var sockets = Directory.GetFiles(Scene.Path, "*.sock", SearchOption.AllDirectories);
+        Assert.Equal(2, sockets.Length);
+        foreach (var socket in sockets)
+        {
+            File.Delete(socket);
+        }
+
+        await Sidecar.Program.WaitForLinesAsync("ControlSocketMadeAgain]", 2);
+        Assert.Contains("working", await Sidecar.CliAsync("status"), StringComparison.Ordinal);
+        Scripts.Go(Scene);
+        await Hub.WaitForAsync("task_complete");
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("mkfifo logs/sidecar.log")]
+    [InlineData("mkfifo state.db")]
+    [InlineData("mkfifo state.db-wal")]
+    [InlineData("mkfifo state.db-shm")]
+    [InlineData("mkfifo state.db-journal")]
+    [InlineData("mkfifo lock")]
+    [InlineData("mkfifo identity")]
+    [InlineData("mkdir -p lock/full")]
+    [InlineData("mkdir -p state.db-wal/full")]
+    [InlineData("mkdir -p .state.db.open/full")]
+    [InlineData("ln -s /dev/zero state.db-wal")]
+    [InlineData("truncate -s 3G state.db-wal")]
+    public async Task What_stands_in_the_place_of_a_file_of_the_daemons_own_holds_up_no_start(string harm)
+    {
+        await StartAsync("fleet-sidecar task complete");
+        Sidecar.Program.Kill();
+        var place = harm.Split(' ')[^1].Replace("/full", "", StringComparison.Ordinal);
+        await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{Sidecar.State}' && rm -rf {place} && {harm}");
+
+        await Sidecar.StartAsync();
+
+        await Sidecar.WaitForAvailableAsync();
+    }
 
     [Fact(Timeout = 120_000)]
     public async Task A_mark_that_became_a_pipe_holds_nobody()

@@ -1,10 +1,11 @@
+using FleetSidecar.Ground.Processes;
+
 namespace FleetSidecar.EndToEnd;
 
 /// <summary>kill -9 at every step of a sync: at that instant what was ours is ours, and the next sync, or the daemon's start, makes it whole.</summary>
 public sealed class IdentityKillTests : IDisposable
 {
-    private static readonly string[] Common =
-        ["sync_fetched", "sync_read", "sync_rescued", "sync_journaled", "sync_placed", "identity_written", "identity_backed_up", "sync_verified", "sync_restarted", "sync_recorded", "sync_done"];
+    private const string Book = """{ "identity": { "contacts": { "path": "contacts.db", "table": "contacts", "key": "name" } } }""";
 
     private readonly TempDir _directory = new();
 
@@ -28,7 +29,7 @@ public sealed class IdentityKillTests : IDisposable
     [MemberData(nameof(Cases))]
     public async Task Killed_at_any_step_what_was_ours_is_ours_and_the_next_sync_makes_it_whole(string method, string start)
     {
-        var scene = await IdentityScene.CreateAsync(_directory, method);
+        var scene = await IdentityScene.CreateAsync(_directory, method, settings: Book);
         foreach (var point in Points(method, start))
         {
             await scene.PushContaminatedAsync();
@@ -51,6 +52,7 @@ public sealed class IdentityKillTests : IDisposable
             else
             {
                 Assert.Equal($"{point}: ", $"{point}: {string.Join("; ", await IdentityKills.AfterRecoveryAsync(scene))}");
+                Assert.Equal("clara iris-only", (await ContactsAsync(scene)).Replace(" master-only", "", StringComparison.Ordinal)); // Ours, once, and theirs once at most.
             }
         }
     }
@@ -93,7 +95,20 @@ public sealed class IdentityKillTests : IDisposable
         Directory.Delete(_directory[$"crash-{point}"], recursive: true);
     }
 
-    private static IEnumerable<string> Points(string method, string start) => start == "all" ? Common.Take(2)
-        : [.. Common, .. start.Contains("backup", StringComparison.Ordinal) ? (string[])["identity_backed_up_one"] : [], .. method == "swap" ? (string[])["sync_staged", "identity_written_one", "sync_overlaid", "sync_turning", "sync_turned"]
-            : start.StartsWith("live", StringComparison.Ordinal) ? ["sync_placing", "identity_written_one"] : ["sync_placing"]];
+    private static async Task<string> ContactsAsync(IdentityScene scene) =>
+        (await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Tree, "contacts.db"), "SELECT name FROM contacts ORDER BY name")).Trim().ReplaceLineEndings(" ");
+
+    // Every point of a sync but those that this one does not pass.
+    private static IEnumerable<string> Points(string method, string start) => start == "all"
+        ? [CrashPointName.SyncFetched.Word(), CrashPointName.SyncRead.Word()]
+        : CrashPoints.Of(CrashFamily.Sync).Where(point => Passes(point, method == "swap", start)).Select(CrashPoints.Word);
+
+    private static bool Passes(CrashPointName point, bool swap, string start) => point switch
+    {
+        CrashPointName.SyncPlacing => !swap,
+        CrashPointName.SyncStaged or CrashPointName.SyncOverlaid or CrashPointName.SyncTurning or CrashPointName.SyncTurned => swap,
+        CrashPointName.IdentityWrittenOne => swap || start.StartsWith("live", StringComparison.Ordinal),
+        CrashPointName.IdentityBackedUpOne => start.Contains("backup", StringComparison.Ordinal),
+        _ => true,
+    };
 }

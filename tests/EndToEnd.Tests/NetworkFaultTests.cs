@@ -91,7 +91,10 @@ public sealed class NetworkFaultTests : IDisposable
         await sidecar.WaitForRunAsync("settled");
         await hub.SendAsync(Assign);
 
-        Assert.Equal("stale_generation", (await hub.WaitForAsync("task_rejected")).GetProperty("reason").GetString());
+        // A hub that asks for settled work has forgotten the outcome, so it hears it again under the same id.
+        var again = await hub.WaitForAsync("task_complete", 2);
+        Assert.Equal(complete.GetProperty("message_id").GetString(), again.GetProperty("message_id").GetString());
+        await hub.SendAsync(Ack(again.GetProperty("message_id").GetString()!, "complete"));
         await sidecar.WaitForStatusAsync(status => status.GetProperty("outbox_messages").GetInt32() == 0, "nothing left to say");
         Assert.Single(Scripts.Executions(_directory));
         Assert.Equal(1, hub.Identified);

@@ -38,9 +38,10 @@ public sealed class RescueTests : WorkspaceTests
     public async Task L27_what_a_run_left_that_was_taken_away_is_saved(string frame)
     {
         var origin = await GitOrigin.CreateAsync(Scene);
-        await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
+        await StartAsync($"{Everything}\nfleet-sidecar task start\n: > \"$FLEET_TEST_DIR/ready\"\nsleep 300");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("wake_result");
+        await Wait.UntilAsync(() => File.Exists(Scene["ready"]), "the agent to have done its work");
 
         await Hub.SendAsync(frame);
 
@@ -51,9 +52,10 @@ public sealed class RescueTests : WorkspaceTests
     public async Task A_drain_that_comes_to_its_deadline_saves_the_work_before_anything_else_happens_to_it()
     {
         var origin = await GitOrigin.CreateAsync(Scene);
-        await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
+        await StartAsync($"{Everything}\nfleet-sidecar task start\n: > \"$FLEET_TEST_DIR/ready\"\nsleep 300");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("wake_result");
+        await Wait.UntilAsync(() => File.Exists(Scene["ready"]), "the agent to have done its work");
 
         await Sidecar.CliAsync("drain", "--deadline", "00:00:01");
 
@@ -120,9 +122,10 @@ public sealed class RescueTests : WorkspaceTests
     public async Task L27_a_lost_store_does_not_lose_the_work_of_its_runs()
     {
         var origin = await GitOrigin.CreateAsync(Scene);
-        await StartAsync($"{Everything}\nfleet-sidecar task start\nsleep 300");
+        await StartAsync($"{Everything}\nfleet-sidecar task start\n: > \"$FLEET_TEST_DIR/ready\"\nsleep 300");
         await AssignAsync(origin.Path);
         await Hub.WaitForAsync("wake_result");
+        await Wait.UntilAsync(() => File.Exists(Scene["ready"]), "the agent to have done its work");
         Sidecar.Program.Kill();
         foreach (var file in Directory.GetFiles(Sidecar.State, "state.db*"))
         {

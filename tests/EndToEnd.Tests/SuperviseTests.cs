@@ -125,6 +125,25 @@ public sealed class SuperviseTests : IDisposable
         Assert.Single(Copies());
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("directory", "its directory")]
+    [InlineData("interpreter", "its interpreter /nonexistent/node does not exist")]
+    [InlineData("program", "there is no such file")]
+    public async Task A_member_that_cannot_be_started_says_which_of_directory_program_and_interpreter_is_missing(string missing, string words)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var script = _directory.WriteScript("odd.sh", "exec sleep 1000");
+        if (missing == "interpreter")
+        {
+            File.WriteAllText(script, "#!/nonexistent/node\n");
+        }
+
+        var (program, directory) = (missing == "program" ? _directory["gone.sh"] : script, missing == "directory" ? _directory["gone"] : _directory.Path);
+        using var sidecar = await StartAsync(hub, $$"""{ "name": "worker", "command": ["{{program}}"], "directory": "{{directory}}", "backoff": "00:00:00.2" }""");
+
+        await sidecar.Program.WaitForLineAsync($"cannot start {program}: {words}");
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task What_a_dead_member_left_is_ended_before_the_next_life_begins()
     {

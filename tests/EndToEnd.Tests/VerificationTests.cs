@@ -91,6 +91,21 @@ public sealed class VerificationTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_step_that_kills_its_parent_ends_itself_and_not_the_daemon()
+    {
+        var step = _directory.WriteScript("step", "kill -9 $PPID");
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        Scripts.Go(_directory);
+
+        await hub.SendAsync(Assign(origin, [new("command", step)]));
+
+        Assert.Equal("verification", (await hub.WaitForAsync("task_failed")).GetProperty("code").GetString());
+        Assert.True(sidecar.Program.IsRunning);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Cancelling_a_task_ends_the_step_that_is_under_way()
     {
         var step = _directory.WriteScript("step", $"echo $$ > '{_directory["step-pid"]}'; exec sleep 300");

@@ -95,4 +95,41 @@ public sealed class WatchdogTests : IDisposable
         await hub.WaitForAsync("task_complete");
         Assert.Single(Scripts.Executions(_directory));
     }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_reload_that_hangs_is_named_and_the_service_manager_is_no_longer_told_that_we_live()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory));
+        var environment = _manager.Environment(TimeSpan.FromMilliseconds(300));
+        environment["FLEET_CRASH_PULSE"] = "00:00:03";
+        var crash = new CrashPoint(_directory, "config_read");
+        await sidecar.StartAsync(environment: environment, crashPoint: crash);
+        await Wait.UntilAsync(() => _manager.Fed >= 45, "the watchdog to be fed for longer than any loop's word while no reload is asked for");
+
+        await sidecar.Program.SignalAsync("HUP");
+        await crash.ReachedAsync();
+        await sidecar.Program.WaitForLineAsync("LoopOverdue] ReloadLoop did not come by");
+        var fed = _manager.Fed;
+        await Wait.WhileAsync(() => _manager.Fed <= fed + 1, "no feeding while the loop hangs", TimeSpan.FromSeconds(2));
+
+        crash.Release();
+        await Wait.UntilAsync(() => _manager.Fed > fed + 5, "the feeding to go on when the loop does");
+        await sidecar.Program.WaitForLineAsync("ConfigReloaded]");
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("no_such_point", null, "'no_such_point' is no crash point")]
+    [InlineData("101", null, "'101' is no crash point")]
+    [InlineData(null, "soon", "FLEET_CRASH_PULSE 'soon' is no time")]
+    public async Task A_crash_point_or_pulse_that_does_not_exist_is_refused(string? point, string? pulse, string words)
+    {
+        using var sidecar = TestSidecar.Create(_directory, "ws://127.0.0.1:9/ws", "token-token", Scripts.Worker(_directory));
+        var environment = new Dictionary<string, string?> { ["FLEET_CRASH_POINT"] = point, ["FLEET_CRASH_DIR"] = _directory.Path, ["FLEET_CRASH_PULSE"] = pulse };
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["run", "--crash-points", "--config", sidecar.ConfigFile], environment);
+
+        Assert.Equal(64, code);
+        Assert.Contains(words, text, StringComparison.Ordinal);
+    }
 }

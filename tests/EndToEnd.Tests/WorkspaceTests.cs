@@ -33,6 +33,7 @@ public abstract class WorkspaceTests : IAsyncDisposable
     private protected async Task StartProgramAsync(string agent, string settings = "{}", IReadOnlyDictionary<string, string?>? environment = null, CrashPoint? crashPoint = null, bool available = true)
     {
         _hub = await ScriptedHub.StartAsync(version: 2);
+        _hub.CompletionAnswer = "retried"; // So that the next generation is another attempt and no forgotten outcome.
         _sidecar = await TestSidecar.Create(Scene, _hub.SocketUrl, "token-token", agent, settings).StartAsync(environment: environment, crashPoint: crashPoint);
         if (available)
         {
@@ -70,7 +71,7 @@ public abstract class WorkspaceTests : IAsyncDisposable
     private protected static Task<string> RescuedAsync(GitOrigin origin, string name) => Wait.ForAsync(() => RefAsync(origin, name), $"{name} on the origin");
 
     private Task AcknowledgeAsync(JsonElement end) =>
-        Hub.SendAsync($$"""{"type":"task_ack","task_id":"{{end.GetProperty("task_id")}}","status":"complete","message_id":"{{end.GetProperty("message_id")}}"}""");
+        Hub.SendAsync($$"""{"type":"task_ack","task_id":"{{end.GetProperty("task_id")}}","status":"retried","message_id":"{{end.GetProperty("message_id")}}"}""");
 
     private IEnumerable<JsonElement> Ends(string task, int generation) => Hub.Of("task_complete").Concat(Hub.Of("task_failed"))
         .Where(end => end.GetProperty("task_id").GetString() == task && end.GetProperty("generation").GetInt32() == generation);

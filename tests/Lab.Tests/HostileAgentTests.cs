@@ -128,6 +128,36 @@ public sealed class HostileAgentTests : IAsyncLifetime
         await NextIsDoneAsync();
     }
 
+    [Fact]
+    public async Task The_agents_program_runs_as_their_user_and_as_nobody_else_whatever_their_home_allows()
+    {
+        var machine = _fleet.Machine;
+        await machine.ShellAsync($"mkdir -p {Fleet.Home}/bin /etc/fleet-sidecar/conf.d");
+        machine.Write($"{Fleet.Home}/bin/claude", $"""
+            #!/bin/sh
+            user=$(id -un)
+            echo "$user" >>{Fleet.Home}/ran || touch /var/lib/fleet-sidecar/ran-as-$user
+            echo '9.9.9 (Claude Code)'
+
+            """, (UnixFileMode)0x1ed);
+        machine.Write("/etc/fleet-sidecar/conf.d/50-second.json", $$"""
+            { "wake": { "profiles": [
+                { "name": "main", "command": ["/usr/local/bin/agent"], "aliveFor": "00:00:00.2" },
+                { "name": "second", "adapter": "claude-code", "command": ["{{Fleet.Home}}/bin/claude"] } ] } }
+            """);
+        await machine.ShellAsync($"chown -R fleet-agent:fleet-agent {Fleet.Home}; chmod 755 {Fleet.Home} {Fleet.Home}/bin; systemctl restart fleet-sidecar");
+        await _fleet.UpAsync();
+
+        for (var look = 0; look < 3; look++)
+        {
+            Assert.Contains("profile second: 9.9.9 (Claude Code)", await machine.RunAsync("fleet-sidecar", "doctor"));
+        }
+
+        await machine.RunAsync("systemctl", "stop", "fleet-sidecar");
+        Assert.Contains("it was only looked at", (await machine.TryAsync("fleet-sidecar", "doctor")).Text);
+        Assert.Equal("fleet-agent", (await machine.ShellAsync($"sort -u {Fleet.Home}/ran; cd /var/lib/fleet-sidecar; ls -d ran-as-* 2>/dev/null || :")).Trim());
+    }
+
     private async Task<System.Text.Json.JsonElement> DoneAsync(string status, TimeSpan? limit = null) => await _fleet.WaitForAsync(await _fleet.SubmitAsync(NoRepository), status, limit);
 
     private async Task NextIsDoneAsync()

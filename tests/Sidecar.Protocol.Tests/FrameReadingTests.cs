@@ -47,7 +47,7 @@ public sealed class FrameReadingTests
     [InlineData("""{"type":"task_assign","task_id":"-rf"}""", RefusalCode.Invalid)]
     [InlineData("""{"type":"task_assign","task_id":"a\u0000b"}""", RefusalCode.Invalid)]
     [InlineData("""{"type":"task_assign","task_id":"\ud800"}""", RefusalCode.Invalid)]
-    [InlineData("""{"type":"\ud800"}""", RefusalCode.NotJson)]
+    [InlineData("""{"type":"\ud800"}""", RefusalCode.UnknownType)]
     [InlineData("""{"type":"task_assign","task_id":"a","generation":-1}""", RefusalCode.Invalid)]
     [InlineData("""{"type":"task_assign","task_id":"a","generation":1e400}""", RefusalCode.Invalid)]
     [InlineData("""{"type":"task_assign","task_id":"a","generation":"1"}""", RefusalCode.Invalid)]

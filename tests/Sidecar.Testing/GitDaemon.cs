@@ -6,19 +6,20 @@ namespace FleetSidecar.Testing;
 public sealed class GitDaemon : IDisposable
 {
     private readonly TempDir _directory;
+    private readonly bool _takesPushes;
     private readonly int _port = FreePort.Take();
     private TestProgram? _program;
 
-    public GitDaemon(TempDir directory)
+    public GitDaemon(TempDir directory, bool takesPushes = true)
     {
-        _directory = directory;
+        (_directory, _takesPushes) = (directory, takesPushes);
         Start();
     }
 
     public string AddressOf(GitOrigin origin) => $"git://127.0.0.1:{_port}/{System.IO.Path.GetFileName(origin.Path)}";
 
     public void Start() => _program = TestProgram.Start("/usr/bin/git",
-        ["daemon", "--reuseaddr", "--listen=127.0.0.1", $"--port={_port.ToString(CultureInfo.InvariantCulture)}", "--export-all", "--enable=receive-pack", $"--base-path={_directory.Path}", _directory.Path]);
+        ["daemon", "--reuseaddr", "--listen=127.0.0.1", $"--port={_port.ToString(CultureInfo.InvariantCulture)}", "--export-all", _takesPushes ? "--enable=receive-pack" : "--disable=receive-pack", $"--base-path={_directory.Path}", _directory.Path]);
 
     public void Stop()
     {

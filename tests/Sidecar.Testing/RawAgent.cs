@@ -24,10 +24,9 @@ public sealed class RawAgent : IDisposable
     }
 
     /// <summary>Connects, identifies and says that it is available.</summary>
-    public static async Task<RawAgent> IdentifyAsync(string url, string name, string token, int version = 2)
+    public static async Task<RawAgent> IdentifyAsync(string url, string name, string token, int version = 2, string? instance = null)
     {
-        var agent = await ConnectAsync(url);
-        await agent.SendAsync($$"""{"type":"identify","agent_id":"{{name}}","token":"{{token}}","capabilities":["code"],"protocol_version":{{version}}}""");
+        var agent = await CallAsync(url, name, token, version, instance);
         await agent.ReadAsync("identified");
         if (version == 2)
         {
@@ -36,6 +35,20 @@ public sealed class RawAgent : IDisposable
 
         return agent;
     }
+
+    /// <summary>Connects and identifies; the answer is not read.</summary>
+    public static async Task<RawAgent> CallAsync(string url, string name, string token, int version = 2, string? instance = null)
+    {
+        var agent = await ConnectAsync(url);
+        var named = instance is null ? "" : $",\"instance_id\":\"{instance}\"";
+        await agent.SendAsync($$"""{"type":"identify","agent_id":"{{name}}","token":"{{token}}","capabilities":["code"],"protocol_version":{{version}}{{named}}}""");
+        return agent;
+    }
+
+    /// <summary>Answers the hub's goodbye, as the library of a living peer does by itself.</summary>
+    public Task AnswerCloseAsync() => _socket.CloseOutputAsync(_socket.CloseStatus ?? WebSocketCloseStatus.NormalClosure, _socket.CloseStatusDescription, CancellationToken.None);
+
+    public string? CloseText => _socket.CloseStatusDescription;
 
     public Task BeatAsync(string runs = "[]") => SendAsync($$"""{"type":"heartbeat","timestamp":1,"state":"idle","available":true,"slots":1,"runs":{{runs}}}""");
 

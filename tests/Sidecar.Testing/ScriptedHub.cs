@@ -41,6 +41,9 @@ public sealed class ScriptedHub : IAsyncDisposable
     /// <summary>Token that is accepted; null accepts any.</summary>
     public string? Token { get; set; }
 
+    /// <summary>What this hub makes of a completion: <c>complete</c>, or <c>retried</c> where it judges it as a failed attempt and gives out another.</summary>
+    public string CompletionAnswer { get; set; } = "complete";
+
     /// <summary>Answers to messages of a sidecar; null leaves a frame without an answer.</summary>
     public Func<JsonElement, string?>? Answer { get; set; }
 
@@ -202,7 +205,7 @@ public sealed class ScriptedHub : IAsyncDisposable
             case "task_accepted" when _version == 1:
                 return $$"""{"type":"task_ack","task_id":"{{task}}","status":"accepted"}""";
             case "task_complete":
-                return $$"""{"type":"task_ack","task_id":"{{task}}","status":"complete"{{message}}}""";
+                return $$"""{"type":"task_ack","task_id":"{{task}}","status":"{{CompletionAnswer}}"{{message}}}""";
             case "task_failed":
                 return $$"""{"type":"task_ack","task_id":"{{task}}","status":"retried"{{message}}}""";
             case "state_report":

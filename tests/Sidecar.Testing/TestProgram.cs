@@ -34,7 +34,7 @@ public sealed class TestProgram : IDisposable
     /// <summary>The published program where a test run names it, because that is what gets shipped; otherwise the one that was built beside the tests.</summary>
     public static string Sidecar => Environment.GetEnvironmentVariable("FLEET_TEST_SIDECAR") is { Length: > 0 } published ? published : Built("Sidecar", "fleet-sidecar");
 
-    public static string Hub => Built("Hub", "fleet-hub");
+    public static string Hub => Environment.GetEnvironmentVariable("FLEET_TEST_HUB") is { Length: > 0 } other ? other : Built("Hub", "fleet-hub");
 
     public static string AgentStandIn => Built("AgentStandIn", "agent-stand-in");
 

@@ -6,6 +6,9 @@ namespace FleetSidecar.Testing;
 /// <summary>The built sidecar as a process, with its configuration and its command line.</summary>
 public sealed class TestSidecar : IDisposable
 {
+    // Each look starts a program: more often, they would take the machine from what is waited for.
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+
     private TestProgram? _program;
 
     private TestSidecar(TempDir directory, string name, string config) => (Directory, Name, ConfigFile) = (directory, name, config);
@@ -49,7 +52,15 @@ public sealed class TestSidecar : IDisposable
         _program = TestProgram.Start(TestProgram.Sidecar, ["run", "--config", ConfigFile, .. more], crashPoint?.Environment.Concat(environment ?? new Dictionary<string, string?>()).ToDictionary() ?? environment);
         if (waitForLink)
         {
-            await _program.WaitForLineAsync("LinkUp]");
+            try
+            {
+                await _program.WaitForLineAsync("LinkUp]");
+            }
+            catch
+            {
+                _program.Dispose(); // Nobody has the sidecar yet who would end it.
+                throw;
+            }
         }
 
         return this;
@@ -63,14 +74,14 @@ public sealed class TestSidecar : IDisposable
 
     /// <summary>The first self-test has passed, so the hub may send work.</summary>
     public async Task WaitForAvailableAsync() => await Wait.ForAsync(async () =>
-        (await StatusAsync()).GetProperty("available").GetBoolean() ? new object() : null, "the sidecar to be available");
+        (await StatusAsync()).GetProperty("available").GetBoolean() ? new object() : null, "the sidecar to be available", every: BetweenLooks);
 
     /// <summary>Waits until <c>status --json</c> looks like this.</summary>
     public async Task WaitForStatusAsync(Func<JsonElement, bool> looks, string what, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
-        looks(await StatusAsync()) ? new object() : null, what, limit);
+        looks(await StatusAsync()) ? new object() : null, what, limit, BetweenLooks);
 
     public async Task WaitForRunAsync(string state, TimeSpan? limit = null) => await Wait.ForAsync(async () =>
-        (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit);
+        (await RunsAsync()).EnumerateArray().Any(run => run.GetProperty("state").GetString() == state) ? new object() : null, $"a run to be {state}", limit, BetweenLooks);
 
     /// <summary>Ends the daemon and every agent that it left working.</summary>
     public void Dispose()

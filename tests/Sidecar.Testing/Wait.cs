@@ -8,7 +8,7 @@ public static class Wait
     public static async Task UntilAsync(Func<bool> fact, string what, TimeSpan? limit = null) =>
         await ForAsync(() => Task.FromResult(fact() ? new object() : null), what, limit);
 
-    public static async Task<T> ForAsync<T>(Func<Task<T?>> look, string what, TimeSpan? limit = null)
+    public static async Task<T> ForAsync<T>(Func<Task<T?>> look, string what, TimeSpan? limit = null, TimeSpan? every = null)
         where T : class
     {
         var started = TimeProvider.System.GetTimestamp();
@@ -24,7 +24,7 @@ public static class Wait
                 throw new TimeoutException($"waited {limit ?? Usual} for {what}");
             }
 
-            await Task.Delay(Look, TimeProvider.System, CancellationToken.None);
+            await Task.Delay(every ?? Look, TimeProvider.System, CancellationToken.None);
         }
     }
 

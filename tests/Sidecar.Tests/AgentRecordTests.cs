@@ -1,3 +1,5 @@
+using System.Text;
+using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Protocol;
@@ -9,6 +11,57 @@ namespace FleetSidecar.Tests;
 public sealed class AgentRecordTests
 {
     private static readonly string Fixtures = Path.Combine(TestProgram.Root, "tests", "Sidecar.Tests", "Fixtures", "agents");
+
+    [Theory]
+    [InlineData("{", 200_000, true)] // Not closed: passed over at the price of a look.
+    [InlineData("{\"a\"}", 9_000, true)]
+    [InlineData("{\"a\"}", 20_000, false)] // Each costs a try: after so many nothing more is read.
+    public void Lines_that_only_look_like_records_cost_a_bounded_number_of_tries(string line, int count, bool isRead)
+    {
+        var text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(line + "\n", count)) + "{\"type\":\"result\",\"text\":\"a } \\\" {\"} \r\n");
+
+        var found = JsonRead.Objects(new OutsideLines(() => new MemoryStream(text))).Select(one => one.Text("type"));
+
+        Assert.Equal(isRead ? ["result"] : [], found);
+    }
+
+    // A failure may be in a line that is too long to be read; a turn does not succeed by mistake.
+    [Theory]
+    [InlineData("claude-code", "cl_stream", true, false)]
+    [InlineData("claude-code", "cl_stream", false, true)]
+    [InlineData("gemini", "gm_stream", true, false)]
+    [InlineData("gemini", "gm_stream", false, true)]
+    [InlineData("codex", "cx_ok", true, false)]
+    [InlineData("codex", "cx_ok", false, false)]
+    [InlineData("opencode", "op_ok", true, false)]
+    [InlineData("opencode", "op_ok", false, false)]
+    public void A_line_that_is_not_read_may_say_otherwise_than_the_record(string adapter, string fixture, bool behind, bool isGood)
+    {
+        var (record, line) = (File.ReadAllBytes(Path.Combine(Fixtures, $"{fixture}.out")), new byte[OutsideLines.LongestLine + 2]);
+        line.AsSpan().Fill((byte)'x');
+        (line[0], line[^1]) = ((byte)'{', (byte)'\n');
+        byte[] text = behind ? [.. record, (byte)'\n', .. line] : [.. line, .. record];
+
+        var turn = AgentAdapters.Of(new WakeProfile { Name = "main", Adapter = adapter, Command = ["/x"] })
+            .ReadTurn(new WakeProfile { Name = "main", Adapter = adapter, Command = ["/x"] }, new TurnOutput(new ProcessEnd(0, 1), false, new OutsideLines(() => new MemoryStream(text)), ""))!;
+
+        Assert.Equal((isGood, isGood ? null : FailureClass.Unknown), (turn.Ok, turn.FailureCode));
+        Assert.True(isGood || turn.Reason!.Contains("is longer than the 8388608 that are read", StringComparison.Ordinal), turn.Reason);
+    }
+
+    [Theory]
+    [InlineData("[gateway] closed\n")]
+    [InlineData("closed } and { opened\n\n")]
+    [InlineData("{\n{\n{\n")]
+    public void What_OpenClaw_says_behind_its_record_takes_nothing_from_it(string more)
+    {
+        var text = File.ReadAllText(Path.Combine(Fixtures, "u_agent.out")).TrimEnd() + "\n" + more;
+        var profile = new WakeProfile { Name = "main", Adapter = "openclaw", Command = ["/x"] };
+
+        var turn = AgentAdapters.Of(profile).ReadTurn(profile, new TurnOutput(new ProcessEnd(0, 1), false, new OutsideLines(() => new MemoryStream(Encoding.UTF8.GetBytes(text))), ""))!;
+
+        Assert.True(turn.Ok, turn.Reason);
+    }
 
     [Theory]
     [InlineData("claude-code", "cl_ok", 0, null, 2279, "3a8d38e7-7bec-4dc3-a0b8-9f542c162ef0", "claude-opus-5-5")]
@@ -162,8 +215,8 @@ public sealed class AgentRecordTests
     {
         var profile = Some.Profile();
         profile.Adapter = adapter;
-        return AgentAdapters.Find(adapter)!.ReadTurn(profile, new TurnOutput(new ProcessEnd(exitCode, 1), outOfMemory, output.Split('\n'), errors))!;
+        return AgentAdapters.Find(adapter)!.ReadTurn(profile, new TurnOutput(new ProcessEnd(exitCode, 1), outOfMemory, new OutsideLines(() => new MemoryStream(Encoding.UTF8.GetBytes(output))), errors))!;
     }
 
-    private static string Text(string file) => File.Exists(Path.Combine(Fixtures, file)) ? string.Join('\n', TextLines.Read(Path.Combine(Fixtures, file))) : "";
+    private static string Text(string file) => File.Exists(Path.Combine(Fixtures, file)) ? File.ReadAllText(Path.Combine(Fixtures, file)) : "";
 }

@@ -8,6 +8,9 @@ namespace FleetSidecar.Tests;
 public sealed class FailureClassifierTests
 {
     [Theory]
+    [InlineData("FileNotFoundError: [Errno 2] No such file or directory: '/x/y'", FailureClass.Unknown)]
+    [InlineData("ModuleNotFoundError: No module named 'x'", FailureClass.Unknown)]
+    [InlineData("getaddrinfo ENOTFOUND api.example.com", FailureClass.ProviderDown)]
     [InlineData("401 token expired", FailureClass.Auth)]
     [InlineData("API Error: 401 fake failure 401", FailureClass.Auth)]
     [InlineData("unexpected status 401 Unauthorized: x, url: http://127.0.0.1/v1/responses", FailureClass.Auth)]

@@ -16,6 +16,7 @@ public sealed class PlainFileTests
         given.Workspace.AllowedRepositories = ["a"];
         given.Deadlines.Wake = TimeSpan.FromSeconds(7);
         given.SelfTest.DiskFloorBytes = 7;
+        given.Retention.MaxRuns = 777;
         given.SafeMode.Starts = 7;
         given.Gate.MaxFiles = 7;
         given.Workspace.Forge = new Forge.ForgeOptions { TokenFile = "/t" };

@@ -158,6 +158,23 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(ToolRunner.OutputLimit, loud.Output.Length);
     }
 
+    [Theory]
+    [InlineData(@"\377\376src/a.cs", "\uFFFD\uFFFDsrc/a.cs")]
+    [InlineData(@"\357\273\277src/a.cs", "\uFEFFsrc/a.cs")]
+    [InlineData(@"a\360\237\230\200b\0c", "a😀b\0c")]
+    public async Task What_a_tool_prints_is_utf8_whatever_comes_first(string printed, string expected)
+    {
+        var tools = new ToolRunner(TimeProvider.System);
+        var path = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" };
+
+        var outcome = await tools.RunAsync(["printf", printed], path, _directory.Path, TimeSpan.FromSeconds(20), CancellationToken.None);
+        var cut = await tools.RunAsync(["printf", printed], path, _directory.Path, TimeSpan.FromSeconds(20), CancellationToken.None, room: 2);
+
+        Assert.Equal(expected, outcome.Output);
+        Assert.Equal(2, cut.Output.Length); // A cut through a pair is no shorter: its length says that it is not all.
+        Assert.False(char.IsHighSurrogate(cut.Output[^1]));
+    }
+
     [Fact]
     public async Task A_recorder_whose_order_is_cut_off_starts_nothing_and_leaves_no_note()
     {

@@ -32,6 +32,13 @@ public sealed class RedialTests
     public void Whoever_is_superseded_again_and_again_waits_longer_each_time(int times, int minutes) =>
         Assert.Equal(TimeSpan.FromMinutes(minutes), Redial.AfterRefusal(TimeSpan.FromMinutes(1), times));
 
+    [Theory]
+    [InlineData(60, 1, 300, 300)]
+    [InlineData(60, 5, 300, 960)]
+    [InlineData(1, 1, 100_000, 300)]
+    public void A_refusal_lasts_at_least_as_long_as_the_hub_asks_up_to_five_minutes(int interval, int times, int asked, int pause) =>
+        Assert.Equal(TimeSpan.FromSeconds(pause), Redial.AfterRefusal(TimeSpan.FromSeconds(interval), times, TimeSpan.FromSeconds(asked)));
+
     [Fact]
     public void Heartbeats_of_a_fleet_spread_over_a_tenth_of_the_interval_and_one_agent_keeps_its_place()
     {

@@ -79,7 +79,7 @@ public sealed class RunBookTests
     [Fact]
     public void A_settled_generation_is_not_run_again()
     {
-        var book = new RunBook(Some.Config(), (_, _) => Some.Run(RunState.Settled, generation: 2), () => null, () => null);
+        var book = new RunBook(Some.Config(), _ => [Some.Run(RunState.Settled, generation: 2)], () => null, () => null);
 
         Assert.Equal("stale_generation", Apply(book, Some.Assigned(Some.Assign(generation: 2))).Rejections.Single().Reason);
         Assert.Empty(Apply(book, Some.Assigned(Some.Assign(generation: 3))).Rejections);

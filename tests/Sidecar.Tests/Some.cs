@@ -32,5 +32,5 @@ internal static class Some
         Facts = state == RunState.Failed ? new RunFacts { Failure = new Failure(FailureClass.AgentError, "x") } : new RunFacts(),
     };
 
-    public static RunBook Book(SidecarConfig config, Closure? closed = null) => new(config, (_, _) => null, () => null, () => closed);
+    public static RunBook Book(SidecarConfig config, Closure? closed = null) => new(config, _ => [], () => null, () => closed);
 }

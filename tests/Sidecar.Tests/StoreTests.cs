@@ -54,7 +54,7 @@ public sealed class StoreTests : IDisposable
                 await task;
                 return true;
             }
-            catch (Microsoft.Data.Sqlite.SqliteException)
+            catch (RowRefusedException)
             {
                 return false;
             }

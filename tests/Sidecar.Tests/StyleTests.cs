@@ -50,6 +50,22 @@ public sealed partial class StyleTests
     }
 
     [Fact]
+    public void Every_http_client_and_socket_is_made_where_redirections_and_foreign_proxies_are_off()
+    {
+        foreach (var file in Files(Source).Where(file => !file.EndsWith("/Sockets/OneOrigin.cs", StringComparison.Ordinal)))
+        {
+            var text = File.ReadAllText(file);
+
+            Assert.False(Regex.IsMatch(text, @"new (SocketsHttpHandler|HttpClientHandler|HttpMessageInvoker)\b|new HttpClient\((?!OneOrigin\.)|HttpClient \w+ = new\((?!OneOrigin\.)"), file);
+            Assert.True(!text.Contains("new ClientWebSocket(", StringComparison.Ordinal) || text.Contains("OneOrigin.ConnectAsync(", StringComparison.Ordinal), file);
+        }
+    }
+
+    [Fact]
+    public void What_the_programs_print_passes_the_one_place_that_shows_control_characters() =>
+        Assert.Equal(["Terminal.cs"], Files(Source).Where(file => Regex.IsMatch(File.ReadAllText(file), @"\bConsole\.(Out|Error|Write|Open)")).Select(Path.GetFileName));
+
+    [Fact]
     public void Every_event_has_its_own_number_is_logged_under_its_name_and_stands_in_the_operations_page()
     {
         var page = EventRow().Matches(File.ReadAllText(Path.Combine(TestProgram.Root, "docs", "operations.md")))
@@ -77,7 +93,7 @@ public sealed partial class StyleTests
         {
             ("agent", typeof(Configuration.AgentOptions)), ("hub", typeof(Link.HubOptions)), ("wake.profiles[]", typeof(Agents.WakeProfile)),
             ("workspace", typeof(Workspaces.WorkspaceOptions)), ("deadlines", typeof(Runs.DeadlineOptions)), ("workspace.forge", typeof(Forge.ForgeOptions)), ("gate", typeof(Gate.GateOptions)), ("log", typeof(Configuration.LogOptions)), ("control", typeof(Configuration.ControlOptions)),
-            ("supervise", typeof(Supervise.SuperviseOptions)), ("supervise.members[]", typeof(Supervise.MemberOptions)),
+            ("retention", typeof(Retention.RetentionOptions)), ("supervise", typeof(Supervise.SuperviseOptions)), ("supervise.members[]", typeof(Supervise.MemberOptions)),
             ("identity", typeof(Identity.IdentityOptions)), ("identity.upstream", typeof(Identity.UpstreamOptions)),
         })
         {

@@ -66,7 +66,7 @@ public sealed class TaskPromptTests
     {
         var prompt = TaskPrompt.Compose(AgentCallTests.Subject("a\0b\u001b[31mc\r\nd\te"));
 
-        Assert.Contains("a b [31mc \nd\te", prompt, StringComparison.Ordinal);
+        Assert.Contains("a\uFFFDb [31mc \nd\te", prompt, StringComparison.Ordinal);
     }
 
     [Fact]

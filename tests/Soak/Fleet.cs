@@ -10,6 +10,14 @@ internal sealed record Execution(string Pid, string Task, long Generation);
 /// <summary>A hub, a sidecar with three slots and a git origin, all real.</summary>
 internal sealed class Fleet : IDisposable
 {
+    /// <summary>Most settled runs that the sidecar keeps; far fewer than a soak makes.</summary>
+    public const int KeptRuns = 20;
+
+    // A task may be hurt by its agent's death, by faults of the sidecar and by restarts, and must complete all the same.
+    private const int MaxRetries = 12;
+
+    private const string NextSidecar = "\n--- the next sidecar ---\n";
+
     private static readonly TimeSpan SettleLimit = TimeSpan.FromMinutes(8);
     private readonly TempDir _directory;
     private readonly List<string> _logs = [];
@@ -27,9 +35,10 @@ internal sealed class Fleet : IDisposable
     public static async Task<Fleet> StartAsync(TempDir directory)
     {
         var origin = await GitOrigin.CreateAsync(directory);
-        var hub = await TestHub.StartAsync(directory);
+        var hub = await TestHub.StartAsync(directory, "--retry-delay", "00:00:01");
 
-        // Works for a moment, holds a lock of its task while it does, commits, reports.
+        // Works for a moment, holds a lock of its task while it does, commits, reports. An attempt may find its work done: the
+        // one before it had pushed it when the sidecar failed.
         var agent = directory.WriteScript("agent.sh", $$"""
             set -eu
             cd "$FLEET_WORKSPACE"
@@ -38,21 +47,42 @@ internal sealed class Fleet : IDisposable
             echo "$$ $FLEET_TASK_ID $FLEET_GENERATION" >> '{{directory["executions"]}}'
             fleet-sidecar task start 9>&-
             sleep "0.$(( $$ % 9 + 1 ))" 9>&-
-            echo done > "$FLEET_TASK_ID.txt"; git add --all 9>&-; git commit --quiet -m "Do $FLEET_TASK_ID" 9>&-
+            echo done > "$FLEET_TASK_ID.txt"; git add --all 9>&-
+            git diff --cached --quiet 9>&- || git commit --quiet -m "Do $FLEET_TASK_ID" 9>&-
             sleep "0.$(( $$ % 7 + 1 ))" 9>&-
             fleet-sidecar task complete 9>&-
             """);
-        var sidecar = TestSidecar.Create(directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, """{ "agent": { "maxConcurrentRuns": 3 } }""");
+        var sidecar = TestSidecar.Create(directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, $$"""
+            {
+              "agent": { "maxConcurrentRuns": 3 }, "workspace": { "keepFor": "00:00:00" },
+              "retention": { "interval": "00:00:01", "minRuns": 5, "maxRuns": {{KeptRuns}} }
+            }
+            """);
         await sidecar.StartAsync();
         return new Fleet(directory, origin, hub, sidecar);
     }
 
-    public async Task AddAsync() => Tasks.Add(await Hub.AddAsync("soak", Origin.Path, maxRetries: 3));
+    public async Task AddAsync() => Tasks.Add(await Hub.AddAsync("soak", Origin.Path, maxRetries: MaxRetries));
 
-    public async Task RestartSidecarAsync()
+    /// <param name="fault">A fault point that throws once in the new process, or null.</param>
+    public async Task RestartSidecarAsync(string? fault = null)
     {
         _logs.Add(Sidecar.Program.Text);
-        await Sidecar.StartAsync(waitForLink: false);
+        var environment = fault is null ? null : new Dictionary<string, string?> { ["FLEET_FAULT_POINT"] = fault };
+        await Sidecar.StartAsync(waitForLink: false, environment, fault is null ? null : new CrashPoint(_directory, ""));
+    }
+
+    /// <summary>Cancels a task and gives it out again at once. False where it was over already.</summary>
+    public async Task<bool> CancelAndRetryAsync(string task)
+    {
+        using var cancelled = await Hub.Client.PostAsync(new Uri($"/api/tasks/{task}/cancel", UriKind.Relative), null);
+        if (!cancelled.IsSuccessStatusCode)
+        {
+            return false;
+        }
+
+        using var again = await Hub.Client.PostAsync(new Uri($"/api/tasks/{task}/retry", UriKind.Relative), null);
+        return again.IsSuccessStatusCode ? true : throw new InvalidOperationException($"{task} was cancelled and cannot be retried: {again.StatusCode}");
     }
 
     public async Task<IReadOnlyList<JsonElement>> SettleAsync()
@@ -93,7 +123,10 @@ internal sealed class Fleet : IDisposable
 
     public IReadOnlyList<string> Overlaps() => File.Exists(_directory["overlaps"]) ? File.ReadAllLines(_directory["overlaps"]) : [];
 
-    public string Logs() => string.Join("\n--- the next sidecar ---\n", _logs.Append(Sidecar.Program.Text).TakeLast(5));
+    public string Logs() => string.Join(NextSidecar, _logs.Append(Sidecar.Program.Text).TakeLast(5));
+
+    /// <summary>What every sidecar logged of one task.</summary>
+    public string LogsOf(string task) => string.Join('\n', string.Join(NextSidecar, _logs.Append(Sidecar.Program.Text)).Split('\n').Where(line => line.StartsWith("---", StringComparison.Ordinal) || line.Contains(task, StringComparison.Ordinal)));
 
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FleetSidecar.Testing;
 
 namespace FleetSidecar.Soak;
 
@@ -16,6 +17,7 @@ internal static class Invariants
             broken.Add($"the sidecar's handles grow with its work: {quiet.Before} → {quiet.After}");
         }
 
+        broken.AddRange(await LeftoversAsync(fleet));
         var executions = fleet.Executions().ToLookup(one => one.Task);
         broken.AddRange(fleet.Overlaps().Select(task => $"{task}: two agents at once"));
         foreach (var task in tasks)
@@ -28,9 +30,10 @@ internal static class Invariants
                 continue;
             }
 
-            if (task.GetProperty("result").GetProperty("commit").GetString() != await fleet.Origin.HeadAsync($"iris/{id}"))
+            var (reported, held) = (task.GetProperty("result").GetProperty("commit").GetString(), await fleet.Origin.HeadAsync($"iris/{id}"));
+            if (reported != held)
             {
-                broken.Add($"{id}: the origin does not hold the commit that was reported");
+                broken.Add($"{id}: {reported} was reported and the origin holds {held}: {task.GetProperty("history")}\n{fleet.LogsOf(id)}");
             }
 
             var generations = executions[id].Select(one => one.Generation).ToList();
@@ -42,4 +45,27 @@ internal static class Invariants
 
         return broken;
     }
+
+    // Whatever was killed in the middle of a removal, the next looks finish it: rows and directories are within the limit. One
+    // directory more is the berth that waits for the next run.
+    private static async Task<IReadOnlyList<string>> LeftoversAsync(Fleet fleet)
+    {
+        try
+        {
+            await Wait.ForAsync(async () => Directories(fleet) <= Fleet.KeptRuns + 1 && (await fleet.Sidecar.RunsAsync()).GetArrayLength() <= Fleet.KeptRuns
+                && !Directory.Exists(Path.Combine(fleet.Sidecar.State, "runs", ".removing")) ? new object() : null, "settled runs to be removed");
+            return [];
+        }
+        catch (TimeoutException)
+        {
+            var rows = (await fleet.Sidecar.RunsAsync()).EnumerateArray().Select(run => run.GetProperty("run_id").GetString()).ToHashSet();
+            var strays = Directory.GetDirectories(Path.Combine(fleet.Sidecar.State, "runs"), "run_*").Where(path => !rows.Contains(Path.GetFileName(path)));
+            return [$"settled runs stay: {Directories(fleet)} directories, {rows.Count} rows, limit {Fleet.KeptRuns}; without a row:{string.Concat(strays.Select(Describe))}"];
+        }
+    }
+
+    private static string Describe(string directory) =>
+        $"\n{directory}, written {Directory.GetLastWriteTimeUtc(directory):HH:mm:ss.fff}: {string.Join(' ', Directory.GetFiles(directory, "*", SearchOption.AllDirectories).Select(file => $"{file[(directory.Length + 1)..]}={new FileInfo(file).Length}"))}";
+
+    private static int Directories(Fleet fleet) => Directory.GetDirectories(Path.Combine(fleet.Sidecar.State, "runs"), "run_*").Length;
 }

@@ -28,17 +28,20 @@ Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
     | kill -9 of the hub alone | {mayhem.Hubs} |
     | kill -9 of both | {mayhem.Both} |
     | kill -9 of an agent | {mayhem.Agents} |
+    | faults of the sidecar's own | {mayhem.Faults} |
+    | tasks cancelled and retried at once | {mayhem.Retried} |
     | sidecar, before and after {QuietWork.Tasks} more tasks | {quiet.Before} → {quiet.After} |
     | invariants broken | {problems.Count} |
     """));
-foreach (var problem in problems)
-{
-    Console.WriteLine($"BROKEN: {problem}");
-}
-
+// The cause comes last: whoever sees only the end of a long output sees it.
 if (problems.Count > 0)
 {
     Console.WriteLine(fleet.Logs());
+}
+
+foreach (var problem in problems)
+{
+    Console.WriteLine($"BROKEN: {problem}");
 }
 
 return problems.Count == 0 ? 0 : 1;

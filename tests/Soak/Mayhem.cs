@@ -2,10 +2,14 @@ using FleetSidecar.Testing;
 
 namespace FleetSidecar.Soak;
 
-/// <summary>Kills at random while work goes on. No task's agent is killed twice, so that a task never runs out of attempts by our doing.</summary>
+/// <summary>Kills, faults of the sidecar, and cancellations at random while work goes on. No task's agent is killed twice, so that a task never runs out of attempts by our doing.</summary>
 internal sealed class Mayhem(Fleet fleet, Random random)
 {
     private const int Outstanding = 6;
+
+    private static readonly string[] FaultPoints =
+        ["prepare", "wake", "woken", "watch", "collect", "verify", "submit", "stop:2", "learn", "save", "witness", "receive"];
+
     private readonly HashSet<string> _hurt = [];
 
     public int Sidecars { get; private set; }
@@ -16,6 +20,12 @@ internal sealed class Mayhem(Fleet fleet, Random random)
 
     public int Agents { get; private set; }
 
+    /// <summary>Restarts of the sidecar with a fault point armed.</summary>
+    public int Faults { get; private set; }
+
+    /// <summary>Tasks that were cancelled and given out again at once.</summary>
+    public int Retried { get; private set; }
+
     public async Task RunAsync(TimeSpan span)
     {
         var began = TimeProvider.System.GetTimestamp();
@@ -23,7 +33,7 @@ internal sealed class Mayhem(Fleet fleet, Random random)
         {
             await FeedAsync();
             await Task.Delay(TimeSpan.FromMilliseconds(random.Next(100, 2500)), TimeProvider.System);
-            await StrikeAsync(random.Next(10));
+            await StrikeAsync(random.Next(14));
         }
     }
 
@@ -48,9 +58,26 @@ internal sealed class Mayhem(Fleet fleet, Random random)
                 await fleet.Hub.StartAsync();
                 await fleet.RestartSidecarAsync();
                 break;
-            default:
+            case < 10:
                 await KillAgentAsync();
                 break;
+            case < 12:
+                Faults++;
+                fleet.Sidecar.Program.Kill();
+                await fleet.RestartSidecarAsync(FaultPoints[random.Next(FaultPoints.Length)]);
+                break;
+            default:
+                await CancelAndRetryAsync();
+                break;
+        }
+    }
+
+    private async Task CancelAndRetryAsync()
+    {
+        var working = fleet.Executions().Where(one => LiveProcess.Exists(one.Pid)).Select(one => one.Task).Distinct().ToList();
+        if (working.Count > 0)
+        {
+            Retried += await fleet.CancelAndRetryAsync(working[random.Next(working.Count)]) ? 1 : 0;
         }
     }
 

@@ -13,9 +13,14 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
     private const int MostWaiting = 256;
     private static readonly TimeSpan Goodbye = TimeSpan.FromSeconds(5);
 
+    // An agent has at most 64 slots, so what it was given before the last 256 assignments is accepted or taken back.
+    private const int MaxAssignmentsRemembered = 256;
+
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<HubMessage> _out = Channel.CreateBounded<HubMessage>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
     private readonly Dictionary<string, int> _missed = [];
+    private readonly Lock _assigning = new();
+    private readonly Queue<(string TaskId, long? Generation)> _assigned = new();
     private long _heldUntil;
     private long _seen = seen;
 
@@ -26,6 +31,12 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
     public IReadOnlyList<string> Capabilities => identify.Capabilities ?? [];
 
     public string Client => $"{identify.ClientType} {identify.ClientVersion}".Trim();
+
+    /// <summary>The process at the other end; null where it does not name itself.</summary>
+    public string? InstanceId => identify.InstanceId;
+
+    /// <summary>The change by which this connection lost the identity. Belongs to the registry's lock.</summary>
+    public IdentityChange? TakenFrom { get; set; }
 
     public int Version => version;
 
@@ -74,6 +85,26 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
         }
     }
 
+    /// <summary>Gives an assignment once: the scheduler and the repetition on a new connection may both have it.</summary>
+    public void Assign(HubMessage.TaskAssign assign)
+    {
+        lock (_assigning)
+        {
+            if (_assigned.Contains((assign.TaskId, assign.Generation)))
+            {
+                return;
+            }
+
+            if (_assigned.Count == MaxAssignmentsRemembered)
+            {
+                _assigned.Dequeue();
+            }
+
+            _assigned.Enqueue((assign.TaskId, assign.Generation));
+            Send(assign);
+        }
+    }
+
     /// <summary>Sends what waits until the connection ends.</summary>
     public async Task PumpAsync(CancellationToken token)
     {
@@ -84,12 +115,12 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
     }
 
     /// <summary>Tells the peer why, says goodbye, and cuts the connection where the peer does not answer in time.</summary>
-    public async Task EndAsync(HubMessage.Error why, TimeProvider time)
+    public async Task EndAsync(HubMessage.Error why, TimeProvider time, string? closeReason = null)
     {
         try
         {
             await socket.SendAsync(Frame.Write(why), CancellationToken.None);
-            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, why.Code, CancellationToken.None);
+            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, closeReason ?? why.Code, CancellationToken.None);
 
             // Cut at once, the words would be lost with it; the reader of this connection ends when the peer has answered.
             await _ended.Task.WaitAsync(Goodbye, time);

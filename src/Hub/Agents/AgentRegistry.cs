@@ -4,7 +4,7 @@ using FleetSidecar.Protocol;
 namespace FleetHub.Agents;
 
 /// <summary>Who is connected. One connection for each agent: the newest wins, and the older one is told.</summary>
-internal sealed class AgentRegistry(Store store, TimeProvider time)
+internal sealed class AgentRegistry(Store store, IdentityWatch identities, TimeProvider time)
 {
     private readonly Lock _turn = new();
     private readonly Dictionary<string, AgentConnection> _connected = [];
@@ -43,22 +43,46 @@ internal sealed class AgentRegistry(Store store, TimeProvider time)
         return db.Number("SELECT epoch FROM agents WHERE agent_id = ?1", identify.AgentId);
     });
 
-    /// <summary>Puts a connection in place; returns the older one that has to go.</summary>
-    public AgentConnection? Join(AgentConnection connection)
+    /// <summary>Puts a connection in place, unless a newer one stands there or the identity is in dispute.</summary>
+    public Joined Join(AgentConnection connection)
     {
-        AgentConnection? older;
         lock (_turn)
         {
-            older = _connected.GetValueOrDefault(connection.AgentId);
+            var older = _connected.GetValueOrDefault(connection.AgentId);
             if (older is not null && older.Epoch > connection.Epoch)
             {
-                return connection; // Overtaken while identifying.
+                return new Joined.Overtaken();
+            }
+
+            if (older is not null && identities.Refuses(older, connection))
+            {
+                return new Joined.Refused();
             }
 
             _connected[connection.AgentId] = connection;
+            return new Joined.InPlace(older);
         }
+    }
 
-        return older;
+    /// <summary>Tells that an agent's identity is used by two sidecars; null where it is not.</summary>
+    public Incident? SharedIdentity(string agentId)
+    {
+        lock (_turn)
+        {
+            return identities.Find(agentId);
+        }
+    }
+
+    /// <summary>The peer of a superseded connection answered the goodbye, so two sidecars lived at that time.</summary>
+    public void Answered(AgentConnection connection)
+    {
+        lock (_turn)
+        {
+            if (connection.TakenFrom is { } change)
+            {
+                change.OlderAnswered = true;
+            }
+        }
     }
 
     /// <summary>Takes a connection away, unless a newer one already stands in its place.</summary>

@@ -1,3 +1,4 @@
+using FleetHub.Agents;
 using FleetHub.Tasks;
 using TaskStatus = FleetHub.Tasks.TaskStatus;
 
@@ -67,6 +68,7 @@ internal static class AlertRules
     private static string HintFor(string incident) => incident switch
     {
         "store_damaged" => "keep that file; it is the evidence of what was lost",
+        IdentityWatch.Code => "give each machine an agent id and a token of its own; 'fleet-sidecar status' on a machine says which id it uses",
         _ when incident.StartsWith("identity_", StringComparison.Ordinal) => "run 'fleet-sidecar identity check' there; docs/identity.md says what to do",
         _ when incident.StartsWith("member_", StringComparison.Ordinal) || incident == "heartbeat_stale" => "run 'fleet-sidecar supervise list' there; docs/supervise.md says what to do",
         _ => "run 'fleet-sidecar status' and 'fleet-sidecar doctor' there",

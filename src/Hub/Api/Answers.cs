@@ -1,6 +1,6 @@
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
 
 namespace FleetHub.Api;
 
@@ -18,14 +18,10 @@ internal static class Answers
     public static async Task<T?> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> shape)
         where T : class
     {
-        try
-        {
-            return await JsonSerializer.DeserializeAsync(context.Request.Body, shape, context.RequestAborted);
-        }
-        catch (Exception wrong) when (wrong is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted); // Kestrel ends a body that is larger than one of ours may be.
+        var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
+        return OutsideJson.Read(bytes.Span, shape);
     }
 
     /// <summary>Gives every refusal of the API the same shape, also where the framework or the store said no.</summary>

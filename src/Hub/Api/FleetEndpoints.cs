@@ -53,9 +53,9 @@ internal static class FleetEndpoints
         return Results.Text(reader.ReadToEnd(), "text/html", Encoding.UTF8);
     }
 
-    private static async Task<IResult> RegisterAsync(HttpContext context, TokenStore tokens)
+    private static async Task<IResult> RegisterAsync(HttpContext context, TokenStore tokens, HubOptions options)
     {
-        var registration = await Answers.ReadAsync(context, HubJson.Compact.Registration);
+        var registration = await Answers.ReadAsync(context, HubJson.Body.Registration);
         if (registration?.AgentId is not { } agentId || !TaskIds.IsValid(agentId))
         {
             return Answers.Error(StatusCodes.Status422UnprocessableEntity, "validation_failed", "agent_id must be 1 to 128 letters, digits, '.', '_' or '-'");
@@ -67,9 +67,7 @@ internal static class FleetEndpoints
         }
 
         var token = await tokens.CreateAsync(agentId, TokenStore.Agent);
-        var host = context.Request.Host.Value;
-        var secure = context.Request.IsHttps;
-        return Answers.Ok(new Registered(agentId, token, $"{(secure ? "wss" : "ws")}://{host}/ws", $"{(secure ? "https" : "http")}://{host}", null),
-            HubJson.Compact.Registered, StatusCodes.Status201Created);
+        var address = PublicAddress.Of(context.Request, options.TrustedProxies);
+        return Answers.Ok(new Registered(agentId, token, address.SocketUrl, address.ApiUrl, null), HubJson.Compact.Registered, StatusCodes.Status201Created);
     }
 }

@@ -1,6 +1,7 @@
 using FleetHub.Agents;
 using FleetHub.Tasks;
 using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
 
 namespace FleetHub.Api;
 
@@ -47,13 +48,17 @@ internal sealed class FleetView(AgentRegistry registry, TaskQueue queue, HubOpti
         {
             AgentId = agent.AgentId, Name = agent.Name, Status = status, FsmState = agent.Heartbeat?.State ?? status, Capabilities = agent.Capabilities,
             ConnectedAt = agent.ConnectedAt.ToUnixTimeMilliseconds(), ProtocolVersion = agent.Version, Client = agent.Client, Slots = agent.Heartbeat?.Slots ?? 1,
-            UnavailableReason = agent.Heartbeat?.UnavailableReason, Runs = agent.Heartbeat?.Runs, Incidents = agent.Heartbeat?.Incidents,
+            UnavailableReason = agent.Heartbeat?.UnavailableReason, Runs = agent.Heartbeat?.Runs, Incidents = Incidents(agent.AgentId, agent.Heartbeat?.Incidents),
             LastSeen = time.GetUtcNow().ToUnixTimeMilliseconds() - (long)time.GetElapsedTime(agent.Seen).TotalMilliseconds,
         };
     }
 
-    private static AgentView Offline(KnownAgent known) => new()
+    private IReadOnlyList<Incident>? Incidents(string agentId, IReadOnlyList<Incident>? own) =>
+        registry.SharedIdentity(agentId) is { } shared ? [.. own ?? [], shared] : own;
+
+    private AgentView Offline(KnownAgent known) => new()
     {
+        Incidents = Incidents(known.AgentId, null),
         AgentId = known.AgentId, Name = known.Name, Status = "offline", FsmState = "offline", Capabilities = known.Capabilities, LastSeen = known.LastSeenUnixMs,
     };
 }

@@ -18,7 +18,7 @@ internal static class OnboardEndpoints
 
     private static async Task<IResult> ProveAsync(HttpContext context, ProofTasks proofs, HubOptions options)
     {
-        if (await Answers.ReadAsync(context, HubJson.Compact.ProofRequest) is not { } request)
+        if (await Answers.ReadAsync(context, HubJson.Body.ProofRequest) is not { } request)
         {
             return Answers.Error(StatusCodes.Status400BadRequest, "invalid_json", "the body must be one JSON object: {\"agent_id\": …}");
         }

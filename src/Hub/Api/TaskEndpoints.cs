@@ -24,7 +24,7 @@ internal static class TaskEndpoints
 
     private static async Task<IResult> AddAsync(HttpContext context, TaskQueue queue)
     {
-        if (await Answers.ReadAsync(context, HubJson.Compact.NewTask) is not { } task)
+        if (await Answers.ReadAsync(context, HubJson.Body.NewTask) is not { } task)
         {
             return Answers.Error(StatusCodes.Status400BadRequest, "invalid_json", "the body must be one JSON object with the fields of docs/protocol.md");
         }
@@ -37,6 +37,11 @@ internal static class TaskEndpoints
         if (queue.FirstUnknown(task.DependsOn ?? []) is { } unknown)
         {
             return Answers.Error(StatusCodes.Status422UnprocessableEntity, "validation_failed", $"depends_on names {unknown}, which does not exist");
+        }
+
+        if (Assignments.Complaint(task) is { } unsendable)
+        {
+            return Answers.Error(StatusCodes.Status422UnprocessableEntity, "validation_failed", unsendable);
         }
 
         var added = await queue.AddAsync(task, Priorities.Parse(task.Priority ?? "normal")!.Value, BearerGate.OwnerOf(context));

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using FleetHub.Tasks;
 using FleetSidecar.Protocol;
@@ -90,7 +91,7 @@ internal sealed record TaskView
         History = history,
     };
 
-    private static JsonElement? Element(string? json) => json is null ? null : JsonDocument.Parse(json).RootElement;
+    private static JsonElement? Element(string? json) => json is null ? null : OutsideJson.Element(Encoding.UTF8.GetBytes(json));
 }
 
 internal sealed record TaskList(IReadOnlyList<TaskView> Tasks, int Count);

@@ -2,10 +2,11 @@ using System.CommandLine;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using FleetHub.Api;
 using FleetHub.Tokens;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
+using FleetSidecar.Ground.Sockets;
+using FleetSidecar.Protocol;
 
 namespace FleetHub.Cli;
 
@@ -22,9 +23,10 @@ internal static class HubClient
 
     public static async Task<TAnswer> AskAsync<TAnswer, TBody>(
         ParseResult arguments, HttpMethod method, string path, TBody? body, JsonTypeInfo<TBody>? bodyShape, JsonTypeInfo<TAnswer> shape, CancellationToken token)
+        where TAnswer : class
     {
         var (address, secret) = await TargetAsync(arguments, token);
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address, Timeout = Patience };
+        using var client = new HttpClient(OneOrigin.Handler()) { BaseAddress = address, Timeout = Patience };
         using var request = new HttpRequestMessage(method, path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);
         if (bodyShape is not null)
@@ -37,7 +39,12 @@ internal static class HubClient
         {
             using var response = await client.SendAsync(request, token);
             var bytes = await response.Content.ReadAsByteArrayAsync(token);
-            return response.IsSuccessStatusCode ? JsonSerializer.Deserialize(bytes, shape)! : throw Explain((int)response.StatusCode, bytes);
+            if (OneOrigin.RedirectionOf(response.StatusCode, new Uri(address, path), response.Headers.Location?.OriginalString) is { } elsewhere)
+            {
+                throw new SidecarException($"the hub's address {elsewhere.Words}, which is not followed", "name the hub's own address with --hub");
+            }
+
+                        return response.IsSuccessStatusCode ? OutsideJson.Read(bytes, shape, out var problem) ?? throw new JsonException(problem) : throw Explain((int)response.StatusCode, bytes);
         }
         catch (Exception fault) when (fault is HttpRequestException or JsonException || (fault is TaskCanceledException && !token.IsCancellationRequested))
         {
@@ -47,15 +54,7 @@ internal static class HubClient
 
     private static SidecarException Explain(int status, byte[] body)
     {
-        ApiError? error = null;
-        try
-        {
-            error = JsonSerializer.Deserialize(body, HubJson.Compact.ApiError);
-        }
-        catch (JsonException)
-        {
-        }
-
+        var error = OutsideJson.Read(body, HubJson.Compact.ApiError);
         return new SidecarException($"the hub answered {status} {error?.Error}".TrimEnd(), error?.Detail ?? "see docs/protocol.md");
     }
 

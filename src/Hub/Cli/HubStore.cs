@@ -37,7 +37,7 @@ internal static partial class HubStore
     {
         try
         {
-            DirectoryLock.Take(data).Dispose();
+            DirectoryLock.Take(data, wait: false).Dispose();
             return false;
         }
         catch (ConfigurationException)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
+using System.Runtime.InteropServices;
 using FleetHub.Agents;
 using FleetHub.Api;
 using FleetHub.Sockets;
@@ -26,11 +27,17 @@ internal static class ServeCommand
     private static readonly Option<string> Lease = Duration("--lease", "How long a task stays with an agent that is not heard of", new HubOptions().Lease);
     private static readonly Option<string> IdleLimit = Duration("--idle-limit", "How long a connection may be silent", new HubOptions().IdleLimit);
     private static readonly Option<string[]> RetryDelays = new("--retry-delay") { Description = "Pause before a retry; give it once for each retry, the last one counts for the rest (default 0, 30 s, 2 min)", HelpName = "hh:mm:ss" };
+    private static readonly Option<string[]> TrustedProxies = new("--trusted-proxy")
+    {
+        Description = "Address or network (CIDR) of a TLS proxy whose X-Forwarded-Proto and X-Forwarded-Host are believed; "
+            + "may be given more than once (default none)",
+        HelpName = "ADDRESS|CIDR",
+    };
 
     public static Command Create()
     {
         var command = new Command("serve", "Run the hub. Prints one line when it accepts connections; SIGTERM ends it with exit code 0.\n\n"
-            + "Example:\n  fleet-hub serve --data /var/lib/fleet-hub --listen http://127.0.0.1:7070") { HubStore.Data, Listen, AcceptDeadline, Lease, IdleLimit, RetryDelays };
+            + "Example:\n  fleet-hub serve --data /var/lib/fleet-hub --listen http://127.0.0.1:7070") { HubStore.Data, Listen, AcceptDeadline, Lease, IdleLimit, RetryDelays, TrustedProxies };
         command.SetAction((arguments, token) => RunAsync(arguments.GetValue(HubStore.Data)!, arguments.GetValue(Listen)!, Options(arguments), token));
         return command;
     }
@@ -44,6 +51,13 @@ internal static class ServeCommand
             throw new UsageException($"'{listen}' is not http:// with an IP address or localhost", "for example --listen http://127.0.0.1:7070; put a TLS proxy in front for other machines");
         }
 
+        if (HubOptionsRules.Complaint(options) is { } complaint)
+        {
+            throw new ConfigurationException(complaint, "raise --lease or lower --idle-limit");
+        }
+
+        // Nothing is read again while the hub runs; without this the signal, also sent when a terminal closes, would end it.
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
         using var directory = DirectoryLock.Take(data);
         var opened = HubStore.Open(data);
         using var store = opened.Store;
@@ -81,7 +95,7 @@ internal static class ServeCommand
         });
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, HubJson.Compact));
         services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(opened.Store).AddSingleton(new HubHealth(opened.DamagedFile));
-        services.AddSingleton<Verdict>().AddSingleton<TokenStore>().AddSingleton<AgentRegistry>().AddSingleton<TaskQueue>().AddSingleton<ProofTasks>();
+        services.AddSingleton<Verdict>().AddSingleton<TokenStore>().AddSingleton<IdentityWatch>().AddSingleton<AgentRegistry>().AddSingleton<TaskQueue>().AddSingleton<ProofTasks>();
         services.AddSingleton<MessageHandler>().AddSingleton<SidecarEndpoint>().AddSingleton<FleetView>();
         services.AddHostedService<Scheduler>().AddHostedService<IdleLoop>();
         var app = builder.Build();
@@ -112,7 +126,21 @@ internal static class ServeCommand
         Lease = Read(arguments, Lease),
         IdleLimit = Read(arguments, IdleLimit),
         RetryDelays = arguments.GetValue(RetryDelays) is { Length: > 0 } given ? [.. given.Select(text => Parse("--retry-delay", text, TimeSpan.Zero))] : new HubOptions().RetryDelays,
+        TrustedProxies = [.. (arguments.GetValue(TrustedProxies) ?? []).Select(Network)],
     };
+
+    private static IPNetwork Network(string text)
+    {
+        if (IPNetwork.TryParse(text, out var network))
+        {
+            return network;
+        }
+
+        return IPAddress.TryParse(text, out var address)
+            ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+            : throw new UsageException($"--trusted-proxy '{text}' is not an address or a network",
+                "for example --trusted-proxy 127.0.0.1 or --trusted-proxy 10.1.0.0/16");
+    }
 
     private static TimeSpan Read(ParseResult arguments, Option<string> option) => Parse(option.Name, arguments.GetValue(option)!, TimeSpan.FromMilliseconds(100));
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using FleetHub.Api;
@@ -81,18 +82,35 @@ internal static class TaskCommand
     private static Command Show()
     {
         var id = Id();
-        var command = Common("show", "Show one task with its history.");
+        var raw = new Option<bool>("--raw") { Description = "Print the texts of the task as they are; a terminal acts on the control characters in them" };
+        var command = Common("show", "Show one task with its history. Characters that a terminal would act on are shown as \\u001b and the like.");
         command.Add(id);
+        command.Add(raw);
         command.SetAction(async (arguments, token) =>
         {
             var task = await AskAsync(arguments, HttpMethod.Get, $"/api/tasks/{Uri.EscapeDataString(arguments.GetValue(id)!)}", HubJson.Compact.TaskView, token);
-            Print(arguments, task, HubJson.Pretty.TaskView, () => Line(task) + $"  {task.Description}\n"
-                + (task.Result is { } result ? $"  result {result}\n" : "") + (task.LastError is { } error ? $"  last error {error}\n" : "")
-                + string.Concat((task.History ?? []).Reverse().Select(entry => $"  {Clock(entry.Timestamp)}  {entry.Event,-14} {entry.Details}\n")));
+            var text = arguments.GetValue(Json) ? JsonSerializer.Serialize(task, HubJson.Pretty.TaskView) + "\n" : Whole(task);
+            (arguments.GetValue(raw) ? (Action<string>)Terminal.WriteRaw : Terminal.Write)(text);
             return ExitCodes.Ok;
         });
         return command;
     }
+
+    private static string Whole(TaskView task)
+    {
+        var text = new StringBuilder(Line(task)).Append($"  {Below(task.Description)}\n");
+        text.Append(task.Result is { } result ? $"  result {Below(result.ToString())}\n" : "");
+        text.Append(task.LastError is { } error ? $"  last error {Below(error)}\n" : "");
+        foreach (var entry in (task.History ?? []).Reverse())
+        {
+            text.Append($"  {Clock(entry.Timestamp)}  {entry.Event,-14} {Below(entry.Details ?? "")}\n");
+        }
+
+        return text.ToString();
+    }
+
+    // What a task or an agent wrote over several lines must not look like a line of the history.
+    private static string Below(string text) => Visible.Indented(text, "        | ");
 
     private static Command Act(string verb, string description)
     {
@@ -112,7 +130,8 @@ internal static class TaskCommand
 
     private static Argument<string> Id() => new("ID") { Description = "The task's id" };
 
-    private static Task<T> AskAsync<T>(ParseResult arguments, HttpMethod method, string path, JsonTypeInfo<T> shape, CancellationToken token) =>
+    private static Task<T> AskAsync<T>(ParseResult arguments, HttpMethod method, string path, JsonTypeInfo<T> shape, CancellationToken token)
+        where T : class =>
         HubClient.AskAsync<T, object>(arguments, method, path, null, null, shape, token);
 
     private static void Print<T>(ParseResult arguments, T value, JsonTypeInfo<T> pretty, Func<string> human) =>

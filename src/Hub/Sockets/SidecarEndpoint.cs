@@ -17,6 +17,23 @@ internal sealed partial class SidecarEndpoint(
     // A peer that sends nothing but nonsense is cut off after this many bad frames in a row.
     private const int MostBadFrames = 100;
 
+    // A peer that answers our goodbye repeats its code; one that leaves by itself has another.
+    private const string GoodbyeCode = "1008";
+
+    private static readonly string RetryIn = $"retry in {(int)IdentityRules.Window.TotalSeconds}s";
+
+    private static readonly HubMessage.Error Superseded = new()
+    {
+        Code = "superseded",
+        Hint = "another sidecar has connected with this identity; give each machine an agent id of its own",
+    };
+
+    private static readonly HubMessage.Error Shared = new()
+    {
+        Code = IdentityWatch.Code,
+        Hint = $"another sidecar has this identity and answers; give each machine an agent id of its own, {RetryIn}",
+    };
+
     public async Task ServeAsync(WebSocket webSocket, CancellationToken aborted)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
@@ -80,32 +97,53 @@ internal sealed partial class SidecarEndpoint(
 
     private async Task ServeAsync(FrameSocket socket, AgentConnection connection, CancellationTokenSource ending)
     {
-        if (agents.Join(connection) is { } older)
-        {
-            LogSuperseded(connection.AgentId, older.Epoch);
-            var goodbye = older.EndAsync(new HubMessage.Error { Code = "superseded", Hint = "another sidecar has connected with this identity; give each machine an agent id of its own" }, time);
-            if (older == connection)
-            {
-                await goodbye;
-                return;
-            }
-        }
-
-        LogAgentUp(connection.AgentId, connection.Client, connection.Version, connection.Epoch);
+        // Queued before the connection is seen by the scheduler, so that nothing can stand before it.
         connection.Send(new HubMessage.Identified
         {
-            AgentId = connection.AgentId, ProtocolVersion = connection.Version, Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Epoch = connection.Epoch,
+            AgentId = connection.AgentId, ProtocolVersion = connection.Version, Epoch = connection.Epoch,
+            Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
         });
-        foreach (var assign in queue.Unaccepted(connection.AgentId))
+        switch (agents.Join(connection))
         {
-            connection.Send(assign);
+            case Joined.Overtaken:
+                await connection.EndAsync(Superseded, time);
+                break;
+            case Joined.Refused:
+                LogIdentityShared(connection.AgentId, IdentityRules.Window);
+                await connection.EndAsync(Shared, time, $"{IdentityWatch.Code}: {RetryIn}");
+                break;
+            case Joined.InPlace joined:
+                await ServeInPlaceAsync(socket, connection, joined.Older, ending);
+                break;
         }
+    }
 
-        agents.Changed?.Invoke();
-        var pump = connection.PumpAsync(ending.Token);
+    private async Task ServeInPlaceAsync(
+        FrameSocket socket, AgentConnection connection, AgentConnection? older, CancellationTokenSource ending)
+    {
+        var pump = Task.CompletedTask;
         try
         {
+            if (older is not null)
+            {
+                LogSuperseded(connection.AgentId, older.Epoch);
+                _ = older.EndAsync(Superseded, time);
+            }
+
+            LogAgentUp(connection.AgentId, connection.Client, connection.Version, connection.Epoch);
+            await queue.AskForSignsAsync(connection.AgentId);
+            foreach (var assign in queue.Unaccepted(connection.AgentId))
+            {
+                connection.Assign(assign);
+            }
+
+            agents.Changed?.Invoke();
+            pump = connection.PumpAsync(ending.Token);
             await ReceiveAsync(socket, connection, ending.Token);
+            if (socket.CloseReason.StartsWith(GoodbyeCode, StringComparison.Ordinal))
+            {
+                agents.Answered(connection);
+            }
         }
         finally
         {
@@ -113,6 +151,10 @@ internal sealed partial class SidecarEndpoint(
             LogAgentDown(connection.AgentId, connection.Epoch, wasCurrent ? "its tasks stay with it until their lease ends" : "a newer connection took its place");
             await ending.CancelAsync();
             await pump.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            if (wasCurrent)
+            {
+                await queue.StopAskingAsync(connection.AgentId, () => agents.Find(connection.AgentId) is null);
+            }
         }
     }
 
@@ -155,6 +197,10 @@ internal sealed partial class SidecarEndpoint(
 
     [LoggerMessage(HubEvents.AgentSuperseded, LogLevel.Warning, "{Agent} connected anew while connection {Epoch} stood; the newest wins and the older one is told", EventName = "AgentSuperseded")]
     private partial void LogSuperseded(string agent, long epoch);
+
+    [LoggerMessage(HubEvents.IdentityShared, LogLevel.Error,
+        "two sidecars use the identity {Agent}; the last to come is refused for {Window}, the other keeps the link", EventName = "IdentityShared")]
+    private partial void LogIdentityShared(string agent, TimeSpan window);
 
     [LoggerMessage(HubEvents.IdentifyRefused, LogLevel.Warning, "identify as {Agent} refused: {Code}", EventName = "IdentifyRefused")]
     private partial void LogIdentifyRefused(string agent, string code);

@@ -6,22 +6,46 @@ namespace FleetHub.Tasks;
 /// <summary>The frame that gives a task to an agent.</summary>
 internal static class Assignments
 {
-    public static HubMessage.TaskAssign For(TaskRecord task) => new()
+    // As long as these can get on the wire.
+    private const long LongestGeneration = long.MaxValue / 2, LongestTime = long.MaxValue / 2;
+
+    public static HubMessage.TaskAssign For(TaskRecord task) => Of(task.Spec, task.Id, task.Generation, task.AssignedAt);
+
+    /// <summary>Why no agent could be given this, though each field is fine; null where one can (L38).</summary>
+    public static string? Complaint(TaskSpec spec)
     {
-        TaskId = task.Id,
-        Description = task.Spec.Description,
-        Metadata = task.Spec.Metadata,
-        Generation = task.Generation,
-        AssignedAt = task.AssignedAt,
-        Repo = task.Spec.Repo,
-        Branch = task.Spec.Branch,
-        FileHints = task.Spec.FileHints,
-        SuccessCriteria = task.Spec.SuccessCriteria,
-        VerificationSteps = task.Spec.VerificationSteps,
-        Complexity = task.Spec.ComplexityTier is { } tier ? JsonSerializer.SerializeToElement(new Complexity(tier), HubJson.Compact.Complexity) : null,
-        SkipVerification = task.Spec.SkipVerification,
-        VerificationTimeoutMs = task.Spec.VerificationTimeoutMs,
-        MaxVerificationRetries = task.Spec.MaxVerificationRetries,
+        try
+        {
+            var frame = Frame.Write(Of(spec, "task-0000000000000000", LongestGeneration, LongestTime));
+            if (frame.Length > WireLimits.MaxFrameBytes)
+            {
+                return $"the assignment would be a frame of {frame.Length} bytes on the wire; the limit is {WireLimits.MaxFrameBytes}";
+            }
+
+            return Frame.TryRead(frame, out HubMessage? _, out var refusal) ? null : $"no sidecar would take the assignment: {refusal.Detail}";
+        }
+        catch (Exception unwritable) when (unwritable is JsonException or InvalidOperationException or ArgumentException)
+        {
+            return "the text cannot be written as JSON: it holds half of a surrogate pair";
+        }
+    }
+
+    private static HubMessage.TaskAssign Of(TaskSpec spec, string id, long generation, long? assignedAt) => new()
+    {
+        TaskId = id,
+        Description = spec.Description,
+        Metadata = spec.Metadata,
+        Generation = generation,
+        AssignedAt = assignedAt,
+        Repo = spec.Repo,
+        Branch = spec.Branch,
+        FileHints = spec.FileHints,
+        SuccessCriteria = spec.SuccessCriteria,
+        VerificationSteps = spec.VerificationSteps,
+        Complexity = spec.ComplexityTier is { } tier ? JsonSerializer.SerializeToElement(new Complexity(tier), HubJson.Compact.Complexity) : null,
+        SkipVerification = spec.SkipVerification,
+        VerificationTimeoutMs = spec.VerificationTimeoutMs,
+        MaxVerificationRetries = spec.MaxVerificationRetries,
     };
 }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
 
 namespace FleetHub.Tasks;
 
@@ -52,5 +53,5 @@ internal sealed class ProofTasks(Store store, TaskQueue queue, TimeProvider time
     // No token's name holds a colon, so nobody else submits under this one.
     private static string SubmitterOf(string agent) => $"onboard:{agent}";
 
-    private static JsonElement Metadata(bool wakeAgent) => JsonSerializer.Deserialize(wakeAgent ? """{"onboarding":true}""" : """{"onboarding":true,"noop":true}""", HubJson.Compact.JsonElement);
+    private static JsonElement Metadata(bool wakeAgent) => OutsideJson.Element(wakeAgent ? """{"onboarding":true}"""u8 : """{"onboarding":true,"noop":true}"""u8)!.Value;
 }

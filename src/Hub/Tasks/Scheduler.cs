@@ -37,7 +37,7 @@ internal sealed partial class Scheduler : DaemonLoop
                 foreach (var (agentId, assign) in await _queue.AssignAsync(_agents.Connected))
                 {
                     LogAssigned(assign.TaskId, assign.Generation ?? 0, agentId);
-                    _agents.Find(agentId)?.Send(assign); // A connection that is gone meanwhile gets it when it comes back.
+                    _agents.Find(agentId)?.Assign(assign); // A connection that is gone meanwhile gets it when it comes back.
                 }
 
                 sleep = UntilNextDeadline();

@@ -20,10 +20,7 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
     {
         foreach (var task in TaskStore.Held(db))
         {
-            TaskStore.Save(db, TaskRules.Renew(task, Now, options) with
-            {
-                AcceptBy = task.AcceptBy is null ? null : Now + (long)options.AcceptDeadline.TotalMilliseconds, UpdatedAt = task.UpdatedAt,
-            });
+            TaskStore.Save(db, TaskRules.Forgive(task, Now, options));
         }
 
         return true;
@@ -83,27 +80,44 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
     public List<HubMessage.TaskAssign> Unaccepted(string agentId) => store.Read(db =>
         TaskStore.HeldBy(db, agentId).Where(task => task.Status == TaskStatus.Assigned).Select(Assignments.For).ToList());
 
+    /// <summary>Part of a new connection: each run must show a sign within the accept deadline, or it is taken back (L50).</summary>
+    public Task AskForSignsAsync(string agentId) =>
+        ChangeSilentlyAsync(agentId, task => TaskRules.AskForSign(task, Now, options));
+
+    /// <summary>The connection ended before the sign came: the lease decides now, and the next connection asks again.</summary>
+    /// <param name="agentId">The agent.</param>
+    /// <param name="isAway">Asked inside the commit: the next connection may have asked for signs already.</param>
+    public Task StopAskingAsync(string agentId, Func<bool> isAway) =>
+        ChangeSilentlyAsync(agentId, task => isAway() ? TaskRules.StopAsking(task) : task);
+
+    /// <summary>The same for one task that the agent only asked about.</summary>
+    public Task AskForSignAsync(string agentId, string taskId) =>
+        ChangeSilentlyAsync(agentId, task => task.Id == taskId ? TaskRules.AskForSign(task, Now, options) : task);
+
     /// <summary>When the next deadline passes, so that the scheduler can sleep until then.</summary>
     public long? NextDeadline() => store.Read(db => db.Query(
         """
-        SELECT MIN(at) FROM (SELECT MIN(accept_by_unix_ms) AS at FROM tasks WHERE status = 'assigned' UNION ALL
+        SELECT MIN(at) FROM (SELECT MIN(accept_by_unix_ms) AS at FROM tasks WHERE status IN ('assigned', 'working') UNION ALL
           SELECT MIN(lease_until_unix_ms) FROM tasks WHERE status IN ('assigned', 'working') UNION ALL
           SELECT MIN(not_before_unix_ms) FROM tasks WHERE status = 'retry_wait' OR (status = 'queued' AND not_before_unix_ms > ?1))
         """, row => row.NumberOrNull(0), Now).FirstOrDefault());
 
     /// <summary>Takes a message of an agent about a task once. The answer is for <c>task_ack</c>; a refusal is for <c>error</c>.</summary>
-    public async Task<Answer> TakeAsync(string agentId, string taskId, long? generation, string? messageId, Func<TaskRecord, long, (TaskChange? Change, string Status)> decide)
+    public async Task<Answer> TakeAsync(string agentId, TaskMessage message, Func<TaskRecord, long, (TaskChange? Change, string Status)> decide)
     {
         var answer = await store.CommitAsync(db =>
         {
-            var task = TaskStore.Find(db, taskId);
-            var counted = generation ?? task?.Generation ?? 0;
-            if (messageId is not null && TaskStore.AnswerTo(db, taskId, counted, messageId) is { } known)
+            var task = TaskStore.Find(db, message.TaskId);
+            var counted = message.Generation ?? task?.Generation ?? 0;
+            var refusal = TaskRules.Refuse(task, agentId, message.Generation);
+            var known = message.MessageId is { } id ? TaskStore.AnswerTo(db, message.TaskId, counted, id) : null;
+            if (known is not null && message.Fits(known))
             {
+                ShowSign(db, refusal is null ? task : null);
                 return new Answer(known, null, Repeated: true);
             }
 
-            if (TaskRules.Refuse(task, agentId, generation) is { } refusal)
+            if (refusal is not null)
             {
                 return new Answer(null, refusal, Repeated: false);
             }
@@ -113,10 +127,14 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
             {
                 TaskStore.Save(db, change);
             }
-
-            if (messageId is not null)
+            else
             {
-                TaskStore.Take(db, taskId, counted, messageId, status, Now);
+                ShowSign(db, task);
+            }
+
+            if (message.MessageId is not null)
+            {
+                TaskStore.Take(db, message.TaskId, counted, message.MessageId, status, Now);
             }
 
             return new Answer(status, null, Repeated: false);
@@ -125,12 +143,15 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
         return answer;
     }
 
-    /// <summary>Renews the lease of what an agent says it is working on, silently.</summary>
+    /// <summary>Renews the lease of what an agent says it is working on. What it had until the lease ended is its own again, where no other agent was asked.</summary>
     public Task RenewAsync(string agentId, IReadOnlyCollection<(string TaskId, long Generation)> runs) => runs.Count == 0 ? Task.CompletedTask : store.CommitAsync(db =>
     {
-        foreach (var task in TaskStore.HeldBy(db, agentId).Where(task => runs.Contains((task.Id, task.Generation))))
+        foreach (var (taskId, generation) in runs)
         {
-            TaskStore.Save(db, TaskRules.Renew(task, Now, options));
+            if (TaskStore.Find(db, taskId) is { } task && TaskRules.Refuse(task, agentId, generation) is null)
+            {
+                Renew(db, task);
+            }
         }
 
         return true;
@@ -177,6 +198,49 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
     {
         var change = TaskRules.Failed(task, error, now, options);
         return (change, Word(change));
+    }
+
+    private void Renew(Db db, TaskRecord task)
+    {
+        if (task.IsHeld)
+        {
+            TaskStore.Save(db, TaskRules.Renew(task, Now, options));
+        }
+        else
+        {
+            TaskStore.Save(db, TaskRules.Accepted(task, Now, options)!);
+        }
+    }
+
+    // A message that changes nothing else still says that its run is alive.
+    private void ShowSign(Db db, TaskRecord? task)
+    {
+        if (task is { Status: TaskStatus.Working })
+        {
+            TaskStore.Save(db, TaskRules.Renew(task, Now, options));
+        }
+    }
+
+    private async Task ChangeSilentlyAsync(string agentId, Func<TaskRecord, TaskRecord> change)
+    {
+        if (HeldBy(agentId).All(task => change(task) == task))
+        {
+            return;
+        }
+
+        await store.CommitAsync(db =>
+        {
+            foreach (var (before, after) in TaskStore.HeldBy(db, agentId).Select(task => (task, change(task))))
+            {
+                if (after != before)
+                {
+                    TaskStore.Save(db, after);
+                }
+            }
+
+            return true;
+        });
+        Changed?.Invoke(); // A deadline has come or gone.
     }
 
     private static string Word(TaskChange change) => change.Task.Status == TaskStatus.DeadLetter ? "dead_letter" : "retried";

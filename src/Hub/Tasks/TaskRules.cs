@@ -8,7 +8,7 @@ internal sealed record TaskChange(TaskRecord Task, string Event, string? Details
 /// <summary>The life of a task at the hub. Pure: time comes in, a changed record goes out.</summary>
 internal static class TaskRules
 {
-    private const string LeaseExpired = "lease_expired";
+    private const string LeaseExpired = "lease_expired", NoSign = "no_sign";
 
     public static TaskChange Assign(TaskRecord task, string agent, long now, HubOptions options) => new(
         task with
@@ -39,8 +39,25 @@ internal static class TaskRules
         return new TaskChange(renewed, task.Status == TaskStatus.Working ? "accepted_again" : "accepted", $"by {task.AssignedTo}");
     }
 
-    public static TaskRecord Renew(TaskRecord task, long now, HubOptions options) =>
-        task with { LeaseUntil = now + (long)options.Lease.TotalMilliseconds, UpdatedAt = now };
+    /// <summary>A sign of the run: the lease begins again, and no other sign is awaited.</summary>
+    public static TaskRecord Renew(TaskRecord task, long now, HubOptions options) => task with
+    {
+        AcceptBy = task.Status == TaskStatus.Working ? null : task.AcceptBy, LeaseUntil = now + (long)options.Lease.TotalMilliseconds, UpdatedAt = now,
+    };
+
+    /// <summary>What an agent works on must show a sign within the accept deadline. Asking again does not give it more time.</summary>
+    public static TaskRecord AskForSign(TaskRecord task, long now, HubOptions options) => task is { Status: TaskStatus.Working, AcceptBy: null }
+        ? task with { AcceptBy = now + (long)options.AcceptDeadline.TotalMilliseconds }
+        : task;
+
+    /// <summary>No sign can come without a connection, so only the lease counts.</summary>
+    public static TaskRecord StopAsking(TaskRecord task) => task.Status == TaskStatus.Working ? task with { AcceptBy = null } : task;
+
+    /// <summary>The hub was down for a time that must not count: lease and accept deadline begin again, and a sign is awaited only of who is back.</summary>
+    public static TaskRecord Forgive(TaskRecord task, long now, HubOptions options) => Renew(task, now, options) with
+    {
+        AcceptBy = task.Status == TaskStatus.Assigned ? now + (long)options.AcceptDeadline.TotalMilliseconds : null, UpdatedAt = task.UpdatedAt,
+    };
 
     /// <summary>Complete, if the evidence says so: a message called task_complete whose result is not a success is a failure (L9).</summary>
     public static TaskChange Complete(TaskRecord task, SidecarMessage.TaskComplete message, string? result, string? verification, long now, HubOptions options)
@@ -72,8 +89,8 @@ internal static class TaskRules
             return new TaskChange(released with { Status = TaskStatus.DeadLetter }, "dead_letter", $"{reason}: {error}");
         }
 
-        // Whose lease ran out may still come back with the work, as long as nobody else was asked: then it is theirs again.
-        var lapsed = reason == LeaseExpired;
+        // An agent that was not heard of may still come back with the work, as long as no other was asked: then it is its own again.
+        var lapsed = reason is LeaseExpired or NoSign;
         var pause = options.RetryDelays.Count == 0 ? TimeSpan.Zero : options.RetryDelays[Math.Min(task.RetryCount, options.RetryDelays.Count - 1)];
         return new TaskChange(
             released with
@@ -101,6 +118,8 @@ internal static class TaskRules
     public static TaskChange? Overdue(TaskRecord task, long now, HubOptions options) => task switch
     {
         { Status: TaskStatus.Assigned } when task.AcceptBy <= now => Failed(task, $"{task.AssignedTo} did not accept within {options.AcceptDeadline}", now, options, "not_accepted"),
+        { Status: TaskStatus.Working } when task.AcceptBy <= now => Failed(
+            task, $"{task.AssignedTo} connected again and gave no sign of the run within {options.AcceptDeadline}", now, options, NoSign),
         { IsHeld: true } when task.LeaseUntil <= now => Failed(task, $"nothing heard of {task.AssignedTo} for {options.Lease}", now, options, LeaseExpired),
         { Status: TaskStatus.RetryWait } when task.NotBefore <= now => new TaskChange(task with { Status = TaskStatus.Queued, UpdatedAt = now }, "queued", "the pause is over"),
         _ => null,

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
 
 namespace FleetHub.Tasks;
 
@@ -77,14 +78,14 @@ internal static class TaskStore
         "SELECT answer FROM taken WHERE task_id = ?1 AND generation = ?2 AND message_id = ?3", row => row.Text(0), taskId, generation, messageId).FirstOrDefault();
 
     public static void Take(Db db, string taskId, long generation, string messageId, string answer, long now) => db.Execute(
-        "INSERT INTO taken (task_id, generation, message_id, answer, at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5)", taskId, generation, messageId, answer, now);
+        "INSERT OR REPLACE INTO taken (task_id, generation, message_id, answer, at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5)", taskId, generation, messageId, answer, now);
 
     private static TaskRecord Read(Row row) => new()
     {
         Id = row.Text(0),
         Status = row.Text(1),
         Priority = (int)row.Number(2),
-        Spec = JsonSerializer.Deserialize(row.Text(3), HubJson.Compact.TaskSpec)!,
+        Spec = OutsideJson.Read(row.Text(3), HubJson.Compact.TaskSpec, out var bad) ?? throw new JsonException(bad),
         AssignedTo = row.TextOrNull(4),
         AssignedAt = row.NumberOrNull(5),
         AcceptBy = row.NumberOrNull(6),

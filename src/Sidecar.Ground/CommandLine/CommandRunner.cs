@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.RegularExpressions;
 
@@ -22,7 +23,13 @@ public static partial class CommandRunner
             return ExitCodes.Usage;
         }
 
-        return await GuardAsync(program, () => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }), codeOf);
+        // Left to itself the library asks the framework's console, which sends the terminal its set-up sequence.
+        foreach (var help in root.Options.Select(option => option.Action).OfType<HelpAction>())
+        {
+            help.MaxWidth = Terminal.Width;
+        }
+
+        return await GuardAsync(program, () => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = Terminal.Answers(), Error = TextWriter.Null }), codeOf);
     }
 
     /// <summary>Runs one command whose arguments are known already.</summary>

@@ -4,11 +4,14 @@ namespace FleetSidecar.Ground.Files;
 /// <remarks>For what is made again after a crash; see <see cref="OwnedFile"/> for what must survive one.</remarks>
 public static class NewFile
 {
+    // 0644, in a directory that is closed to others: in a unit the agent reads it as another user.
+    private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
     /// <exception cref="IOException">There is a directory, or the disk cannot be written.</exception>
     public static void Write(string path, ReadOnlySpan<byte> bytes)
     {
         File.Delete(path);
-        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Mode });
         file.Write(bytes);
     }
 }

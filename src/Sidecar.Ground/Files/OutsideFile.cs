@@ -6,7 +6,7 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>Reads a small file that somebody else wrote, whatever they put there: never blocks on a pipe, never reads without end.</summary>
 public static partial class OutsideFile
 {
-    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
+    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000, ReadAndWrite = 2;
 
     /// <summary>The bytes; null where there is no readable file or it is longer than <paramref name="limit"/>.</summary>
     /// <param name="path">The file.</param>
@@ -74,14 +74,32 @@ public static partial class OutsideFile
         return null;
     }
 
+    /// <summary>The same file to be changed in its place, by a caller that may write to it; null for everything else.</summary>
+    public static SafeFileHandle? OpenToChange(string path)
+    {
+        if (PathFacts.Of(path) is not { Kind: PathKind.File })
+        {
+            return null;
+        }
+
+        var file = OpenInside(path, ReadAndWrite);
+        if (!file.IsInvalid)
+        {
+            return file;
+        }
+
+        file.Dispose();
+        return null;
+    }
+
     // Step by step from the directory above, which is not its maker's: so the kernel itself refuses a link, also one that comes
     // while we look. Not openat2(2), which a unit with RestrictSUIDSGID= does not have.
-    private static SafeFileHandle OpenInside(string path)
+    private static SafeFileHandle OpenInside(string path, int access = 0)
     {
         var directory = Path.GetDirectoryName(path)!;
         using var above = new SafeFileHandle(Open(Path.GetDirectoryName(directory) ?? "/", CloseOnExec | PathOnly), ownsHandle: true);
         using var inside = new SafeFileHandle(above.IsInvalid ? -1 : OpenAt((int)above.DangerousGetHandle(), Path.GetFileName(directory), CloseOnExec | PathOnly | NoFollow | DirectoryOnly), ownsHandle: true);
-        return new SafeFileHandle(inside.IsInvalid ? -1 : OpenAt((int)inside.DangerousGetHandle(), Path.GetFileName(path), CloseOnExec | NonBlocking | NoFollow), ownsHandle: true);
+        return new SafeFileHandle(inside.IsInvalid ? -1 : OpenAt((int)inside.DangerousGetHandle(), Path.GetFileName(path), access | CloseOnExec | NonBlocking | NoFollow), ownsHandle: true);
     }
 
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;

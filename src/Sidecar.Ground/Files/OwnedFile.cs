@@ -17,24 +17,48 @@ public static partial class OwnedFile
     /// <summary>The same with another name for what is not there yet.</summary>
     internal static void Put(string beside, string path, ReadOnlySpan<byte> bytes, UnixFileMode mode, (uint User, uint Group)? owner = null)
     {
+        ClearPlace.ForFile(beside);
         File.Delete(beside);
-        using (var file = new FileStream(beside, new FileStreamOptions
+        try
         {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }))
+            Fill(beside, bytes, mode, owner);
+            File.Move(beside, path, overwrite: true);
+        }
+        catch
         {
-            file.Write(bytes);
-            if (owner is { } given && Environment.IsPrivilegedProcess)
-            {
-                _ = ChangeOwner(beside, given.User, given.Group);
-            }
-
-            File.SetUnixFileMode(file.SafeFileHandle, mode); // After the owner: a change of owner drops set-id bits.
-            file.Flush(flushToDisk: true);
+            Forget(beside);
+            throw;
         }
 
-        File.Move(beside, path, overwrite: true);
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
+    }
+
+    private static void Fill(string beside, ReadOnlySpan<byte> bytes, UnixFileMode mode, (uint User, uint Group)? owner)
+    {
+        using var file = new FileStream(beside, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        file.Write(bytes);
+        if (owner is { } given && Environment.IsPrivilegedProcess)
+        {
+            _ = ChangeOwner(beside, given.User, given.Group);
+        }
+
+        File.SetUnixFileMode(file.SafeFileHandle, mode); // After the owner: a change of owner drops set-id bits.
+        file.Flush(flushToDisk: true);
+    }
+
+    // A disk that took only a part of it needs the room.
+    private static void Forget(string beside)
+    {
+        try
+        {
+            File.Delete(beside);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

@@ -9,6 +9,7 @@ public enum PathKind
     File,
     Directory,
     Link,
+    Socket,
     Other,
 }
 
@@ -21,7 +22,7 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
     private const int CurrentDirectory = -100, NoFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
     private const uint BasicStats = 0x7ff;
     private const int NoEntry = 2, NotDirectory = 20; // errno
-    private const int FormatBits = 0xF000, Regular = 0x8000, Folder = 0x4000, Symbolic = 0xA000;
+    private const int FormatBits = 0xF000, Regular = 0x8000, Folder = 0x4000, Symbolic = 0xA000, UnixSocket = 0xC000;
 
     /// <summary>Null where there is nothing, or where this user may not look.</summary>
     public static PathFacts? Of(string path) => Of(Encoding.UTF8.GetBytes(path + '\0'));
@@ -29,7 +30,7 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
     /// <summary>The same for a name that ends with NUL.</summary>
     public static PathFacts? Of(byte[] path) => Ask(CurrentDirectory, path, NoFollow, BasicStats, out var answer) != 0 ? null
         : new PathFacts(
-            (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, _ => PathKind.Other },
+            (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, UnixSocket => PathKind.Socket, _ => PathKind.Other },
             answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size,
             DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(answer.WrittenSeconds, 0, Latest)).AddTicks(answer.WrittenNanoseconds / 100));
 

@@ -1,4 +1,3 @@
-using System.Text;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Ground.Files;
@@ -6,6 +5,9 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>The last part of a file that may be large, still growing, or not there. A link is not followed: whoever wrote there may not read what we may.</summary>
 public static class TextTail
 {
+    // The bytes that continue a character: the part may begin in the middle of one.
+    private static readonly byte[] Continuations = [.. Enumerable.Range(0x80, 0x40).Select(value => (byte)value)];
+
     public static string Read(string path, int characters)
     {
         try
@@ -20,7 +22,7 @@ public static class TextTail
             file.Seek(-length, SeekOrigin.End);
             var bytes = new byte[length];
             var read = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return Printable.Tail(Encoding.UTF8.GetString(bytes, 0, read), characters);
+            return Printable.Tail(OutsideText.Decode(bytes.AsSpan(0, read).TrimStart(Continuations)), characters);
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {

@@ -1,20 +1,48 @@
 using System.Globalization;
+using System.Text;
+using FleetSidecar.Ground.Files;
 using Microsoft.Extensions.Logging;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
+using Serilog.Sinks.File;
 
 namespace FleetSidecar.Ground.Logs;
 
 /// <summary>The rolling file that goes into a support bundle: the journal's lines with a date, at most 5 files of 5 MiB.</summary>
 internal static class BundleFile
 {
-    public static Logger Open(string path, Redactor redactor) => new LoggerConfiguration()
+    public static Logger Open(string path, Redactor redactor)
+    {
+        // Which of them comes next is the library's to say; it would wait at a pipe.
+        foreach (var file in Directory.Exists(Path.GetDirectoryName(path)) ? Directory.GetFileSystemEntries(Path.GetDirectoryName(path)!, "*.log") : [])
+        {
+            ClearPlace.ForFile(file);
+        }
+
+        return Logger(path, redactor);
+    }
+
+    private static Logger Logger(string path, Redactor redactor) => new LoggerConfiguration()
         .MinimumLevel.Debug()
-        .WriteTo.File(new LineFormatter(redactor), path, rollOnFileSizeLimit: true, fileSizeLimitBytes: 5 * 1024 * 1024, retainedFileCountLimit: 5)
+        .WriteTo.File(new LineFormatter(redactor), path, rollOnFileSizeLimit: true, fileSizeLimitBytes: 5 * 1024 * 1024, retainedFileCountLimit: 5, hooks: new Modes())
         .CreateLogger();
+
+    // Texts of tasks and agents are in it: for our user and its group, whatever the umask.
+    private sealed class Modes : FileLifecycleHooks
+    {
+        public override Stream OnFileOpened(string path, Stream underlyingStream, Encoding encoding)
+        {
+            if (underlyingStream is FileStream file)
+            {
+                File.SetUnixFileMode(file.SafeFileHandle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            }
+
+            return underlyingStream;
+        }
+    }
 
     private sealed class LineFormatter(Redactor redactor) : ITextFormatter
     {

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Ground.Logs;
 
@@ -25,7 +26,8 @@ internal sealed class JournalSocket : IDisposable
         foreach (var (name, value) in fields)
         {
             // A value with a line break would need its length in front; ours are one line.
-            entry.Write(Encoding.UTF8.GetBytes($"{name}={LogLine.OneLine(value.Length > LongestValue ? value[..LongestValue] : value)}\n"));
+            var line = LogLine.OneLine(value);
+            entry.Write(Encoding.UTF8.GetBytes($"{name}={Printable.Head(line, LongestValue)}\n"));
         }
 
         try

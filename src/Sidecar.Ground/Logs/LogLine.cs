@@ -1,3 +1,4 @@
+using FleetSidecar.Ground.CommandLine;
 using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Ground.Logs;
@@ -12,6 +13,6 @@ internal static class LogLine
         return id.Id == 0 ? name : $"{name}[{id.Id} {id.Name}]";
     }
 
-    public static string OneLine(string text) =>
-        text.AsSpan().IndexOfAny('\n', '\r') < 0 ? text : text.Replace("\r", "", StringComparison.Ordinal).Replace("\n", " ⏎ ", StringComparison.Ordinal);
+    /// <summary>Whatever a terminal would act on is shown: journals and logs are read on terminals.</summary>
+    public static string OneLine(string text) => Visible.Line(text);
 }

@@ -1,15 +1,11 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace FleetSidecar.Ground.Processes;
 
 /// <summary>What the kernel's control groups say of a process: which unit it belongs to, and who else is in there.</summary>
 /// <remarks>Readable for everybody, also for processes of other users, unlike their environment.</remarks>
-public static partial class ControlGroup
+public static class ControlGroup
 {
-    /// <summary>The user that this program runs as.</summary>
-    public static uint OwnUser { get; } = GetUser();
-
     /// <summary>The systemd unit that a process is in, for example <c>fleet-agent@run_0a1b2c3d4e5f.service</c>; null where there is none.</summary>
     public static string? UnitOf(int pid) => PathOf(pid)?.Path is { } path ? UnitIn(path) : null;
 
@@ -56,7 +52,4 @@ public static partial class ControlGroup
 
         return null;
     }
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint GetUser();
 }

@@ -1,60 +1,86 @@
 using System.Globalization;
+using System.Text.Json;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Loops;
 
 namespace FleetSidecar.Ground.Processes;
 
-/// <summary>Named places where a test stops the program to kill it, or somebody else, at exactly that moment.</summary>
-/// <remarks>Nothing happens at any of them unless the program was started with <c>--crash-points</c>; only then is
-/// <c>FLEET_CRASH_POINT</c> (a name) and <c>FLEET_CRASH_DIR</c> (where the two files go) read. At the point the file <c>reached</c>
-/// is made and the thread waits until there is a file <c>go</c>; each point is reached once a process. <c>FLEET_CRASH_PULSE</c>
-/// (hh:mm:ss) makes <see cref="Pulse.Usual"/> shorter, so that a test sees soon that a loop is missed.</remarks>
+/// <summary>
+/// Named places where a test stops the program, to kill it, or another process, at exactly that moment.
+/// </summary>
+/// <remarks>
+/// Nothing happens at any of them unless the program was started with <c>--crash-points</c>. Only then are
+/// <c>FLEET_CRASH_POINT</c> (a name) and <c>FLEET_CRASH_DIR</c> (the directory of the two files) read. At the point
+/// the program makes the file <c>reached</c> and the thread waits until there is a file <c>go</c>; each point is
+/// reached once a process. <c>FLEET_CRASH_PULSE</c> (hh:mm:ss) makes <see cref="Pulse.Usual"/> shorter, so that a
+/// test sees soon that a loop is missed.
+/// </remarks>
 public static class CrashPoints
 {
-    /// <summary>Every name, in the order of a task's life.</summary>
-    public static IReadOnlyList<string> All { get; } =
-    [
-        "received", "persisted", "accepted", "prepared", "woken", "confirmed", "working", "result_written", "verified", "pull_request_opened", "pushed", "reported", "acknowledged",
-        "rescued",
-    ];
+    private const int FamilySize = 100;
 
-    /// <summary>The same for a sync of the fleet's code tree.</summary>
-    public static IReadOnlyList<string> Sync { get; } =
-    [
-        "sync_fetched", "sync_read", "sync_rescued", "sync_journaled", "sync_placing", "sync_staged", "sync_overlaid", "sync_turning", "sync_turned", "sync_placed",
-        "identity_written_one", "identity_written", "identity_backed_up_one", "identity_backed_up", "sync_verified", "sync_restarted", "sync_recorded", "sync_done",
-    ];
+    private static (CrashPointName Point, string Directory)? _armed;
 
-    /// <summary>The same for a start of a supervised member.</summary>
-    public static IReadOnlyList<string> Supervise { get; } = ["member_noted", "member_started"];
+    /// <summary>Every point of a family, in the order of its life.</summary>
+    public static IReadOnlyList<CrashPointName> Of(CrashFamily family) =>
+        [.. Enum.GetValues<CrashPointName>().Where(point => (int)point / FamilySize == (int)family).Order()];
 
-    /// <summary>The same for the setup of a new machine.</summary>
-    public static IReadOnlyList<string> Setup { get; } = ["setup_registered", "setup_token", "setup_config"];
+    /// <summary>The word that arms a point.</summary>
+    public static string Word(this CrashPointName point) =>
+        JsonNamingPolicy.SnakeCaseLower.ConvertName(point.ToString());
 
-    private static (string Name, string Directory)? _armed;
-
-    public static void Arm()
+    /// <summary>The point of a word, or null.</summary>
+    public static CrashPointName? Parse(string word)
     {
-        if (TimeSpan.TryParse(Environment.GetEnvironmentVariable("FLEET_CRASH_PULSE"), CultureInfo.InvariantCulture, out var pulse))
+        foreach (var point in Enum.GetValues<CrashPointName>())
         {
-            Pulse.Usual = pulse;
+            if (point.Word() == word)
+            {
+                return point;
+            }
         }
 
-        if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } name)
+        return null;
+    }
+
+    /// <summary>Reads which point is armed.</summary>
+    /// <exception cref="UsageException">A variable has a value that means nothing.</exception>
+    public static void Arm()
+    {
+        FaultPoints.Arm(Environment.GetEnvironmentVariable("FLEET_FAULT_POINT"));
+        if (Environment.GetEnvironmentVariable("FLEET_CRASH_PULSE") is { Length: > 0 } text)
         {
-            _armed = All.Contains(name) || Sync.Contains(name) || Supervise.Contains(name) || Setup.Contains(name)
-                ? (name, Environment.GetEnvironmentVariable("FLEET_CRASH_DIR") ?? throw new UsageException("FLEET_CRASH_DIR is missing", "name a directory"))
-                : throw new UsageException($"'{name}' is no crash point", $"use one of {string.Join(", ", All.Concat(Sync).Concat(Supervise).Concat(Setup))}");
+            Pulse.Usual =
+                TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var pulse) && pulse > TimeSpan.Zero
+                    ? pulse
+                    : throw new UsageException($"FLEET_CRASH_PULSE '{text}' is no time", "write it as hh:mm:ss");
+        }
+
+        if (Environment.GetEnvironmentVariable("FLEET_CRASH_POINT") is { Length: > 0 } word)
+        {
+            var point =
+                Parse(word)
+                ?? throw new UsageException(
+                    $"'{word}' is no crash point",
+                    $"use one of {string.Join(", ", Enum.GetValues<CrashPointName>().Select(Word))}"
+                );
+            var directory = Environment.GetEnvironmentVariable("FLEET_CRASH_DIR");
+            _armed = Directory.Exists(directory)
+                ? (point, directory)
+                : throw new UsageException(
+                    "FLEET_CRASH_DIR names no directory",
+                    "name the directory where the files 'reached' and 'go' are to be"
+                );
         }
     }
 
     /// <summary>Stops here if a test asked for it.</summary>
-    public static void At(string name)
+    public static void At(CrashPointName point)
     {
-        if (_armed is { } armed && armed.Name == name)
+        if (_armed is { } armed && armed.Point == point)
         {
             _armed = null;
-            File.WriteAllText(Path.Combine(armed.Directory, "reached"), name);
+            File.WriteAllText(Path.Combine(armed.Directory, "reached"), point.Word());
             SpinWait.SpinUntil(() => File.Exists(Path.Combine(armed.Directory, "go")));
         }
     }

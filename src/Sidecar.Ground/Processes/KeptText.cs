@@ -1,4 +1,5 @@
 using System.Text;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Ground.Processes;
 
@@ -16,7 +17,7 @@ internal sealed class KeptText(int room)
         {
             lock (_turn)
             {
-                return _head.ToString();
+                return OutsideText.ReplaceHalves(_head.ToString());
             }
         }
     }
@@ -27,7 +28,7 @@ internal sealed class KeptText(int room)
         {
             lock (_turn)
             {
-                return _tail.Length > TailLength ? _tail.ToString(_tail.Length - TailLength, TailLength) : _tail.ToString();
+                return OutsideText.ReplaceHalves(_tail.Length > TailLength ? _tail.ToString(_tail.Length - TailLength, TailLength) : _tail.ToString());
             }
         }
     }

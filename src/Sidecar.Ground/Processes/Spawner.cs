@@ -22,15 +22,16 @@ public static unsafe partial class Spawner
 {
     private const short SetSignalDefaults = 0x04, SetSignalMask = 0x08, SetSession = 0x80;
     private const int ReadOnly = 0, WriteCreateAppend = 0x1 | 0x40 | 0x400; // O_WRONLY | O_CREAT | O_APPEND
-    private const int OwnerOnly = 0x1A0; // 0640
+    private const int OwnerOnly = 0x180; // 0600
     private const int RoomForOpaqueStruct = 512; // glibc: 336 (attributes) and 80 (actions) bytes on 64 bit
 
     // HUP INT QUIT USR1 USR2 PIPE TERM CHLD: exec resets handlers by itself but keeps "ignored", and the runtime ignores PIPE.
     private static readonly int[] InheritedWhenIgnored = [1, 2, 3, 10, 12, 13, 15, 17];
 
-    /// <exception cref="SpawnException">The program could not be started; nothing runs.</exception>
+    /// <exception cref="SpawnException">The program could not be started, or may be written by another user; nothing runs.</exception>
     public static int Start(SpawnRequest request)
     {
+        var program = ProgramFile.Require(request.Command[0], request.WorkingDirectory, searchPath: null);
         var attributes = stackalloc byte[RoomForOpaqueStruct];
         var actions = stackalloc byte[RoomForOpaqueStruct];
         var signals = stackalloc byte[128];
@@ -54,7 +55,7 @@ public static unsafe partial class Spawner
             Check(AddOpen(actions, 1, request.OutputFile, WriteCreateAppend, OwnerOnly), request);
             Check(AddOpen(actions, 2, request.ErrorFile, WriteCreateAppend, OwnerOnly), request);
             int pid;
-            Check(Spawn(&pid, request.Command[0], actions, attributes, argv.Pointer, environment.Pointer), request);
+            Check(Spawn(&pid, program, actions, attributes, argv.Pointer, environment.Pointer), request);
             return pid;
         }
         finally
@@ -68,7 +69,8 @@ public static unsafe partial class Spawner
     {
         if (error != 0)
         {
-            throw new SpawnException(request.Command[0], error);
+            var fault = StartFaults.Explain(error, request.Command[0], request.WorkingDirectory, [request.OutputFile, request.ErrorFile], null);
+            throw new SpawnException(fault, error);
         }
     }
 
@@ -149,10 +151,12 @@ public static unsafe partial class Spawner
     }
 }
 
-/// <summary>A program could not be started.</summary>
-public sealed class SpawnException(string program, int error)
-    : SidecarException($"cannot start {program}: {Marshal.GetPInvokeErrorMessage(error)}", "check that the program exists and may be executed by the service user")
+/// <summary>A program could not be started; the message names the one thing that keeps it from being.</summary>
+public sealed class SpawnException(StartFault fault, int error) : SidecarException(fault.Message, fault.Hint)
 {
+    /// <summary>What keeps it from being started.</summary>
+    public StartProblem Problem => fault.Problem;
+
     /// <summary>The system's error number.</summary>
     public int Error => error;
 }

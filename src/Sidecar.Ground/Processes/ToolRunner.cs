@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace FleetSidecar.Ground.Processes;
 
@@ -18,6 +19,8 @@ public sealed class ToolRunner(TimeProvider time)
     /// <summary>Most characters kept of each stream.</summary>
     public const int OutputLimit = 1_000_000;
 
+    private static readonly UTF8Encoding Plain = new(encoderShouldEmitUTF8Identifier: false);
+
     // How long the last words of a tool that was killed are waited for; its pipes are empty or nobody reads them by then.
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
@@ -29,26 +32,29 @@ public sealed class ToolRunner(TimeProvider time)
     /// <param name="linger">How long to read on after it has ended while something that it left behind holds its output; null reads to the limit.</param>
     /// <param name="room">Most characters kept of what it prints.</param>
     /// <param name="input">What it reads on its standard input, less than a pipe holds; null for nothing.</param>
-    /// <exception cref="SpawnException">The tool is not installed or may not be executed.</exception>
+    /// <exception cref="SpawnException">The tool is not installed, may not be executed, or may be written by another user.</exception>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the seam that the ban points to.")]
     public async Task<ToolOutcome> RunAsync(
         IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null, int room = OutputLimit, string? input = null)
     {
-        using var process = new Process { StartInfo = Describe(command, environment, directory) };
+        var searchPath = Environment.GetEnvironmentVariable("PATH");
+        var program = ProgramFile.Require(command[0], directory, searchPath);
+        using var process = new Process { StartInfo = Describe([program, .. command.Skip(1)], environment, directory) };
         try
         {
             process.Start();
         }
         catch (System.ComponentModel.Win32Exception fault)
         {
-            throw new SpawnException(command[0], fault.NativeErrorCode);
+            var found = StartFaults.Explain(fault.NativeErrorCode, command[0], directory, [], searchPath);
+            throw new SpawnException(found, fault.NativeErrorCode);
         }
 
         Give(process, input);
 
         // Whoever asks a Process for its streams has to close them; it does not, and each would hold a handle until it is collected.
-        using var standardOutput = process.StandardOutput;
-        using var standardError = process.StandardError;
+        using var standardOutput = AsText(process.StandardOutput);
+        using var standardError = AsText(process.StandardError);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
         var (output, error) = (new KeptText(room), new KeptText(OutputLimit));
@@ -78,6 +84,10 @@ public sealed class ToolRunner(TimeProvider time)
             return new ToolOutcome(-1, output.Head, $"no end after {limit}", TimedOut: true) { Last = (output.Tail, error.Tail) };
         }
     }
+
+    // UTF-8 whatever comes first: the framework's own reader takes two bytes of a file's name for a byte order mark and
+    // all the rest for UTF-16, and passes over the three bytes of UTF-8's own mark.
+    private static StreamReader AsText(StreamReader stream) => new(stream.BaseStream, Plain, detectEncodingFromByteOrderMarks: false);
 
     private static void Give(Process process, string? input)
     {

@@ -6,13 +6,28 @@ namespace FleetSidecar.Ground.Storage;
 /// <summary>What work inside a commit may do: run SQL with positional parameters <c>?1</c>, <c>?2</c>… Statements are kept prepared.</summary>
 public sealed class Db
 {
+    // The engine's codes for a fault of one row; every other code concerns the file.
+    private const int TooBig = 18, Constraint = 19, Mismatch = 20, OutOfRange = 25;
+
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _prepared = [];
 
     internal Db(SqliteConnection connection) => _connection = connection;
 
     /// <summary>Runs a statement; returns how many rows it changed.</summary>
-    public int Execute(string sql, params ReadOnlySpan<object?> values) => Prepare(sql, values).ExecuteNonQuery();
+    /// <exception cref="RowRefusedException">The engine refuses the row for what is in it.</exception>
+    public int Execute(string sql, params ReadOnlySpan<object?> values)
+    {
+        var command = Prepare(sql, values);
+        try
+        {
+            return command.ExecuteNonQuery();
+        }
+        catch (SqliteException fault) when (fault.SqliteErrorCode is TooBig or Constraint or Mismatch or OutOfRange)
+        {
+            throw new RowRefusedException(fault);
+        }
+    }
 
     /// <summary>Reads all rows of a query.</summary>
     public List<T> Query<T>(string sql, Func<Row, T> read, params ReadOnlySpan<object?> values)

@@ -73,6 +73,41 @@ public sealed class Store : IDisposable
         }
     }
 
+    /// <summary>Bytes of the file, and how many of them no row needs.</summary>
+    public (long Bytes, long Free) Size() => Read(db =>
+    {
+        var page = db.Number("PRAGMA page_size");
+        return (page * db.Number("PRAGMA page_count"), page * db.Number("PRAGMA freelist_count"));
+    });
+
+    /// <summary>Writes the file again without its free pages, where at least half of it and that many bytes are free. Commits wait meanwhile.</summary>
+    /// <returns>Whether it was done.</returns>
+    /// <exception cref="StoreUnavailableException">There is no room for the second copy; the file is as it was.</exception>
+    public bool Shrink(long leastFreeBytes)
+    {
+        lock (_turn)
+        {
+            var (bytes, free) = Size();
+            if (_disposed || free < leastFreeBytes || free * 2 < bytes)
+            {
+                return false;
+            }
+
+            try
+            {
+                _db.Execute("VACUUM");
+
+                // The new file stands in the log, which would keep its size until the next start.
+                _db.Query("PRAGMA wal_checkpoint(TRUNCATE)", row => row.Number(0));
+                return true;
+            }
+            catch (SqliteException fault) when (StoreFaults.Explain(fault, _path) is { } explained)
+            {
+                throw explained;
+            }
+        }
+    }
+
     public void Dispose()
     {
         lock (_turn)

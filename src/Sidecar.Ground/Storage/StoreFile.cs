@@ -14,6 +14,7 @@ namespace FleetSidecar.Ground.Storage;
 public static class StoreFile
 {
     private const string OpenCount = "SELECT MAX(count) FROM opened";
+    private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite; // Log and shared memory get that of the file.
     private const int HeaderBytes = 100; // https://www.sqlite.org/fileformat.html
 
     public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
@@ -24,6 +25,7 @@ public static class StoreFile
             throw new ConfigurationException($"{path} is a directory", "move it away; a file of that name is made here");
         }
 
+        StorePlaces.Clear(path, OpenMark(path), Mark(path));
         string? movedTo = null;
         if (IsPresent(path) && Damage(path, applicationId) is { } damage)
         {
@@ -36,6 +38,7 @@ public static class StoreFile
             Create(path, applicationId, migrations);
         }
 
+        StorePlaces.CloseToOthers(path, Mode);
         var connection = Connect(path, migrations);
         try
         {
@@ -105,6 +108,11 @@ public static class StoreFile
         if (!File.Exists(path))
         {
             return File.Exists(path + "-wal") ? "the file is gone but its log is there" : "the file is gone";
+        }
+
+        if (StorePlaces.NoFile(path) is { } odd)
+        {
+            return $"{odd} is no file";
         }
 
         // The engine takes a file of a few bytes for a new database.
@@ -197,9 +205,9 @@ public static class StoreFile
             throw explained;
         }
 
-        File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.SetUnixFileMode(beside, Mode);
         File.Move(beside, path);
-        File.WriteAllText(Mark(path), "");
+        AtomicFile.Write(Mark(path), "");
         DirectorySync.Flush(Path.GetDirectoryName(path)!);
     }
 

@@ -30,30 +30,33 @@ internal static class WalCheck
         }
 
         var page = BitConverter.ToUInt16(index, 14) is var size && size == 1 ? 65536 : (int)size;
-        var log = File.Exists(database + "-wal") ? File.ReadAllBytes(database + "-wal") : [];
-        var found = UnbrokenFrames(log, page, index.AsSpan(32, 8));
+        var found = File.Exists(database + "-wal") ? UnbrokenFrames(database + "-wal", page, index.AsSpan(32, 8), frames) : 0;
         return found >= frames ? null : $"its log holds {found} of {frames} committed frames";
     }
 
     private static bool IsWhole(byte[] index) =>
         BitConverter.ToUInt32(index) == IndexVersion && index[12] != 0 && index.AsSpan(0, IndexHeader).SequenceEqual(index.AsSpan(IndexHeader, IndexHeader));
 
-    private static uint UnbrokenFrames(byte[] log, int page, ReadOnlySpan<byte> salt)
+    // One frame in memory at a time, and no more of them than are asked for: a log may be of any length.
+    private static uint UnbrokenFrames(string path, int page, ReadOnlySpan<byte> salt, uint most)
     {
-        if (log.Length < LogHeader || BinaryPrimitives.ReadUInt32BigEndian(log) is not (LittleEndianMagic or BigEndianMagic) || !log.AsSpan(16, 8).SequenceEqual(salt))
+        using var log = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1 << 16);
+        Span<byte> head = stackalloc byte[LogHeader];
+        if (log.ReadAtLeast(head, LogHeader, throwOnEndOfStream: false) < LogHeader
+            || BinaryPrimitives.ReadUInt32BigEndian(head) is not (LittleEndianMagic or BigEndianMagic) || !head.Slice(16, 8).SequenceEqual(salt))
         {
             return 0;
         }
 
-        var bigEndian = BinaryPrimitives.ReadUInt32BigEndian(log) == BigEndianMagic;
-        var sum = Add((0, 0), log.AsSpan(0, 24), bigEndian);
+        var bigEndian = BinaryPrimitives.ReadUInt32BigEndian(head) == BigEndianMagic;
+        var sum = Add((0, 0), head[..24], bigEndian);
+        var frame = new byte[FrameHeader + page];
         var count = 0u;
-        for (var at = LogHeader; at + FrameHeader + page <= log.Length; at += FrameHeader + page)
+        while (count < most && log.ReadAtLeast(frame, frame.Length, throwOnEndOfStream: false) == frame.Length)
         {
-            var frame = log.AsSpan(at, FrameHeader + page);
-            sum = Add(Add(sum, frame[..8], bigEndian), frame[FrameHeader..], bigEndian);
-            if (!frame.Slice(8, 8).SequenceEqual(salt)
-                || BinaryPrimitives.ReadUInt32BigEndian(frame[16..]) != sum.First || BinaryPrimitives.ReadUInt32BigEndian(frame[20..]) != sum.Second)
+            sum = Add(Add(sum, frame.AsSpan(0, 8), bigEndian), frame.AsSpan(FrameHeader), bigEndian);
+            if (!frame.AsSpan(8, 8).SequenceEqual(salt)
+                || BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(16)) != sum.First || BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(20)) != sum.Second)
             {
                 break;
             }

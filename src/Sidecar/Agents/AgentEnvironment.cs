@@ -13,14 +13,24 @@ internal static class AgentEnvironment
     /// <summary>What the recorder of a run is started with; it adds task, generation and workspace when it has its order.</summary>
     public static List<KeyValuePair<string, string>> For(string runDirectory, string nonce, WakeProfile profile, SidecarConfig config)
     {
-        var variables = Own(Inherited.Concat(profile.PassEnvironment), profile);
-
-        // Agents call fleet-sidecar from their shell; its directory comes last so that it hides nothing of theirs.
-        variables["PATH"] = $"{variables.GetValueOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin")}:{AppContext.BaseDirectory.TrimEnd('/')}";
+        var variables = ForQuestion(profile);
         AddFixed(variables, runDirectory, nonce, config);
         variables[Recorder.Mark] = config.StateDirectory;
         return [.. variables];
     }
+
+    /// <summary>What an agent's program gets that is asked something beside a turn: nothing of a run.</summary>
+    public static Dictionary<string, string> ForQuestion(WakeProfile profile)
+    {
+        var variables = Own(Inherited.Concat(profile.PassEnvironment), profile);
+
+        // Agents call fleet-sidecar from their shell; its directory comes last so that it hides nothing of theirs.
+        variables["PATH"] = $"{variables.GetValueOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin")}:{AppContext.BaseDirectory.TrimEnd('/')}";
+        return variables;
+    }
+
+    /// <summary>The same in a unit of the agents' kind, which has home, user and PATH of its own.</summary>
+    public static Dictionary<string, string> OfProfile(WakeProfile profile) => Own(profile.PassEnvironment, profile);
 
     /// <summary>What an agent in a unit of its own gets besides what the unit gives it: home, user and PATH are the unit's.</summary>
     public static List<KeyValuePair<string, string>> ForUnit(string runDirectory, Run run, string workspace, SidecarConfig config)

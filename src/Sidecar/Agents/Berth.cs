@@ -1,6 +1,7 @@
 using System.IO.Pipes;
 using System.Security.Cryptography;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Agents;
@@ -33,11 +34,14 @@ internal sealed class Berth : IDisposable
     {
         var runDirectory = Path.Combine(config.RunsDirectory, runId);
         var directory = Recorder.Directory(runDirectory, attempt);
-        Directory.CreateDirectory(runDirectory);
-        Directory.CreateDirectory(directory);
+        PrivateDirectory.Make(runDirectory);
+        PrivateDirectory.Make(directory);
         foreach (var file in new[] { Recorder.Note(directory), Recorder.TaskFile(runDirectory) })
         {
-            File.OpenHandle(file, FileMode.Append, FileAccess.Write).Dispose();
+            new FileStream(file, new FileStreamOptions
+            {
+                Mode = FileMode.Append, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite, BufferSize = 0,
+            }).Dispose();
         }
 
         var pipe = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);

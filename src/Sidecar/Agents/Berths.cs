@@ -1,5 +1,6 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Agents;
@@ -19,18 +20,55 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
     private readonly Lock _turn = new();
     private readonly DateTime _started = time.GetUtcNow().UtcDateTime;
     private Berth? _ready;
-    private bool _closed;
+    private bool _isNamed, _closed;
     private int _refilling;
 
-    /// <summary>Id and nonce of the berth that is ready, for the run that is going to have it.</summary>
+    /// <summary>Id and nonce of the berth that is ready, for the run that is going to have it; null where a run has its name already.</summary>
     public (string RunId, string Nonce, string Profile)? Ready
     {
         get
         {
             lock (_turn)
             {
-                return _ready is null ? null : (_ready.RunId, _ready.Nonce, _ready.Profile);
+                return _ready is null || _isNamed ? null : (_ready.RunId, _ready.Nonce, _ready.Profile);
             }
+        }
+    }
+
+    /// <summary>The berth that waits, whether or not a run has its name.</summary>
+    public string? Waiting
+    {
+        get
+        {
+            lock (_turn)
+            {
+                return _ready?.RunId;
+            }
+        }
+    }
+
+    /// <summary>A run of this name is on disk: if it is that of the berth, no other run may have it, whatever becomes of this one.</summary>
+    public void Name(string runId)
+    {
+        lock (_turn)
+        {
+            _isNamed |= _ready?.RunId == runId;
+        }
+    }
+
+    /// <summary>A run is over. Where its berth still waits nothing was started in it: the recorder ends, and the directory is the run's. True where one did.</summary>
+    public bool Forgo(string runId)
+    {
+        lock (_turn)
+        {
+            if (_ready is not { } unused || unused.RunId != runId)
+            {
+                return false;
+            }
+
+            (_ready, _isNamed) = (null, false);
+            Return(unused);
+            return true;
         }
     }
 
@@ -45,7 +83,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
         {
             if (attempt == 1 && _ready is { } ready && ready.RunId == runId && ready.Profile == profile.Name)
             {
-                _ready = null;
+                (_ready, _isNamed) = (null, false);
                 return ready;
             }
         }
@@ -110,7 +148,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
             foreach (var directory in Directory.EnumerateDirectories(config.RunsDirectory).Where(directory =>
                 !openRuns.Contains(Path.GetFileName(directory))
                 && Directory.GetLastWriteTimeUtc(directory) < _started // What is newer is ours.
-                && new FileInfo(Recorder.TaskFile(directory)) is { Exists: true, Length: 0 }))
+                && IsUnused(directory)))
             {
                 Directory.Delete(directory, recursive: true);
             }
@@ -130,6 +168,16 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
         }
     }
 
+    // Whole, or as far as it had come when its daemon was killed: nothing in it but what a berth begins with, and all of that empty.
+    private static bool IsUnused(string directory)
+    {
+        var record = Recorder.Directory(directory, attempt: 1);
+        string[] files = [Recorder.TaskFile(directory), Recorder.Note(record), Recorder.Output(record), Recorder.Errors(record)];
+        return Directory.EnumerateFileSystemEntries(directory).All(entry => entry == files[0] || entry == record)
+            && (!Directory.Exists(record) || Directory.EnumerateFileSystemEntries(record).All(files.Contains))
+            && files.All(file => PathFacts.Of(file) is null or { Kind: PathKind.File, Length: 0 });
+    }
+
     // A berth is made with its profile's environment, and the profile that is wanted changes when a provider fails.
     private void DropOther(WakeProfile profile)
     {
@@ -143,7 +191,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
     {
         if (_ready is { } unused)
         {
-            _ready = null;
+            (_ready, _isNamed) = (null, false);
             Return(unused);
             var directory = Path.Combine(config.RunsDirectory, unused.RunId);
             if (Directory.Exists(directory))

@@ -20,6 +20,13 @@ internal sealed class DetachedHost(SidecarConfig config, Berths berths, ProcessW
     public ValueTask<LaunchOutcome> StartAsync(LaunchPlan plan, CancellationToken token)
     {
         var order = Recorder.Order(plan.Run, plan.Workspace, plan.Input, plan.Command);
+        // Without a repository the agent works in the run's own directory. It is made with the berth, which says itself what is wrong.
+        var directory = plan.Workspace == plan.RunDirectory ? "/" : plan.Workspace;
+        if (StartFaults.Find(plan.Command[0], directory) is { } seen)
+        {
+            return new(new LaunchOutcome.NotStarted(ProblemOf(seen))); // The recorder is a shell: 127 is all that it would say.
+        }
+
         try
         {
             var pid = Send(plan, order);
@@ -33,6 +40,10 @@ internal sealed class DetachedHost(SidecarConfig config, Berths berths, ProcessW
             return new(new LaunchOutcome.NotStarted(new Failure(forGood ? FailureClass.Config : FailureClass.Unknown, fault.Message) { Retryable = !forGood }));
         }
     }
+
+    private static Failure ProblemOf(StartFault fault) => fault.Problem is StartProblem.DirectoryMissing or StartProblem.DirectoryClosed
+        ? new Failure(FailureClass.Workspace, fault.Message)
+        : new Failure(FailureClass.Config, fault.Message) { Retryable = false };
 
     public ValueTask<ProcessIdentity?> FindStartedAsync(Run run)
     {
@@ -118,7 +129,7 @@ internal sealed class DetachedHost(SidecarConfig config, Berths berths, ProcessW
         for (var attempt = 0; attempt < MostRecorders; attempt++)
         {
             var run = plan.Run;
-            var prepared = berths.Ready is { } ready && ready.RunId == run.Id;
+            var prepared = berths.Waiting == run.Id;
             var berth = berths.Take(run.Id, run.Nonce, run.WakeAttempt, run.Profile);
             try
             {

@@ -81,7 +81,7 @@ internal static partial class FailureClassifier
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex RateWords();
 
-    [GeneratedRegex("""ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|connection (refused|reset|closed|failed)|connection_failed|internal (server )?error|bad gateway|service unavailable|gateway time-?out|overloaded|high demand|request timed out|fetch failed|stream (disconnected|closed) before|could not resolve host|gateway not reachable|(http|status|error|code)\W{0,4}5\d\d\b""",
+    [GeneratedRegex("""(?-i:\b(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)\b)|connection (refused|reset|closed|failed)|connection_failed|internal (server )?error|bad gateway|service unavailable|gateway time-?out|overloaded|high demand|request timed out|fetch failed|stream (disconnected|closed) before|could not resolve host|gateway not reachable|(http|status|error|code)\W{0,4}5\d\d\b""",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex ProviderWords();
 

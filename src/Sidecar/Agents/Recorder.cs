@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Agents;
@@ -12,7 +13,8 @@ namespace FleetSidecar.Agents;
 /// standard input, one line a word, so that it can be started before there is anything to do; an input that ends first means
 /// that nobody wants it. It writes its own line of <c>/proc/self/stat</c> (pid and start time) <i>before</i> it starts the
 /// agent, so an intent without this note means that no agent was started. The traps keep it alive when the group is asked to
-/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. A full disk is waited out. May get wrong: an agent that ends with a
+/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. Note and exit status are our user's alone. A full disk is waited out; what
+/// an agent put in the place of the exit status (a pipe, a directory) is removed first. May get wrong: an agent that ends with a
 /// code above 128 of its own accord looks as if a signal had ended it.
 /// </remarks>
 internal static class Recorder
@@ -37,6 +39,8 @@ internal static class Recorder
         read -r fleet_note </proc/self/stat && printf '%s\n' "$fleet_note" >"$fleet_record/recorder" && cd "$FLEET_WORKSPACE" && [ -r "$fleet_input" ] && exec 0<"$fleet_input" || exit 125
         "$@"
         fleet_code=$?
+        umask 077
+        { [ -f "$fleet_record/exit" ] && [ ! -h "$fleet_record/exit" ]; } || rm -rf -- "$fleet_record/exit"
         until printf '%s\n' "$fleet_code" >"$fleet_record/exit"; do [ -d "$fleet_record" ] && sleep 1 || exit; done
         """;
 
@@ -79,5 +83,5 @@ internal static class Recorder
 
     // A line without its end is a write that was cut off.
     private static string? ReadLine(string path) =>
-        OutsideFile.ReadInside(path, LongestNote) is { } bytes && Encoding.UTF8.GetString(bytes) is var text && text.EndsWith('\n') ? text.TrimEnd('\n') : null;
+        OutsideFile.ReadInside(path, LongestNote) is { } bytes && OutsideText.Decode(bytes) is var text && text.EndsWith('\n') ? text.TrimEnd('\n') : null;
 }

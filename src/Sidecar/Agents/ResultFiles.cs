@@ -1,16 +1,16 @@
-using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
+using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Agents;
 
 /// <summary>The reports of agents that know no command line: <c>TASK.started</c> and <c>TASK.json</c> in the results directory.</summary>
 /// <remarks>A file name holds the task but not the generation, so whatever lies there when an agent is woken is put aside first:
 /// it was said about an earlier attempt. A report that was read is moved into the run's directory and read from there ever after.</remarks>
-internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
+internal sealed partial class ResultFiles(SidecarConfig config, Redactor redactor, ILogger<ResultFiles> log)
 {
     private const int LargestReport = 1024 * 1024;
 
@@ -37,15 +37,19 @@ internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
             return null;
         }
 
-        var report = Parse(found);
+        var report = Parse(found, out var problem);
         if (report is null)
         {
-            return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} is not a JSON object with a status") : null;
+            return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} {problem}") : null;
         }
 
         if (found != kept)
         {
             Keep(found, kept);
+            if (report.Repaired)
+            {
+                LogTextRepaired(run.Id, run.TaskId, "the result file");
+            }
         }
 
         return report;
@@ -69,30 +73,22 @@ internal sealed class ResultFiles(SidecarConfig config, Redactor redactor)
 
     private string Result(Run run) => Path.Combine(DirectoryOf(run.Id), $"{run.TaskId}.json");
 
-    private AgentReport? Parse(string path)
+    private AgentReport? Parse(string path, out string? problem)
     {
         if ((config.AgentsInUnits ? OutsideFile.ReadInside(path, LargestReport) : OutsideFile.Read(path, LargestReport, followLink: false)) is not { } bytes)
         {
+            problem = PathFacts.Of(path) is { Kind: PathKind.File, Length: > LargestReport } ? "is longer than 1 MiB" : "cannot be read";
             return null;
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(bytes);
-            var root = document.RootElement;
-            return root.ValueKind == JsonValueKind.Object && Text(root, "status") is { } status
-                ? new AgentReport(status, Shorten(Text(root, "output")), Shorten(Text(root, "reason") ?? Text(root, "error")))
-                : null;
-        }
-        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
+        return ResultReport.Read(bytes, out problem) is { } report
+            ? report with { Output = Shorten(report.Output), Reason = Shorten(report.Reason) }
+            : null;
     }
 
-    private static string? Text(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
-        ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText()
-        : null;
-
     private string? Shorten(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
+
+    [LoggerMessage(EventIds.AgentTextRepaired, LogLevel.Warning, "{Run} {Task}: {What} of the agent held something that is no text, such as half of an emoji; U+FFFD stands in its place",
+        EventName = "AgentTextRepaired")]
+    private partial void LogTextRepaired(string run, string task, string what);
 }

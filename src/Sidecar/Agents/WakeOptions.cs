@@ -41,6 +41,9 @@ internal sealed class WakeProfile
     /// <summary>How far a wake must be proved: <c>launched</c>, <c>received</c>, <c>active</c> or <c>progressing</c>, at most what the adapter can prove. Default: run mode <c>launched</c> (and alive for <c>aliveFor</c>), signal mode <c>received</c>.</summary>
     public string? Proof { get; set; }
 
+    /// <summary>Most bytes of output that one wake keeps on disk, 1 MiB to 1 TiB; default 256 MiB. Three quarters are for standard output, one for standard error; of a stream that is longer the middle is dropped, a quarter of its share is kept of the beginning and the rest of the end. What the agent prints in half a second may come on top while it works.</summary>
+    public long MaxOutputBytes { get; set; } = 256L * 1024 * 1024;
+
     /// <summary>Variables given to the agent besides the fixed ones.</summary>
     public Dictionary<string, string> Environment { get; set; } = [];
 

@@ -5,6 +5,7 @@ using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 using Microsoft.Extensions.Logging;
 
@@ -52,13 +53,13 @@ internal sealed partial class AlertHooks(AlertsOptions options, ToolRunner tools
 
     private async Task<string?> PostAsync(AlertHook hook, byte[] body, CancellationToken token)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = Timeout.InfiniteTimeSpan };
+        using var http = new HttpClient(OneOrigin.OutsideHandler(new Uri(hook.Url!))) { Timeout = Timeout.InfiniteTimeSpan };
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, options.Timeout, Timeout.InfiniteTimeSpan);
         using var request = new HttpRequestMessage(HttpMethod.Post, hook.Url) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
         if (hook.TokenFile is { } file)
         {
-            var secret = OutsideFile.Read(file, LargestToken, followLink: true) is { } bytes ? Encoding.UTF8.GetString(bytes).Trim() : "";
+            var secret = OutsideFile.Read(file, LargestToken, followLink: true) is { } bytes ? OutsideText.Decode(bytes).Trim() : "";
             if (secret.Length == 0 || secret.Any(letter => char.IsControl(letter) || char.IsWhiteSpace(letter)))
             {
                 return $"the token file {file} cannot be read or does not hold one token";
@@ -69,6 +70,11 @@ internal sealed partial class AlertHooks(AlertsOptions options, ToolRunner tools
         }
 
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limited.Token);
+        if (OneOrigin.RedirectionOf(response.StatusCode, new Uri(hook.Url!), response.Headers.Location?.OriginalString) is { } elsewhere)
+        {
+            return $"{elsewhere.Words}, which is not followed";
+        }
+
         return response.IsSuccessStatusCode ? null : $"answered {(int)response.StatusCode}";
     }
 

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
-using System.Text;
 using FleetSidecar.Agents.OpenClaw;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Cli;
 
@@ -40,7 +40,7 @@ internal static class AgentTurnCommand
     private static async Task<int> RunAsync(GatewayCall call, TimeProvider time, CancellationToken stopping)
     {
         using var give = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var turn = new GatewayTurn(call, line => Terminal.Write(line + "\n"), time);
+        var turn = new GatewayTurn(call, line => Terminal.WriteRaw(line + "\n"), time);
         var end = new TaskCompletionSource<GatewayRecord>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var late = time.CreateTimer(_ => end.TrySetResult(GatewayRecord.TimedOut(call.IdempotencyKey, call.TimeLimit)), null, call.TimeLimit, Timeout.InfiniteTimeSpan);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
@@ -68,7 +68,7 @@ internal static class AgentTurnCommand
             record = end.Task.IsCompletedSuccessfully ? await end.Task : GatewayRecord.Stopped(call.IdempotencyKey);
         }
 
-        Terminal.Write(record.Line + "\n");
+        Terminal.WriteRaw(record.Line + "\n");
         return record.ExitCode;
 
         void Stop(PosixSignalContext signal)
@@ -83,7 +83,7 @@ internal static class AgentTurnCommand
         : throw new UsageException($"'{text}' is no ws:// or wss:// address", "for example ws://127.0.0.1:18789");
 
     private static string Read(string path, int most) => OutsideFile.Read(path, most, followLink: true) is { } bytes
-        ? Encoding.UTF8.GetString(bytes)
+        ? OutsideText.Decode(bytes)
         : throw new SidecarException($"cannot read {path}", "it must be a file of ours that is not too large");
 
     private static Command Hide(this Command command)

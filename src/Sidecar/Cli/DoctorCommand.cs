@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
@@ -45,9 +46,10 @@ internal static class DoctorCommand
     private static async Task<DoctorReport> LookFromHereAsync(SidecarConfig config, bool fix, CheckResult daemon, CancellationToken token)
     {
         var (time, tools) = (TimeProvider.System, new ToolRunner(TimeProvider.System));
+        using var questions = new AgentQuestions(config, tools, units: null);
         ICheck[] checks =
         [
-            new StoreCheck(config, store: null, time), new WakeCheck(config, tools, units: null), new GitCheck(config, new Git(tools, config.Workspace)),
+            new StoreCheck(config, store: null, time), new WakeCheck(config, questions, units: null), new GitCheck(config, new Git(tools, config.Workspace)),
             new DiskFloor(config), new TokenCheck(new TokenFile(config.Hub, new Redactor())), new CredentialCheck(config, time),
             new IdentityCheck(config, new IdentitySync(config, new Git(tools, config.Workspace), tools, time)),
         ];
@@ -58,6 +60,7 @@ internal static class DoctorCommand
             found.AddRange(await check.RunAsync(token));
         }
 
+        found.AddRange(new[] { ProxyCheck.Look(config.Hub, isUp: false) }.OfType<CheckResult>());
         return new DoctorReport(Passed: false, found, mended);
     }
 }

@@ -57,6 +57,7 @@ internal static class Output
 
         text.AppendLine($"runs      {status.SlotsTaken} of {status.Slots} slots taken, {status.OutboxMessages} messages unacknowledged by the hub");
         text.Append(Runs(status.Runs, now));
+        text.Append(KeptOutput.Lines(status.Kept));
         text.Append(SuperviseCommands.Lines(status.Members ?? [], "member    "));
         foreach (var incident in status.Incidents)
         {

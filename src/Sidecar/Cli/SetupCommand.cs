@@ -7,6 +7,7 @@ using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Ground.Systemd;
 using FleetSidecar.Protocol;
 using FleetSidecar.Setup;
@@ -26,6 +27,8 @@ internal static class SetupCommand
     private static readonly Option<string[]> Capability = new("--capability") { Description = "What the agent can do; once for each", HelpName = "C" };
     private static readonly Option<string[]> AgentWords = new("--agent-command") { Description = "Program (absolute path) and arguments that wake the agent, once for each word; default: the first known agent program on the PATH", HelpName = "WORD" };
     private static readonly Option<string> State = new("--state") { Description = "State directory, where it is not the default", HelpName = "DIR" };
+    private static readonly Option<string> Proxy = new("--proxy") { Description = "Proxy on the way to the hub, for an https:// hub only; proxies of the environment are not used", HelpName = "URL" };
+    private static readonly Option<string> ProxyCredentials = new("--proxy-credentials") { Description = "File with USER:PASSWORD for --proxy, which the daemon reads too", HelpName = "FILE" };
     private static readonly Option<string> Unit = new("--unit") { Description = "The systemd unit that runs the daemon; default: the package's own for this file", HelpName = "NAME" };
     private static readonly Option<bool> Force = new("--force") { Description = "Change a configuration that says otherwise; the old one stays as .bak" };
     private static readonly Option<bool> NoTest = new("--no-test") { Description = "Write and restart only: no doctor, no task" };
@@ -37,7 +40,7 @@ internal static class SetupCommand
     {
         var command = new Command("setup", "Register this machine's agent at a hub, write the configuration, start the daemon and prove it with a task that costs nothing. Can be run again after any failure.\n\n"
             + "Example:\n  fleet-sidecar setup --hub https://hub.example --enrol @enrol-key --agent iris --capability code")
-            { Hub, Agent, Enrol, TokenFile, Capability, AgentWords, State, Unit, Force, NoTest, WakeAgent, Wait, Points, config, json };
+            { Hub, Agent, Enrol, TokenFile, Capability, AgentWords, State, Proxy, ProxyCredentials, Unit, Force, NoTest, WakeAgent, Wait, Points, config, json };
         command.SetAction((arguments, token) => RunAsync(arguments, config, arguments.GetValue(json), token));
         return command;
     }
@@ -91,6 +94,11 @@ internal static class SetupCommand
             throw new UsageException("--enrol and --token-file exclude one another", "a token that is there needs no key");
         }
 
+        if (arguments.GetValue(ProxyCredentials) is not null && arguments.GetValue(Proxy) is null)
+        {
+            throw new UsageException("--proxy-credentials is for --proxy", "name the proxy too, or leave it out");
+        }
+
         if (arguments.GetValue(config) is { } place && place.StartsWith(PackagePaths.InstancesDirectory + "/", StringComparison.Ordinal) && PackagePaths.StateOf(Path.GetFullPath(place)) is null)
         {
             throw new UsageException($"{Printable.Cut(place, 200)} is no instance's configuration", $"{PackagePaths.InstancesDirectory}/NAME/sidecar.json, NAME of letters, digits, '_', '-', '.' and ':'");
@@ -106,6 +114,8 @@ internal static class SetupCommand
             Capabilities = [.. (arguments.GetValue(Capability) ?? []).Distinct()],
             AgentCommand = arguments.GetValue(AgentWords) ?? [],
             StateDirectory = arguments.GetValue(State) is { } state ? Path.GetFullPath(state) : null,
+            Proxy = ReadProxy(arguments.GetValue(Proxy), arguments.GetValue(Hub)!),
+            ProxyCredentialsFile = arguments.GetValue(ProxyCredentials) is { } credentials ? Path.GetFullPath(credentials) : null,
             Unit = arguments.GetValue(Unit),
             Force = arguments.GetValue(Force),
             Test = !arguments.GetValue(NoTest),
@@ -118,6 +128,16 @@ internal static class SetupCommand
         Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "ws" or "wss" && url.UserInfo.Length == 0 && url.Host.Length > 0 && url.Query.Length == 0
             ? new UriBuilder(url) { Scheme = url.Scheme is "https" or "wss" ? "https" : "http", Port = url.IsDefaultPort ? -1 : url.Port, Path = url.Scheme is "ws" or "wss" && url.AbsolutePath.EndsWith("/ws", StringComparison.Ordinal) ? url.AbsolutePath[..^3] : url.AbsolutePath, Fragment = "" }.Uri
             : throw new UsageException($"--hub '{Printable.Cut(text, 100)}' is not an http:// or https:// address", "for example --hub https://hub.example");
+
+    private static string? ReadProxy(string? given, string hub)
+    {
+        if (given is not null && TunnelProxy.Complaint(given, Address(hub).Scheme == Uri.UriSchemeHttps) is { } useless)
+        {
+            throw new UsageException($"--proxy {useless.Complaint}", useless.Hint);
+        }
+
+        return given;
+    }
 
     private static string Key(string given)
     {
@@ -137,7 +157,7 @@ internal static class SetupCommand
 
     private static string Secret(byte[]? bytes, string place)
     {
-        var text = bytes is null ? "" : Encoding.UTF8.GetString(bytes).Trim().Trim('\uFEFF');
+        var text = bytes is null ? "" : OutsideText.Decode(bytes).Trim();
         return text.Length is > 0 and <= WireLimits.MaxToken && !text.Any(letter => char.IsControl(letter) || char.IsWhiteSpace(letter)) ? text
             : throw new UsageException($"{place} cannot be read or does not hold one key or token", "put what 'fleet-hub token create' printed there, and nothing else");
     }

@@ -159,7 +159,7 @@ internal static class SidecarCommands
             Terminal.Write(node.ToJsonString(ConfigJson.Default.Options) + "\n");
             return ExitCodes.Ok;
         });
-        return new Command("config", "Check, show or describe the configuration.") { validate, show, schema };
+        return new Command("config", "Check, show, describe or import the configuration.") { validate, show, schema, ImportCommand.Create(Json) };
     }
 
     private static JsonNode NameTheWords(JsonSchemaExporterContext context, JsonNode node)

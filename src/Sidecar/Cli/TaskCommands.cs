@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
@@ -31,7 +30,8 @@ internal static class TaskCommands
         {
             var file = Variable("FLEET_TASK_FILE");
             var text = File.Exists(file) ? File.ReadAllText(file) : throw new SidecarException($"the task file {file} is gone", "the run is over; stop working on it");
-            var task = JsonSerializer.Deserialize(text, WireJson.Wire.TaskAssign)!;
+            var task = OutsideJson.Read(text, WireJson.Wire.TaskAssign, out var problem)
+                ?? throw new SidecarException($"the task file {file} cannot be read: {problem}", "report it with 'fleet-sidecar task fail'");
             Terminal.Write(arguments.GetValue(json) ? text + "\n" : $"{task.TaskId} (generation {task.Generation ?? 0})\n{task.Description}\n");
             return ExitCodes.Ok;
         });

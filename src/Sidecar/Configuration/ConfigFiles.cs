@@ -63,7 +63,7 @@ internal sealed record ConfigFiles(IReadOnlyList<(string Path, byte[] Bytes, Pat
 
         // A pipe would keep whoever opens it waiting for ever: the start, the reload, the dead man's switch.
         var facts = RealPath.Of(path) is { } real ? PathFacts.Of(real) : null;
-        if (facts is { Kind: PathKind.Other })
+        if (facts is { Kind: PathKind.Socket or PathKind.Other })
         {
             throw new ConfigurationException($"{path} is a pipe, a socket or a device", "put a file of JSON there");
         }

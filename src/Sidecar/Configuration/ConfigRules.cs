@@ -1,6 +1,7 @@
 using System.Text;
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
+using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using FleetSidecar.Workspaces;
@@ -21,7 +22,7 @@ internal static class ConfigRules
     private static readonly string[] OfTheShell = ["_", "ENV", "IFS", "LINENO", "OLDPWD", "OPTARG", "OPTIND", "PPID", "PS1", "PS2", "PS4", "PWD"];
 
     public static ConfigProblem? FirstProblem(SidecarConfig config) =>
-        Problems(config).Concat(ProfileProblems(config.Wake)).Concat(DeliveryRules.Problems(config)).Concat(IdentityProblems.In(config)).Concat(SuperviseProblems.In(config.Supervise)).Concat(AlertProblems.In(config.Alerts)).FirstOrDefault();
+        Problems(config).Concat(ProfileProblems(config.Wake)).Concat(DeliveryRules.Problems(config)).Concat(IdentityProblems.In(config)).Concat(SuperviseProblems.In(config.Supervise)).Concat(AlertProblems.In(config.Alerts)).Concat(RetentionProblems.In(config.Retention)).FirstOrDefault();
 
     private static IEnumerable<ConfigProblem> Problems(SidecarConfig config)
     {
@@ -40,6 +41,16 @@ internal static class ConfigRules
             yield return new("hub.url", "must be a ws:// or wss:// address without a user name", "for example ws://127.0.0.1:7070/ws");
         }
 
+        if (config.Hub.Proxy is { } proxy && TunnelProxy.Complaint(proxy, url?.Scheme == "wss") is { } useless)
+        {
+            yield return new("hub.proxy", useless.Complaint, useless.Hint);
+        }
+
+        if (config.Hub.ProxyCredentialsFile is { } credentials && (config.Hub.Proxy is null || credentials.Length == 0))
+        {
+            yield return new("hub.proxyCredentialsFile", "is for hub.proxy, and must name a file", "name the proxy in hub.proxy, or leave both out");
+        }
+
         if (config.Hub.TokenFile.Length == 0)
         {
             yield return new("hub.tokenFile", "is missing", "write the token alone into a file that only the service user can read, and name it here");
@@ -54,10 +65,23 @@ internal static class ConfigRules
         {
             yield return new("stateDirectory", "must be an absolute path", "for example /var/lib/fleet-sidecar");
         }
+        else if (config.AgentsInUnits && !PackagePaths.IsState(config.StateDirectory))
+        {
+            yield return new("stateDirectory", $"is {config.StateDirectory}, where the units of agents cannot see their run (they look below {PackagePaths.State}), so no agent would start",
+                $"leave it at {PackagePaths.State} ({PackagePaths.State}/instances/NAME for one of several) and mount another disk there, or set agent.launcher to process");
+        }
 
         if (Encoding.UTF8.GetByteCount(config.SocketFile) > LongestSocketPath)
         {
             yield return new("control.socket", $"is longer than {LongestSocketPath} bytes ({config.SocketFile})", "set control.socket to a shorter path, for example in /run");
+        }
+
+        foreach (var (name, path) in new[] { ("agent.resultsDirectory", config.Agent.ResultsDirectory), ("control.socket", config.Control.Socket), ("log.file", config.Log.File is { Length: 0 } ? null : config.Log.File) })
+        {
+            if (path is not null && !Path.IsPathFullyQualified(path))
+            {
+                yield return new(name, "must be an absolute path", "leave it out, or write the whole path");
+            }
         }
 
         if (config.Log.Level is not ("Debug" or "Information" or "Warning" or "Error"))
@@ -179,7 +203,7 @@ internal static class ConfigRules
                 yield return new($"{key}.proof", $"'{wanted}' is more than {profile.Adapter} can prove in this mode ({highest})", "ask for less, or leave it out");
             }
 
-            if (profile.Command.Count == 0 || !Path.IsPathFullyQualified(profile.Command[0]))
+            if (profile.Command.Count == 0 || profile.Command.Any(word => word is null) || !Path.IsPathFullyQualified(profile.Command[0]))
             {
                 yield return new($"{key}.command", "must begin with the absolute path of a program", "for example [\"/usr/local/bin/my-agent\", \"--task\", \"{taskFile}\"]");
             }
@@ -203,6 +227,11 @@ internal static class ConfigRules
             if (profile.Retries is < 0 or > 10 || profile.RetryDelay < TimeSpan.Zero || profile.RetryDelay > TimeSpan.FromMinutes(10))
             {
                 yield return new($"{key}.retries", "must be 0 to 10, with a retryDelay of at most 10 minutes", "leave both out");
+            }
+
+            if (profile.MaxOutputBytes is < (1L << 20) or > (1L << 40))
+            {
+                yield return new($"{key}.maxOutputBytes", "must be between 1 MiB (1048576) and 1 TiB", "leave it out");
             }
 
             if (profile.AliveFor < TimeSpan.Zero || profile.AliveFor > TimeSpan.FromMinutes(5))

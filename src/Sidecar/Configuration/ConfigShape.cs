@@ -1,7 +1,8 @@
-using System.Text.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using FleetSidecar.Ground;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Configuration;
 
@@ -47,14 +48,9 @@ internal static class ConfigShape
             return JsonValue.Create(text);
         }
 
-        try
-        {
-            return JsonNode.Parse(text);
-        }
-        catch (JsonException)
-        {
-            return JsonValue.Create(text); // Refused with the key's name when the tree is read.
-        }
+        // What is no value is refused with the key's name when the tree is read.
+        var tree = OutsideJson.Tree(Encoding.UTF8.GetBytes(text), ConfigSource.MaxDepth, out var problem, out _);
+        return problem is null ? tree : JsonValue.Create(text);
     }
 
     private static void Walk(JsonNode? node, JsonTypeInfo shape, string source, string path)
@@ -73,6 +69,11 @@ internal static class ConfigShape
             case (JsonTypeInfoKind.Enumerable, JsonArray items):
                 for (var index = 0; index < items.Count; index++)
                 {
+                    if (items[index] is null)
+                    {
+                        throw new ConfigurationException($"{source}: '{path}[{index}]' is null", "write a value, or leave the entry out");
+                    }
+
                     Walk(items[index], shape.Options.GetTypeInfo(shape.ElementType!), source, $"{path}[{index}]");
                 }
 

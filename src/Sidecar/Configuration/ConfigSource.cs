@@ -1,7 +1,6 @@
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using FleetSidecar.Ground;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Configuration;
 
@@ -11,39 +10,27 @@ internal sealed record ConfigSource(string Name, JsonObject Keys)
     /// <summary>No setting lies deeper than a third of this.</summary>
     public const int MaxDepth = 16;
 
-    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = MaxDepth };
-
     /// <exception cref="ConfigurationException">It cannot be read, or is no JSON object.</exception>
     public static ConfigSource FromFile(string path) => FromBytes(path, ConfigFiles.ReadOne(path));
 
-    /// <exception cref="ConfigurationException">It is no JSON object.</exception>
+    /// <remarks>
+    /// Text that cannot be read is refused, where other readers put U+FFFD in its place: a token or a command with
+    /// such a character in it is another one than its author meant.
+    /// </remarks>
+    /// <exception cref="ConfigurationException">It is no JSON object, or a text in it is none.</exception>
     public static ConfigSource FromBytes(string path, byte[] bytes)
     {
-        try
+        var root = OutsideJson.Tree(bytes, MaxDepth, out var problem, out var repaired);
+        return (root, problem) switch
         {
-            var root = JsonNode.Parse(Encoding.UTF8.GetString(bytes).TrimStart('\uFEFF'), documentOptions: Lenient); // Some editors put a mark first.
-            Open(root);
-            return root is JsonObject keys
-                ? new ConfigSource(path, keys)
-                : throw new ConfigurationException($"{path}: the file is not a JSON object", "start from the shipped sidecar.json");
-        }
-        catch (JsonException fault)
-        {
-            throw new ConfigurationException($"{path}: line {fault.LineNumber + 1}: not valid JSON", "look for a missing quote, comma or bracket there", fault);
-        }
-        catch (ArgumentException fault)
-        {
-            throw new ConfigurationException($"{path}: a key stands there twice", "keep one of the two", fault);
-        }
-    }
-
-    // The framework looks at an object's keys when they are first asked for, and only then finds one that stands there twice.
-    private static void Open(JsonNode? node)
-    {
-        foreach (var below in node switch { JsonObject keys => keys.Select(pair => pair.Value), JsonArray items => items, _ => [] })
-        {
-            Open(below);
-        }
+            (JsonObject, _) when repaired => throw new ConfigurationException(
+                $"{path}: a text holds NUL, half of a character (as \\ud83d is), or bytes that are no UTF-8",
+                "correct it there; nothing was taken from the file"),
+            (JsonObject keys, _) => new ConfigSource(path, keys),
+            (_, { IsDuplicate: true }) => throw new ConfigurationException($"{path}: a key stands there twice", "keep one of the two"),
+            (_, not null) => throw new ConfigurationException($"{path}: line {problem.Line}: not valid JSON", "look for a missing quote, comma or bracket there"),
+            _ => throw new ConfigurationException($"{path}: the file is not a JSON object", "start from the shipped sidecar.json"),
+        };
     }
 
     /// <summary>Settings given as <c>Section__Key</c> (environment) or <c>section.key</c> (command line).</summary>

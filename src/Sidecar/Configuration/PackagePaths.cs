@@ -3,7 +3,10 @@ namespace FleetSidecar.Configuration;
 /// <summary>What belongs together by the package's own paths. Pure.</summary>
 internal static class PackagePaths
 {
-    private const string State = "/var/lib/fleet-sidecar", Runtime = "/run/fleet-sidecar";
+    /// <summary>The package's state directory: <c>fleet-agent@.service</c> and its helpers have it in their text.</summary>
+    public const string State = "/var/lib/fleet-sidecar";
+
+    private const string Runtime = "/run/fleet-sidecar";
 
     /// <summary>Where the instances of a machine have their directories.</summary>
     public const string InstancesDirectory = "/etc/fleet-sidecar/instances";
@@ -13,6 +16,10 @@ internal static class PackagePaths
 
     /// <summary>The state directory of an instance's configuration file; null for every other file, whose default is the default.</summary>
     public static string? StateOf(string configFile) => NameOf(configFile) is { Length: > 0 } name ? $"{State}/instances/{name}" : null;
+
+    /// <summary>Whether the units of agents find a run's directories below this state directory: it is the package's own, or that of an instance.</summary>
+    public static bool IsState(string stateDirectory) =>
+        Path.GetFullPath(stateDirectory).TrimEnd('/') is var state && (state == State || (Path.GetDirectoryName(state) == $"{State}/instances" && IsInstanceName(Path.GetFileName(state))));
 
     /// <summary>The runtime directory of its unit; null for a file that is none of the package's.</summary>
     public static string? RuntimeOf(string configFile) => NameOf(configFile) switch { null => null, "" => Runtime, var name => $"{Runtime}-{name}" };

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Configuration;
 
@@ -13,8 +14,8 @@ internal static class PlainFile
     {
         var config = new SidecarConfig();
         var seen = new HashSet<string>();
-        var reader = new Utf8JsonReader(text, Lenient);
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        var reader = new Utf8JsonReader(OutsideText.Json(text, out var repaired), Lenient);
+        if (repaired || !reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
             return null;
         }
@@ -43,6 +44,7 @@ internal static class PlainFile
             case "workspace": config.Workspace = Section(ref reader, ConfigJson.Default.WorkspaceOptions); break;
             case "deadlines": config.Deadlines = Section(ref reader, ConfigJson.Default.DeadlineOptions); break;
             case "selfTest": config.SelfTest = Section(ref reader, ConfigJson.Default.SelfTestOptions); break;
+            case "retention": config.Retention = Section(ref reader, ConfigJson.Default.RetentionOptions); break;
             case "safeMode": config.SafeMode = Section(ref reader, ConfigJson.Default.SafeModeOptions); break;
             case "gate": config.Gate = Section(ref reader, ConfigJson.Default.GateOptions); break;
             case "identity": config.Identity = Section(ref reader, ConfigJson.Default.IdentityOptions); break;

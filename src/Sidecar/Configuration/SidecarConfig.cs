@@ -4,6 +4,7 @@ using FleetSidecar.Alerts;
 using FleetSidecar.Gate;
 using FleetSidecar.Identity;
 using FleetSidecar.Link;
+using FleetSidecar.Retention;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
 using FleetSidecar.Supervise;
@@ -30,6 +31,8 @@ internal sealed class SidecarConfig
     public DeadlineOptions Deadlines { get; set; } = new();
 
     public SelfTestOptions SelfTest { get; set; } = new();
+
+    public RetentionOptions Retention { get; set; } = new();
 
     public SafeModeOptions SafeMode { get; set; } = new();
 

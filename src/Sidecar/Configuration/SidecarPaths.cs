@@ -42,6 +42,11 @@ internal static class SidecarPaths
         /// <summary>Where a run's agent leaves its result files: agents in units see no directory that they share with others.</summary>
         public string ResultsOf(string run) => config.AgentsInUnits ? Path.Combine(config.RunsDirectory, run, "results") : config.ResultsDirectory;
 
+        /// <summary>Whether a path is below the directories that are ours alone: what odd things stand there may be renamed. What an operator names elsewhere is left as it is.</summary>
+        public bool IsOwnPlace(string path) =>
+            new[] { config.StateDirectory, Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") ?? "", Environment.GetEnvironmentVariable("LOGS_DIRECTORY") ?? "" }
+                .SelectMany(places => places.Split(':')).Any(place => place.Length > 0 && path.StartsWith(place.TrimEnd('/') + "/", StringComparison.Ordinal));
+
         /// <summary>The runtime directory of the unit where there is one: it is on tmpfs and goes with the daemon.</summary>
         public string SocketFile => config.Control.Socket
             ?? Path.Combine(Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is { Length: > 0 } runtime ? runtime : config.UnitRuntimeDirectory ?? config.StateDirectory, "control.sock");

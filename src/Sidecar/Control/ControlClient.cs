@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using FleetSidecar.Ground;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Control;
 
@@ -35,8 +36,8 @@ internal static class ControlClient
                 }
             }
 
-            return JsonSerializer.Deserialize(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse)
-                ?? throw new JsonException();
+            return OutsideJson.Read(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse, out var problem)
+                ?? throw new JsonException(problem);
         }
         catch (Exception fault) when (fault is SocketException or IOException or JsonException or OperationCanceledException or ArgumentException
             && !token.IsCancellationRequested)

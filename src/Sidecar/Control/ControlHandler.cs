@@ -9,6 +9,7 @@ using FleetSidecar.Link;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 using FleetSidecar.Reload;
+using FleetSidecar.Retention;
 using FleetSidecar.Runs;
 using FleetSidecar.SelfTest;
 
@@ -17,7 +18,7 @@ namespace FleetSidecar.Control;
 /// <summary>Answers the questions that come over the socket.</summary>
 internal sealed class ControlHandler(
     SidecarConfig config, RunLoop runs, RunStore store, LinkLoop link, OutboxQueue outbox, HubInbox inbox, Berths berths, AgentUnits units, StoreHealth health,
-    OperatorVerbs verbs, MemberVerbs members, Availability availability, SelfTestLoop selfTest, ReloadLoop reload, Redactor redactor, TimeProvider time)
+    OperatorVerbs verbs, MemberVerbs members, Availability availability, SelfTestLoop selfTest, ReloadLoop reload, RetentionLoop retention, Redactor redactor, TimeProvider time)
 {
     private const int Recent = 50;
     private readonly long _started = time.GetTimestamp();
@@ -61,6 +62,7 @@ internal sealed class ControlHandler(
             RefusedFrames = inbox.RefusedFrames,
             Runs = [.. open.Select(View)],
             Incidents = store.LoadIncidents(),
+            Kept = retention.View,
             Members = members.NotWell,
         };
     }
@@ -147,6 +149,7 @@ internal sealed class ControlHandler(
         WakeLevel = run.WakeLevel,
         Pid = run.Process?.Pid,
         ExitCode = run.Facts.End?.ExitCode,
+        OutputDroppedBytes = run.Facts.End?.OutputDroppedBytes,
         Branch = run.Facts.Branch,
         Commit = run.Facts.Commit,
         BaseCommit = run.Facts.BaseCommit,

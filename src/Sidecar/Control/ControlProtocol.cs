@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using FleetSidecar.Deadman;
 using FleetSidecar.Protocol;
 using FleetSidecar.Reload;
+using FleetSidecar.Retention;
 using FleetSidecar.SelfTest;
 using FleetSidecar.Supervise;
 
@@ -107,6 +108,9 @@ internal sealed record StatusView
 
     public required IReadOnlyList<Incident> Incidents { get; init; }
 
+    /// <summary>What is kept of settled runs, and why; absent before the first look.</summary>
+    public RetentionView? Kept { get; init; }
+
     /// <summary>Members of <c>supervise</c> that are not well.</summary>
     public IReadOnlyList<MemberView>? Members { get; init; }
 }
@@ -147,6 +151,9 @@ internal sealed record RunView
     public int? Pid { get; init; }
 
     public int? ExitCode { get; init; }
+
+    /// <summary>Bytes of the agent's output that were more than a wake keeps.</summary>
+    public long? OutputDroppedBytes { get; init; }
 
     public string? Branch { get; init; }
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Loops;
+using FleetSidecar.Protocol;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -17,48 +18,33 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     : DaemonLoop(verdict, lifetime, log)
 {
     private const int LargestRequest = 512 * 1024;
-    private const int MostAtOnce = 32, MostOfOneUnit = 8; // An agent that holds its connections open shuts out itself and nobody else.
+    private const int MostAtOnce = 32, LooksInAPulse = 12;
+    private const int MostOfOneUnit = 8; // An agent that holds its connections open shuts out only itself.
     private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private const UnixFileMode Everybody = Owners | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private Socket? _operators, _agents;
+    private readonly ControlListener _operators = new(config.SocketFile, config.IsOwnPlace(config.SocketFile), Owners, MostAtOnce);
+    private readonly ControlListener _agents = new(config.AgentSocketFile, config.IsOwnPlace(config.AgentSocketFile), Everybody, MostAtOnce);
 
-    /// <summary>Opens the sockets; part of the start, so that whoever sees READY can connect.</summary>
+    /// <summary>Opens the sockets; part of the start, so that a client that sees READY can connect.</summary>
     public void Open()
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(config.SocketFile)!);
-        _operators = Listen(config.SocketFile, Owners);
-        _agents = Listen(config.AgentSocketFile, Everybody);
+        _operators.Open();
+        _agents.Open();
     }
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
         LogControlReady(config.SocketFile);
-        try
+        using (_operators)
+        using (_agents)
         {
-            await await Task.WhenAny(ServeAllAsync(_operators!, isAgents: false, stopping), ServeAllAsync(_agents!, isAgents: true, stopping));
-        }
-        finally
-        {
-            _operators!.Dispose();
-            _agents!.Dispose();
-            File.Delete(config.SocketFile);
-            File.Delete(config.AgentSocketFile);
+            await await Task.WhenAny(ServeAllAsync(_operators, isAgents: false, stopping), ServeAllAsync(_agents, isAgents: true, stopping));
         }
     }
 
-    private static Socket Listen(string file, UnixFileMode mode)
-    {
-        File.Delete(file); // Left by a crash: the lock on the state directory says that nobody listens there.
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Bind(new UnixDomainSocketEndPoint(file));
-        File.SetUnixFileMode(file, mode);
-        socket.Listen(MostAtOnce);
-        return socket;
-    }
-
-    private async Task ServeAllAsync(Socket listener, bool isAgents, CancellationToken stopping)
+    private async Task ServeAllAsync(ControlListener listener, bool isAgents, CancellationToken stopping)
     {
         using var slots = new SemaphoreSlim(MostAtOnce);
         var open = new ConcurrentDictionary<string, int>();
@@ -96,17 +82,54 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
         }
     }
 
-    private async Task<Socket> AcceptAsync(Socket listener, CancellationToken stopping)
+    private async Task<Socket> AcceptAsync(ControlListener listener, CancellationToken stopping)
     {
-        var next = listener.AcceptAsync(stopping).AsTask();
-        while (await Task.WhenAny(next, Task.Delay(Pulse.Usual / 3, time, stopping)) != next)
+        Task<Socket>? next = listener.AcceptAsync(stopping);
+        var isSaid = false;
+        while (true)
         {
-            stopping.ThrowIfCancellationRequested();
+            var pause = Task.Delay(Pulse.Usual / LooksInAPulse, time, stopping);
+            if (next is not null && await Task.WhenAny(next, pause) == next)
+            {
+                Pulse.Beat();
+                return await next;
+            }
+
+            await pause;
             Pulse.Beat();
+            if (next is null || !listener.IsInPlace)
+            {
+                next = await OpenAgainAsync(listener, next, isSaid, stopping);
+                isSaid = next is null;
+            }
+        }
+    }
+
+    // Null where a full disk, or a directory that is gone, keeps the socket from being made; each look tries again.
+    private async Task<Task<Socket>?> OpenAgainAsync(
+        ControlListener listener, Task<Socket>? last, bool isSaid, CancellationToken stopping)
+    {
+        try
+        {
+            listener.Open();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or SocketException)
+        {
+            if (!isSaid)
+            {
+                LogSocketMissing(listener.File, fault.Message);
+            }
+
+            return null;
         }
 
-        Pulse.Beat();
-        return await next;
+        LogSocketMadeAgain(listener.File);
+        if (last is not null)
+        {
+            await Task.WhenAny(last); // The old socket is closed: it ends, as a rule with an exception.
+        }
+
+        return last is { IsCompletedSuccessfully: true } ? last : listener.AcceptAsync(stopping);
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "One caller's broken request must not take the socket away from the others.")]
@@ -164,18 +187,17 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
             length += count;
         }
 
-        try
-        {
-            return JsonSerializer.Deserialize(buffer.AsSpan(0, buffer.AsSpan(0, length).IndexOf((byte)'\n')), ControlJson.Default.ControlRequest);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+        return OutsideJson.Read(buffer.AsSpan(0, buffer.AsSpan(0, length).IndexOf((byte)'\n')), ControlJson.Default.ControlRequest);
     }
 
     [LoggerMessage(EventIds.ControlReady, LogLevel.Debug, "listening on {Socket}", EventName = "ControlReady")]
     private partial void LogControlReady(string socket);
+
+    [LoggerMessage(EventIds.ControlSocketMadeAgain, LogLevel.Warning, "{Socket} had been removed and is there again; look what cleans that directory", EventName = "ControlSocketMadeAgain")]
+    private partial void LogSocketMadeAgain(string socket);
+
+    [LoggerMessage(EventIds.ControlSocketMissing, LogLevel.Error, "{Socket} has been removed and cannot be made again: {Message}; commands do not get through, agents and hub do", EventName = "ControlSocketMissing")]
+    private partial void LogSocketMissing(string socket, string message);
 
     [LoggerMessage(EventIds.ControlRequestFailed, LogLevel.Warning, "a request on the control socket failed: {Message}; the socket stays open", EventName = "ControlRequestFailed")]
     private partial void LogRequestFailed(string message);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Deadman;
 
@@ -8,6 +9,7 @@ namespace FleetSidecar.Deadman;
 internal sealed record DeadmanState
 {
     private const int Largest = 16 * 1024;
+    private const long LatestTime = 253_402_300_799_999; // The year 9999: what is beyond was never written by us.
 
     /// <summary>What the last pass saw; one of <see cref="DeadmanCondition"/>.</summary>
     public string Condition { get; init; } = DeadmanCondition.Fine;
@@ -45,17 +47,9 @@ internal sealed record DeadmanState
 
     public static string FileIn(string deadmanDirectory) => Path.Combine(deadmanDirectory, "deadman.json");
 
-    public static DeadmanState? Read(string file)
-    {
-        try
-        {
-            return OutsideFile.Read(file, Largest, followLink: false) is { } bytes ? JsonSerializer.Deserialize(bytes, DeadmanJson.Default.DeadmanState) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    public static DeadmanState? Read(string file) =>
+        OutsideFile.Read(file, Largest, followLink: false) is { } bytes
+            && OutsideJson.Read(bytes, DeadmanJson.Default.DeadmanState) is { Condition: not null, SinceUnixMs: >= 0 and <= LatestTime, LastActionAtUnixMs: null or (>= 0 and <= LatestTime) } state ? state : null;
 
     public void Write(string file) => OwnedFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(this, DeadmanJson.Default.DeadmanState),
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Drain;
 
@@ -53,7 +54,7 @@ internal sealed class AliveFile(string stateDirectory, Func<IntakeState> intake,
     /// <summary>How old the sign is, and its words; null where there is none.</summary>
     public static (TimeSpan Age, string Words)? Read(string stateDirectory, DateTimeOffset now) =>
         OutsideFile.Read(In(stateDirectory), Largest, followLink: false) is { } bytes
-            ? (now - (PathFacts.Of(In(stateDirectory))?.Written ?? now), Encoding.UTF8.GetString(bytes).Trim())
+            ? (now - (PathFacts.Of(In(stateDirectory))?.Written ?? now), OutsideText.Decode(bytes).Trim())
             : null;
 
     private static string Words(IntakeState state) => state is { Mode: IntakeMode.Paused, UntilUnixMs: { } until }

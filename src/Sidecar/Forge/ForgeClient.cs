@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Forge;
@@ -14,7 +15,7 @@ internal sealed class ForgeClient(ForgeOptions options, Redactor redactor, TimeP
 {
     private const int LargestAnswer = 4 * 1024 * 1024, LargestToken = 4096, LongestQuote = 200, DeepestAnswer = 32;
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, MaxResponseHeadersLength = 64, AutomaticDecompression = DecompressionMethods.None })
+    private readonly HttpClient _http = new(OneOrigin.OutsideHandler(new Uri(options.Api)))
     {
         Timeout = Timeout.InfiniteTimeSpan, // Counted here, with the body.
     };
@@ -88,18 +89,8 @@ internal sealed class ForgeClient(ForgeOptions options, Redactor redactor, TimeP
         _ => null,
     };
 
-    private static ForgeReply Parse(byte[] body)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = DeepestAnswer });
-            return new ForgeReply.Answered(document.RootElement.Clone());
-        }
-        catch (JsonException)
-        {
-            return ForgeFaults.BadAnswer("it is no JSON");
-        }
-    }
+    private static ForgeReply Parse(byte[] body) =>
+        OutsideJson.Element(body) is { } answer ? new ForgeReply.Answered(answer) : ForgeFaults.BadAnswer("it is no JSON");
 
     // The message alone, never the whole answer: it is for a log line.
     private string Said(byte[]? body) => body is not null && Parse(body) is ForgeReply.Answered { Body: { ValueKind: JsonValueKind.Object } said }
@@ -127,7 +118,7 @@ internal sealed class ForgeClient(ForgeOptions options, Redactor redactor, TimeP
 
     private Secret? ReadToken()
     {
-        var text = OutsideFile.Read(options.TokenFile, LargestToken, followLink: true) is { } bytes ? System.Text.Encoding.UTF8.GetString(bytes).Trim() : "";
+        var text = OutsideFile.Read(options.TokenFile, LargestToken, followLink: true) is { } bytes ? OutsideText.Decode(bytes).Trim() : "";
         if (text.Length == 0 || !text.All(letter => letter is > ' ' and < '\u007f'))
         {
             return null;

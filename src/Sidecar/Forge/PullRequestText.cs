@@ -64,7 +64,7 @@ internal static class PullRequestText
         return stream.ToArray();
     }
 
-    private static string Cut(string text) => text.Length <= LongestTask ? Printable.Tail(text, LongestTask) : Printable.Tail(text[..LongestTask], LongestTask) + "\n[…]";
+    private static string Cut(string text) => text.Length <= LongestTask ? Printable.Tail(text, LongestTask) : Printable.Tail(Printable.Head(text, LongestTask), LongestTask) + "\n[…]";
 
     // One backtick more than the longest row of them inside.
     private static string Fence(string text)

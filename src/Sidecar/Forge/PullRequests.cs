@@ -99,7 +99,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
         switch (await _client.Value.AskAsync(HttpMethod.Post, $"repos/{scene.Repository.Owner}/{scene.Repository.Name}/pulls", body, scene.Limit, token))
         {
             case ForgeReply.Answered { Body: var answer }:
-                CrashPoints.At("pull_request_opened");
+                CrashPoints.At(CrashPointName.PullRequestOpened);
                 return PullRequestRules.Read(answer) is { } opened ? new Found(opened) : new NotFound(ForgeFaults.BadAnswer("it does not say where the pull request is"));
             case ForgeReply.Conflict conflict: // "Already exists" is one of several reasons; the list knows.
                 return await LookAsync(scene, token) is var again && again is not NotFound { Why: null } ? again : new NotFound(ForgeFaults.Rejected(conflict.Said));

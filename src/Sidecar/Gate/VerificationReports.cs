@@ -10,18 +10,11 @@ internal static class VerificationReports
     private const string OfTheForge = "pull_request";
     private static readonly string[] Good = ["task_complete", "completed", "success", "settled"];
 
-    private static readonly JsonDocumentOptions Strict = new()
-    {
-        MaxDepth = WireLimits.MaxDepth,
-        AllowDuplicateProperties = false,
-    };
-
     /// <summary>Null where there is no report in it.</summary>
     /// <exception cref="JsonException">It is no JSON.</exception>
     public static GateVerification? Read(byte[] json)
     {
-        using var document = JsonDocument.Parse(json, Strict);
-        var root = document.RootElement;
+        var root = OutsideJson.Strict(json, out var problem) ?? throw new JsonException(problem);
         var report = Member(root, "verification_report") ?? root;
         var result = Member(root, "result") ?? root;
         if (Text(report, "status") is not { } status || Member(report, "checks") is not { ValueKind: JsonValueKind.Array } checks)

@@ -4,6 +4,7 @@ using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Identity;
 
@@ -50,7 +51,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
                 SqliteFile.Merge(Book, options.Table, options.Key, rows, offered);
             }
 
-            CrashPoints.At("contacts_merged");
+            CrashPoints.At(CrashPointName.ContactsMerged);
             Remember(offered, rows.Select(row => row.GetValueOrDefault(options.Key)).OfType<string>());
             return [$"contacts: {added} added, {before + added} in all"];
         }
@@ -91,15 +92,14 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
     // A list that cannot be read must not bring back whom somebody deleted.
     private HashSet<string> Offered()
     {
-        try
+        if (PathFacts.Of(paths.Offered) is null)
         {
-            return PathFacts.Of(paths.Offered) is null ? new(StringComparer.OrdinalIgnoreCase)
-                : new((JsonSerializer.Deserialize(OutsideFile.Read(paths.Offered, LargestList, followLink: false), IdentityJson.Default.IReadOnlyListString) ?? throw new JsonException("it is null")).Where(key => key is not null), StringComparer.OrdinalIgnoreCase);
+            return new(StringComparer.OrdinalIgnoreCase);
         }
-        catch (JsonException fault)
-        {
-            throw new IOException($"{paths.Offered} cannot be read: {fault.Message}; remove it, and every contact of the upstream that is not here is added once more", fault);
-        }
+
+        return OutsideJson.Read(OutsideFile.Read(paths.Offered, LargestList, followLink: false), IdentityJson.Default.IReadOnlyListString, out var problem) is { } offered
+            ? new(offered.Where(key => key is not null), StringComparer.OrdinalIgnoreCase)
+            : throw new IOException($"{paths.Offered} cannot be read: {problem}; remove it, and every contact of the upstream that is not here is added once more");
     }
 
     private void Remember(HashSet<string> offered, IEnumerable<string> keys)

@@ -28,17 +28,21 @@ internal static class GitNames
             {
                 bytes.Add((byte)printed[at]);
             }
-            else if (char.IsAsciiDigit(printed[++at]))
+            else if (Octal(printed.AsSpan(at + 1)) is { } value)
             {
-                bytes.Add(Convert.ToByte(printed.Substring(at, 3), 8));
-                at += 2;
+                bytes.Add(value);
+                at += 3;
             }
             else
             {
-                bytes.Add((byte)(printed[at] switch { 'a' => '\a', 'b' => '\b', 't' => '\t', 'n' => '\n', 'v' => '\v', 'f' => '\f', 'r' => '\r', var same => same }));
+                bytes.Add((byte)(printed[++at] switch { 'a' => '\a', 'b' => '\b', 't' => '\t', 'n' => '\n', 'v' => '\v', 'f' => '\f', 'r' => '\r', var same => same }));
             }
         }
 
         return [.. bytes];
     }
+
+    private static byte? Octal(ReadOnlySpan<char> text) => text is [>= '0' and <= '3', >= '0' and <= '7', >= '0' and <= '7', ..]
+        ? (byte)(((text[0] - '0') * 64) + ((text[1] - '0') * 8) + (text[2] - '0'))
+        : null;
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Identity;
 
@@ -23,7 +24,7 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
         try
         {
             var manifest = OutsideFile.Read(paths.ManifestFile, LargestManifest, followLink: false) is { } bytes
-                ? JsonSerializer.Deserialize(bytes, IdentityJson.Default.SealedManifest) ?? throw new JsonException("it is null") : throw new JsonException("it cannot be read");
+                ? OutsideJson.Read(bytes, IdentityJson.Default.SealedManifest, out var problem) ?? throw new JsonException(problem) : throw new JsonException("it cannot be read");
             if (manifest.Files.FirstOrDefault(file => file is null || IdentityPattern.Complaint(file.Path) is not null || IdentityPattern.IsPattern(file.Path)) is var odd && manifest.Files.Any(file => file == odd))
             {
                 throw new JsonException($"it names a file '{odd?.Path}'");

@@ -130,7 +130,7 @@ internal sealed class IdentitySync
         var (plan, method) = (draft.Plan!, MethodOf(draft.Plan!.Method));
         _execution.KeepForeign(plan, draft.Files);
         Journal.Write(plan, draft.Bytes!);
-        CrashPoints.At("sync_journaled");
+        CrashPoints.At(CrashPointName.SyncJournaled);
         try
         {
             var notes = await _execution.RunAsync(plan, method, draft.Files, token);

@@ -42,7 +42,7 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
                 Keep(plan, root, planned.Path);
                 Put(planned, root, clean);
                 written.Add(planned.Path);
-                CrashPoints.At("identity_written_one");
+                CrashPoints.At(CrashPointName.IdentityWrittenOne);
             }
 
             File.Delete(OwnedFile.Beside(Path.Combine(root, planned.Path))); // A crash may have left one; its bytes are ours.
@@ -62,7 +62,7 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
                 var clean = Clean(planned);
                 Keep(plan, root, planned.Path);
                 Put(planned, root, clean);
-                CrashPoints.At("identity_written_one");
+                CrashPoints.At(CrashPointName.IdentityWrittenOne);
             }
         }
     }
@@ -135,7 +135,7 @@ internal sealed class IdentityWriter(IdentityPaths paths, IdentitySources source
             {
                 Directories.Make(Path.GetDirectoryName(path)!);
                 OwnedFile.Write(path, bytes, Private);
-                CrashPoints.At("identity_backed_up_one");
+                CrashPoints.At(CrashPointName.IdentityBackedUpOne);
             }
         }
     }

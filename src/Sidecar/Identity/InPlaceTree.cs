@@ -66,7 +66,7 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
     public async Task PlaceAsync(SyncPlan plan, IdentityWriter identity, CancellationToken token)
     {
         var index = await IndexAsync(plan.FromTree, token);
-        CrashPoints.At("sync_placing");
+        CrashPoints.At(CrashPointName.SyncPlacing);
         var placed = await repository.TryInAsync(Directory, index, token, "read-tree", "--reset", "-u", plan.ToTree);
 
         // Git counts a file that it could not write as done.

@@ -3,6 +3,7 @@ using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Identity;
 
@@ -50,7 +51,7 @@ internal sealed class ServiceRestart(SidecarConfig config, IdentityPaths paths, 
         var said = Redactor.Clean($"{outcome.Last.Output}\n{outcome.Last.Error}".Trim());
         try
         {
-            OwnedFile.Write(paths.RestartLog, System.Text.Encoding.UTF8.GetBytes(said.Length > MostKept ? said[^MostKept..] : said), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            OwnedFile.Write(paths.RestartLog, System.Text.Encoding.UTF8.GetBytes(Printable.End(said, MostKept)), UnixFileMode.UserRead | UnixFileMode.UserWrite);
             return $"; what it said is in {paths.RestartLog}";
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)

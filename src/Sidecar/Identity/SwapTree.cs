@@ -51,7 +51,7 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         // The identity goes in before anybody can see the directory; once more right before the turn, for what the agent wrote meanwhile.
         identity.Overlay(plan, target);
         identity.Follow(plan, from, target);
-        CrashPoints.At("sync_overlaid");
+        CrashPoints.At(CrashPointName.SyncOverlaid);
         if (plan.Kind == SyncPlan.Forward && await DifferenceAsync(plan, token) is { } wrong)
         {
             throw new SidecarException($"the staged version is not right: {wrong}", "look at the disk; the tree was not touched");
@@ -64,9 +64,9 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
 
         DirectorySync.FlushFileSystem(target);
         identity.Follow(plan, from, target);
-        CrashPoints.At("sync_turning");
+        CrashPoints.At(CrashPointName.SyncTurning);
         SymbolicLink.Turn(paths.Tree, target);
-        CrashPoints.At("sync_turned");
+        CrashPoints.At(CrashPointName.SyncTurned);
         await identity.FollowTurnedAsync(plan, from, target, certain: true, time, token);
     }
 
@@ -96,6 +96,6 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         var index = repository.NewName("index");
         await repository.InAsync(target, index, token, "read-tree", plan.ToTree);
         await repository.InAsync(target, index, token, "checkout-index", "--all", "--force", "--quiet");
-        CrashPoints.At("sync_staged");
+        CrashPoints.At(CrashPointName.SyncStaged);
     }
 }

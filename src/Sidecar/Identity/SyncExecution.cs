@@ -17,22 +17,22 @@ internal sealed class SyncExecution(
         var identity = new IdentityWriter(paths, sources, journal, replaced, files);
         identity.KeepForeign(plan, paths.Tree);
         await method.PlaceAsync(plan, identity, token);
-        CrashPoints.At("sync_placed");
+        CrashPoints.At(CrashPointName.SyncPlaced);
         var restored = identity.Write(plan, paths.Tree);
-        CrashPoints.At("identity_written");
+        CrashPoints.At(CrashPointName.IdentityWritten);
         var notes = plan.Kind == SyncPlan.Forward ? await contacts.MergeAsync(plan.Commit!, token) : [];
         identity.RefreshBackups(plan, paths.Tree);
-        CrashPoints.At("identity_backed_up");
+        CrashPoints.At(CrashPointName.IdentityBackedUp);
         await VerifyAsync(plan, method, identity, token);
         DirectorySync.FlushFileSystem(paths.Tree + "/.");
-        CrashPoints.At("sync_verified");
+        CrashPoints.At(CrashPointName.SyncVerified);
         notes = [.. notes, .. await RestartAsync(plan, token)];
-        CrashPoints.At("sync_restarted");
+        CrashPoints.At(CrashPointName.SyncRestarted);
         notes = [.. notes, .. identity.Kept.Select(kept => $"what stood there before is kept in {kept}")];
         Record(plan, [.. identity.Foreign.Union(restored)], identity.Kept);
-        CrashPoints.At("sync_recorded");
+        CrashPoints.At(CrashPointName.SyncRecorded);
         journal.Drop();
-        CrashPoints.At("sync_done");
+        CrashPoints.At(CrashPointName.SyncDone);
         return notes;
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Identity;
 
@@ -9,6 +10,7 @@ internal sealed class SyncJournal(IdentityPaths paths)
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const int LargestPlan = 16 * 1024 * 1024;
+    private const long LatestTime = 253_402_300_799_999; // The year 9999.
 
     private string New => paths.Journal + ".new";
 
@@ -48,8 +50,8 @@ internal sealed class SyncJournal(IdentityPaths paths)
             }
 
             var bytes = OutsideFile.Read(PlanFile, LargestPlan, followLink: false) ?? throw new JsonException("there is no such file, or it cannot be read");
-            return JsonSerializer.Deserialize(bytes, IdentityJson.Default.SyncPlan) is { } plan && plan.Files.All(file => file is not null && IdentityPattern.Complaint(file.Path) is null)
-                && plan.Kind is SyncPlan.Forward or SyncPlan.Rollback or SyncPlan.Undo ? plan : throw new JsonException("it is no plan");
+            return OutsideJson.Read(bytes, IdentityJson.Default.SyncPlan) is { } plan && plan.Files.All(file => file is not null && IdentityPattern.Complaint(file.Path) is null)
+                && plan.Kind is SyncPlan.Forward or SyncPlan.Rollback or SyncPlan.Undo && plan.StartedAtUnixMs is >= 0 and <= LatestTime ? plan : throw new JsonException("it is no plan");
         }
         catch (JsonException fault)
         {

@@ -59,7 +59,7 @@ internal sealed partial class SyncLoop(
                 (due, began) = (interval, time.GetTimestamp());
             }
 
-            await ReportAsync(LookForForeign());
+            await TryPassAsync("the identity files", () => ReportAsync(LookForForeign()), stopping);
             Pulse.Beat();
             await Task.Delay(Look, time, stopping);
         }

@@ -26,14 +26,14 @@ internal sealed class SyncPlanner(
 
         await repository.EnsureAsync(token);
         var commit = back is null ? await repository.FetchAsync(request.Commit, token) : back.Commit;
-        CrashPoints.At("sync_fetched");
+        CrashPoints.At(CrashPointName.SyncFetched);
         if (request.ByTimer && commit == record.Avoid)
         {
             return Nothing("held", commit, null, method, []);
         }
 
         var judged = sources.Read(book.Files(manifest, paths.Tree), paths.Tree);
-        CrashPoints.At("sync_read");
+        CrashPoints.At(CrashPointName.SyncRead);
         RefuseUnreadable(judged);
         RefuseContaminated(judged);
         var untouchable = book.Untouchable(manifest);
@@ -63,7 +63,7 @@ internal sealed class SyncPlanner(
         var now = time.GetUtcNow();
         var rescue = found == from.Tree || found == to || request.CheckOnly ? null
             : await repository.KeepAsync(found, from.Commit, $"{now:yyyyMMdd'T'HHmmssfff'Z'}", $"Uncommitted work in {paths.Tree} before a sync", token);
-        CrashPoints.At("sync_rescued");
+        CrashPoints.At(CrashPointName.SyncRescued);
         var plan = new SyncPlan
         {
             Kind = back is null ? SyncPlan.Forward : SyncPlan.Rollback, Method = method.Name, StartedAtUnixMs = now.ToUnixTimeMilliseconds(),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Identity;
 
@@ -56,15 +57,9 @@ internal sealed class SyncRecords(IdentityPaths paths, TimeProvider time)
 
     public SyncRecord Read()
     {
-        try
-        {
-            return OutsideFile.Read(paths.Record, LargestRecord, followLink: false) is { } bytes
-                && JsonSerializer.Deserialize(bytes, IdentityJson.Default.SyncRecord) is { } record && record.Events.All(happened => happened is not null) ? record : new SyncRecord();
-        }
-        catch (JsonException)
-        {
-            return new SyncRecord(); // Then the tree's version counts as unknown, which only makes the next sync more careful.
-        }
+        // A record that cannot be read leaves the tree's version unknown, which only makes the next sync more careful.
+        return OutsideFile.Read(paths.Record, LargestRecord, followLink: false) is { } bytes
+            && OutsideJson.Read(bytes, IdentityJson.Default.SyncRecord) is { } record && record.Events.All(happened => happened is not null) ? record : new SyncRecord();
     }
 
     public void Write(SyncRecord record) => AtomicFile.Write(paths.Record, JsonSerializer.Serialize(record, IdentityJson.Default.SyncRecord));
@@ -78,7 +73,7 @@ internal sealed class SyncRecords(IdentityPaths paths, TimeProvider time)
         {
             Events = [.. record.Events.Concat(happened.Select((one, at) => new SyncEvent
             {
-                Number = next + at, AtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(), Code = one.Code, Detail = one.Detail.Length > LongestDetail ? one.Detail[..LongestDetail] : one.Detail,
+                Number = next + at, AtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(), Code = one.Code, Detail = Printable.Head(one.Detail, LongestDetail),
             })).TakeLast(Kept)],
         };
     }

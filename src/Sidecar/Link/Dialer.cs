@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 
@@ -12,9 +14,14 @@ namespace FleetSidecar.Link;
 internal sealed record DialResult(FrameSocket? Connection, HubMessage.Identified? Identified, LinkEnd? End);
 
 /// <summary>Opens the socket and says who we are.</summary>
-internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvider time)
+internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor redactor, TimeProvider time)
 {
-    private static readonly string[] RefusedCodes = ["invalid_token", "token_agent_mismatch", "superseded", "unauthorized"];
+    private const long MostMillisecondsToWait = 3_600_000;
+    private static readonly string[] RefusedCodes = ["invalid_token", "token_agent_mismatch", Superseded, SharedIdentity, "unauthorized"];
+    private const string Superseded = "superseded", SharedIdentity = "identity_shared";
+
+    // One name for the whole life of the process: a hub sees by it that a new connection is not a second machine.
+    private readonly string _instanceId = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
     private Early? _early;
     private Task<DialResult>? _first;
@@ -77,6 +84,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
                 ClientType = "fleet-sidecar",
                 ClientVersion = ProgramVersion.Text,
                 ProtocolVersion = config.Hub.ProtocolVersion,
+                InstanceId = _instanceId,
             }),
             token);
 
@@ -91,10 +99,11 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
                         return new DialResult(connection, identified, null);
                     case HubMessage.Error error when RefusedCodes.Contains(error.Code):
                         connection.Dispose();
-                        return End(new LinkEnd.Refused(error.Hint is null ? error.Code : $"{error.Code}: {error.Hint}"));
+                        var text = error.Hint is null ? error.Code : $"{error.Code}: {error.Hint}";
+                        return End(new LinkEnd.Refused(text, Superseded: error.Code is SharedIdentity or Superseded, RetryIn(text)));
                     case HubMessage.RateLimited limited:
                         connection.Dispose();
-                        return End(new LinkEnd.Lost("rate limited", TimeSpan.FromMilliseconds(limited.RetryAfterMs ?? 1000)));
+                        return End(new LinkEnd.Lost("rate limited", TimeSpan.FromMilliseconds(Math.Clamp(limited.RetryAfterMs ?? 1000, 0, MostMillisecondsToWait))));
                     case HubMessage.Error error:
                         connection.Dispose();
                         return End(new LinkEnd.Lost($"the hub answered {error.Code}"));
@@ -110,18 +119,23 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, TimeProvide
     private Early Connect(CancellationToken token)
     {
         var socket = new ClientWebSocket();
-        socket.Options.Proxy = null; // A hub is named by its address; a proxy from the environment would see the token.
         socket.Options.KeepAliveInterval = TimeSpan.Zero; // Our own heartbeat is the liveness check, and version 1 needs it anyway.
-        socket.Options.CollectHttpResponseDetails = true;
-        return new Early(socket, Task.Run(() => socket.ConnectAsync(new Uri(config.Hub.Url), token), CancellationToken.None));
+        return new Early(socket, Task.Run(() => OneOrigin.ConnectAsync(socket, new Uri(config.Hub.Url), Proxy(), token), CancellationToken.None));
     }
+
+    private IWebProxy? Proxy() =>
+        TunnelProxy.Of(config.Hub.Proxy, config.Hub.ProxyCredentialsFile is { } file ? CredentialPath.Of(file) : null, redactor);
 
     private LinkEnd FromUpgrade(ClientWebSocket socket, WebSocketException fault) => socket.HttpStatusCode switch
     {
+        _ when OneOrigin.RedirectionOf(socket, new Uri(config.Hub.Url)) is { } elsewhere => new LinkEnd.Redirected(Words(elsewhere)),
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new LinkEnd.Refused($"the hub answered {(int)socket.HttpStatusCode}"),
         0 => new LinkEnd.Lost((fault.InnerException ?? fault).Message),
         var status => new LinkEnd.Lost($"the hub answered {(int)status}", RetryAfter(socket.HttpResponseHeaders)),
     };
+
+    private static string Words(Redirection elsewhere) => $"the hub's address {elsewhere.Words}, which is not followed"
+        + (elsewhere.SocketAddress is { } address ? $"; set hub.url to {address} if that is right" : "");
 
     /// <summary>Seconds or a date, as in RFC 9110 section 10.2.3.</summary>
     private TimeSpan? RetryAfter(IReadOnlyDictionary<string, IEnumerable<string>>? headers)

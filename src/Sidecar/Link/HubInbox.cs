@@ -16,19 +16,22 @@ internal sealed partial class HubInbox(RunLoop runs, IntakeControl intake, IHost
     /// <summary>Frames refused since the start, for status.</summary>
     public long RefusedFrames { get; private set; }
 
-    public async Task TakeAsync(HubMessage message, CancellationToken token)
+    /// <param name="message">What the hub says.</param>
+    /// <param name="version">The version that the connection speaks.</param>
+    /// <param name="token">Ends with the connection.</param>
+    public async Task TakeAsync(HubMessage message, int version, CancellationToken token)
     {
         switch (message)
         {
             case HubMessage.TaskAssign assign:
-                CrashPoints.At("received");
-                await runs.PostAsync(new RunInput.Assigned(assign, time.GetUtcNow().ToUnixTimeMilliseconds()), token);
+                CrashPoints.At(CrashPointName.Received);
+                await runs.PostAsync(new RunInput.Assigned(assign, time.GetUtcNow().ToUnixTimeMilliseconds(), version >= ProtocolVersions.V2), token);
                 break;
             case HubMessage.TaskCancelled cancelled:
                 await runs.PostAsync(new RunInput.Cancelled(cancelled.TaskId, cancelled.Generation, cancelled.Reason ?? "cancelled by the hub"), token);
                 break;
             case HubMessage.StateReportAck { Action: "abort" } ack:
-                await runs.PostAsync(new RunInput.TakenAway(ack.TaskId, "the hub answered abort"), token);
+                await runs.PostAsync(new RunInput.TakenAway(ack.TaskId, "the hub answered abort", ack.Generation), token);
                 break;
             case HubMessage.TaskReassign reassign:
                 await runs.PostAsync(new RunInput.TakenAway(reassign.TaskId, "the hub gave the task to somebody else"), token);
@@ -64,6 +67,9 @@ internal sealed partial class HubInbox(RunLoop runs, IntakeControl intake, IHost
 
     private static TimeSpan? Limit(long? seconds) => seconds is { } given ? TimeSpan.FromSeconds(Math.Clamp(given, 0, (long)LongestDrain.TotalSeconds)) : null;
 
+    /// <summary>Says that a connection broke on our side.</summary>
+    public void Broke(Exception fault) => LogLinkBroke(fault);
+
     public void Refuse(Refusal refusal)
     {
         RefusedFrames++;
@@ -82,6 +88,9 @@ internal sealed partial class HubInbox(RunLoop runs, IntakeControl intake, IHost
             LogFrameRefused(refusal.Word, refusal.Detail, RefusedFrames);
         }
     }
+
+    [LoggerMessage(EventIds.LinkBroke, LogLevel.Error, "the connection broke on our side; dialling again, agents keep working", EventName = "LinkBroke")]
+    private partial void LogLinkBroke(Exception fault);
 
     [LoggerMessage(EventIds.FrameRefused, LogLevel.Warning, "a frame of the hub was refused, {Word}: {Detail}; the link stays up ({Count} so far)", EventName = "FrameRefused")]
     private partial void LogFrameRefused(string word, string detail, long count);

@@ -9,6 +9,13 @@ internal sealed class HubOptions
     /// <summary>File that holds the token alone; relative names are looked up in <c>$CREDENTIALS_DIRECTORY</c>. Required. Read again at every dial.</summary>
     public string TokenFile { get; set; } = "";
 
+    /// <summary>Proxy on the way to the hub, <c>http://HOST:PORT</c> or <c>https://HOST:PORT</c>; default none. Asked for a tunnel (CONNECT) and
+    /// nothing else, so <see cref="Url"/> must be <c>wss://</c>. Proxies named by the environment are never used for the hub.</summary>
+    public string? Proxy { get; set; }
+
+    /// <summary>File with <c>USER:PASSWORD</c> for <see cref="Proxy"/>; relative names are looked up in <c>$CREDENTIALS_DIRECTORY</c>. Default none. Read again at every dial.</summary>
+    public string? ProxyCredentialsFile { get; set; }
+
     /// <summary>Time between heartbeats, 1 s to 10 min; default 30 s. Up to a tenth more is added from the agent id, so that a fleet spreads. A version 1 hub is pinged at least every 25 s.</summary>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(30);
 

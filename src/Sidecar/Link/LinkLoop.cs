@@ -68,10 +68,16 @@ internal sealed partial class LinkLoop(
             case LinkEnd.Refused refused:
                 Show(LinkState.Refused, refused.Reason, 0, failures + 1);
                 _superseded = refused.Superseded ? _superseded + 1 : 0;
-                var pause = Redial.AfterRefusal(config.Hub.RefusedInterval, _superseded);
+                var pause = Redial.AfterRefusal(config.Hub.RefusedInterval, _superseded, refused.RetryAfter);
                 LogLinkRefused(Printable.Cut(refused.Reason, 500), pause);
                 Pulse.Beat(pause + Slack);
                 await Task.Delay(pause, time, stopping);
+                break;
+            case LinkEnd.Redirected redirected:
+                Show(LinkState.Redirected, redirected.Reason, 0, failures + 1);
+                LogLinkRedirected(Printable.Cut(redirected.Reason, 500), config.Hub.RefusedInterval);
+                Pulse.Beat(config.Hub.RefusedInterval + Slack);
+                await Task.Delay(config.Hub.RefusedInterval, time, stopping);
                 break;
             case LinkEnd.Lost lost:
                 var delay = Redial.Delay(failures, Random.Shared.NextDouble(), lost.RetryAfter);
@@ -97,4 +103,7 @@ internal sealed partial class LinkLoop(
 
     [LoggerMessage(EventIds.LinkRefused, LogLevel.Error, "cannot be this agent at the hub: {Reason}; reading the token file again and trying in {Delay}", EventName = "LinkRefused")]
     private partial void LogLinkRefused(string reason, TimeSpan delay);
+
+    [LoggerMessage(EventIds.LinkRedirected, LogLevel.Error, "{Reason}; the token was not sent, trying again in {Delay}", EventName = "LinkRedirected")]
+    private partial void LogLinkRedirected(string reason, TimeSpan delay);
 }

@@ -14,6 +14,9 @@ internal enum LinkState
 
     /// <summary>The hub does not accept our token or our identity; tried again at a slow pace with the token file read anew.</summary>
     Refused,
+
+    /// <summary>The hub's address answered with another address, which is not followed; tried again at the pace of <see cref="Refused"/>.</summary>
+    Redirected,
 }
 
 /// <summary>What status and log show of the link. Immutable.</summary>
@@ -30,5 +33,8 @@ internal abstract record LinkEnd
     public sealed record Lost(string Reason, TimeSpan? RetryAfter = null) : LinkEnd;
 
     /// <summary>The hub is there and says no to who we are.</summary>
-    public sealed record Refused(string Reason, bool Superseded = false) : LinkEnd;
+    public sealed record Refused(string Reason, bool Superseded = false, TimeSpan? RetryAfter = null) : LinkEnd;
+
+    /// <summary>What is at the hub's address points elsewhere. Our token was not sent, neither here nor there.</summary>
+    public sealed record Redirected(string Reason) : LinkEnd;
 }

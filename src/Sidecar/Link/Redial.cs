@@ -16,9 +16,16 @@ internal static class Redial
         return floor + (bound * chance);
     }
 
-    /// <summary>The pause after a refusal; doubled, up to a day, each time in a row that a newer connection took the identity.</summary>
-    public static TimeSpan AfterRefusal(TimeSpan interval, int supersededInARow) =>
-        TimeSpan.FromTicks(Math.Min(TimeSpan.FromDays(1).Ticks, interval.Ticks << Math.Clamp(supersededInARow - 1, 0, 12)));
+    /// <summary>The pause after a refusal; doubled, up to a day, each time in a row that another sidecar had the identity.</summary>
+    /// <param name="interval">The pause after the first one.</param>
+    /// <param name="supersededInARow">How often in a row another sidecar had the identity.</param>
+    /// <param name="asked">What the hub asked for; at least that long, up to 5 min.</param>
+    public static TimeSpan AfterRefusal(TimeSpan interval, int supersededInARow, TimeSpan? asked = null)
+    {
+        var doubled = Math.Min(TimeSpan.FromDays(1).Ticks, interval.Ticks << Math.Clamp(supersededInARow - 1, 0, 12));
+        var floor = Math.Min(LongestAsked.Ticks, asked?.Ticks ?? 0);
+        return TimeSpan.FromTicks(Math.Max(doubled, floor));
+    }
 
     /// <summary>The pause between heartbeats: the interval and up to a tenth more, always the same for one agent and spread over a fleet.</summary>
     public static TimeSpan Spread(TimeSpan interval, string agentId)

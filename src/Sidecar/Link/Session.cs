@@ -1,7 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.WebSockets;
 using FleetSidecar.Configuration;
 using FleetSidecar.Outbox;
 using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -17,8 +19,9 @@ internal sealed class Session(
 
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(30), Calm = TimeSpan.FromSeconds(1);
 
-    private TimeSpan _calm;
     private readonly OutboxPump _pump = new(connection, version, outbox, runs, time);
+    private readonly StateReports _reports = new(connection, version, inbox, time);
+    private TimeSpan _calm;
     private TaskCompletionSource _pong = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public async Task<LinkEnd> RunAsync(CancellationToken stopping)
@@ -26,9 +29,10 @@ internal sealed class Session(
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var token = ending.Token;
         runs.Rejected = rejected => _ = _pump.RejectAsync(rejected, token);
+        runs.Reported = run => _ = _reports.SendAsync(run, token);
         runs.Progressed = progress => _ = _pump.ProgressAsync(progress, token);
-        var receive = ReceiveAsync(token);
-        Task<LinkEnd>[] loops = [receive, ResumeThenPumpAsync(token), BeatAsync(token)];
+        var receive = GuardAsync(() => ReceiveAsync(token));
+        Task<LinkEnd>[] loops = [receive, GuardAsync(() => ResumeThenPumpAsync(token)), GuardAsync(() => BeatAsync(token))];
         var first = await Task.WhenAny(loops);
         if (stopping.IsCancellationRequested)
         {
@@ -38,7 +42,23 @@ internal sealed class Session(
         await ending.CancelAsync();
         var end = await first;
         await Task.WhenAll(loops);
+        await _reports.EndAsync();
         return end;
+    }
+
+    // Nothing that a hub can send may end the daemon: a fault of ours costs this connection, and the link is dialled again.
+    [SuppressMessage("Design", "CA1031", Justification = "A fault in one connection must not end the daemon and with it every other loop.")]
+    private async Task<LinkEnd> GuardAsync(Func<Task<LinkEnd>> loop)
+    {
+        try
+        {
+            return await loop();
+        }
+        catch (Exception fault)
+        {
+            inbox.Broke(fault);
+            return new LinkEnd.Lost($"the connection broke on our side: {Printable.Cut(fault.Message, 300)}");
+        }
     }
 
     private async Task<LinkEnd> ReceiveAsync(CancellationToken token)
@@ -47,6 +67,7 @@ internal sealed class Session(
         {
             while (await connection.ReceiveAsync(token) is { } frame)
             {
+                FaultPoints.At(FaultPoint.Receive);
                 if (Accept(frame) is not { } message)
                 {
                     continue;
@@ -60,9 +81,13 @@ internal sealed class Session(
                 {
                     return new LinkEnd.Refused($"another connection with this identity is newer: {error.Hint}", Superseded: true);
                 }
+                else if (message is HubMessage.StateReportAck { Action: "abort" } abort)
+                {
+                    await _reports.HearAbortAsync(abort, token);
+                }
                 else if (!await _pump.HearAsync(message, token))
                 {
-                    await inbox.TakeAsync(message, token);
+                    await inbox.TakeAsync(message, version, token);
                 }
             }
 
@@ -95,16 +120,18 @@ internal sealed class Session(
     {
         try
         {
-            foreach (var run in runs.Snapshot.Where(run => !run.State.IsFinal()))
+            foreach (var run in runs.Snapshot)
             {
                 if (version == ProtocolVersions.V1)
                 {
-                    // AgentCom reclaims a task 60 s after a reconnect unless it is accepted anew; version 2 replays the stored one.
-                    await connection.SendAsync(Frame.Write(RunMessages.Accepted(run)), token);
+                    await _pump.AcceptAgainAsync(run, token);
                 }
 
-                await connection.SendAsync(
-                    Frame.Write(new SidecarMessage.StateReport { TaskId = run.TaskId, Status = run.State.Word(), Generation = run.Generation }), token);
+                // The snapshot may be older than what the hub has sent since: the report is about the run as it is now.
+                if (runs.Snapshot.FirstOrDefault(open => open.Id == run.Id) is { } current && !current.State.IsFinal())
+                {
+                    await _reports.SendAsync(current, token);
+                }
             }
 
             await _pump.RunAsync(token);

@@ -1,4 +1,3 @@
-using System.Text;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
@@ -11,17 +10,13 @@ internal sealed class TokenFile(HubOptions options, Redactor redactor)
 {
     private const int LargestFile = 4096;
 
-    /// <summary>Where it is. A credential of the same name that the service manager handed over comes first: the file itself may be root's alone. The unit hands over a dash where there is no token yet.</summary>
-    public string FilePath => Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } handed
-        && Path.Combine(handed, Path.GetFileName(options.TokenFile)) is var credential && new FileInfo(credential) is { Exists: true, Length: > 1 }
-            ? credential
-            : Path.Combine(Directory.GetCurrentDirectory(), options.TokenFile);
+    public string FilePath => CredentialPath.Of(options.TokenFile);
 
     /// <exception cref="SidecarException">The file cannot be read or holds no token.</exception>
     public Secret Read()
     {
         var text = OutsideFile.Read(FilePath, LargestFile, followLink: true) is { } bytes
-            ? Encoding.UTF8.GetString(bytes).Trim().Trim('\uFEFF')
+            ? OutsideText.Decode(bytes).Trim()
             : throw new SidecarException($"cannot read the token file {FilePath}", "write the token there, readable for the service user");
         if (text.Length is 0 or > WireLimits.MaxToken || text.Any(letter => char.IsControl(letter) || char.IsWhiteSpace(letter)))
         {

@@ -16,7 +16,7 @@ internal static class V1Dialect
     {
         SidecarMessage.TaskRejected rejected => new SidecarMessage.TaskFailed
         {
-            TaskId = rejected.TaskId, Generation = rejected.Generation, Error = $"rejected: {rejected.Reason}", Reason = $"rejected: {rejected.Reason}",
+            TaskId = rejected.TaskId, Generation = rejected.Generation ?? 0, Error = $"rejected: {rejected.Reason}", Reason = $"rejected: {rejected.Reason}",
         },
         SidecarMessage.TaskHandoff handoff => new SidecarMessage.TaskFailed
         {
@@ -25,9 +25,6 @@ internal static class V1Dialect
         SidecarMessage.Heartbeat or SidecarMessage.LogChunk => null,
         _ => message,
     };
-
-    /// <summary>Whether a <c>task_ack</c> with this status answers a message of this kind.</summary>
-    public static bool Answers(string? status, string kind) => kind == "task_accepted" ? status == "accepted" : status != "accepted";
 
     /// <summary>Whether an error answers a message of this kind: <c>task_complete_failed: stale_generation</c> and the like.</summary>
     public static bool Refuses(string code, string kind) => kind switch

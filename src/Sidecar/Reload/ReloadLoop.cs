@@ -4,6 +4,7 @@ using FleetSidecar.Drain;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Systemd;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,7 +34,7 @@ internal sealed partial class ReloadLoop(
     {
         while (true)
         {
-            var asked = await requests.NextAsync(stopping);
+            var asked = await NextAsync(stopping);
             notifier.Reloading(time);
             var report = Last = Reload(stopping);
             notifier.Ready(StatusOf(config.Agent.Id, report).ReplaceLineEndings(" "));
@@ -44,6 +45,22 @@ internal sealed partial class ReloadLoop(
         }
     }
 
+    // A request may not come for months; the loop is seen all the same.
+    private async Task<IReadOnlyList<TaskCompletionSource<ReloadReport>?>> NextAsync(CancellationToken stopping)
+    {
+        var next = requests.NextAsync(stopping);
+        while (!next.IsCompleted)
+        {
+            Pulse.Beat();
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            await Task.WhenAny(next, Task.Delay(Pulse.Usual / 3, time, over.Token));
+            await over.CancelAsync();
+        }
+
+        Pulse.Beat();
+        return await next;
+    }
+
     private ReloadReport Reload(CancellationToken stopping)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -51,6 +68,7 @@ internal sealed partial class ReloadLoop(
         try
         {
             read = origin.Load();
+            CrashPoints.At(CrashPointName.ConfigRead);
         }
         catch (ConfigurationException fault)
         {

@@ -45,6 +45,7 @@ internal static class ReloadRules
         ["deadlines"] = TakesEffect.NextRun,
         ["deadlines.killGrace"] = TakesEffect.Now,
         ["selfTest"] = TakesEffect.Now,
+        ["retention"] = TakesEffect.Now,
         ["safeMode"] = TakesEffect.Restart,
         ["gate"] = TakesEffect.Now, // The command reads the file each time.
         ["identity"] = TakesEffect.Restart,

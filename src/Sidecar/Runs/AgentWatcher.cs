@@ -1,5 +1,6 @@
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
+using FleetSidecar.Agents.Outputs;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Processes;
@@ -8,7 +9,7 @@ namespace FleetSidecar.Runs;
 
 /// <summary>Watches one woken agent: alive, heard, active, silent for too long, ended. Each thing is told once.</summary>
 internal sealed class AgentWatcher(
-    SidecarConfig config, AgentLauncher launcher, AgentSigns signs, AgentEnds ends, ResultFiles results, ProcessWatch watch, ToolRunner tools, TimeProvider time)
+    SidecarConfig config, AgentLauncher launcher, AgentSigns signs, AgentEnds ends, ResultFiles results, ProcessWatch watch, AgentQuestions questions, TimeProvider time)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500), ProbeEvery = TimeSpan.FromSeconds(2), ProbeLimit = TimeSpan.FromSeconds(10);
 
@@ -32,6 +33,19 @@ internal sealed class AgentWatcher(
                 await scene.LearnAsync(now => now with { Facts = now.Facts with { StayedAlive = true } });
             }
 
+            if (isRun && !end.IsCompleted)
+            {
+                // A recorder that the agent has stopped could write down no end; one that runs is not disturbed.
+                Signals.ToProcess(run.Process!.Pid, Signals.Continue);
+            }
+
+            FaultPoints.At(FaultPoint.Watch);
+            if (probing.IsFaulted)
+            {
+                await probing; // A probe that broke is a fault of this order; it is not waited for until the end.
+            }
+
+            AgentOutput.Bound(launcher.RecordDirectory(run), run.Profile.MaxOutputBytes);
             await HearAsync(scene);
             await NoticeAsync(scene, silence);
         }
@@ -65,7 +79,7 @@ internal sealed class AgentWatcher(
 
         if (now.State == RunState.Working)
         {
-            CrashPoints.At("working");
+            CrashPoints.At(CrashPointName.Working);
             if (ActivityRules.Missed(silence.SinceProof(), silence.SinceSign(), config.Deadlines) is { } deadline)
             {
                 await scene.Post(new RunInput.DeadlinePassed(now.Id, RunState.Working, deadline));
@@ -83,10 +97,10 @@ internal sealed class AgentWatcher(
             return;
         }
 
-        var environment = AgentEnvironment.For(launcher.RunDirectory(run), run.Nonce, run.Profile, config).ToDictionary(pair => pair.Key, pair => pair.Value);
         while (!scene.Token.IsCancellationRequested)
         {
-            var outcome = await AskAsync(command, environment, scene);
+            FaultPoints.At(FaultPoint.Probe);
+            var outcome = await AskAsync(run.Profile, command, scene.Token);
             switch (adapter.ReadProbe(outcome, run.Facts.WokenAtUnixMs ?? run.StateSinceUnixMs))
             {
                 case ProbeFinding.Ran ran:
@@ -101,11 +115,11 @@ internal sealed class AgentWatcher(
         }
     }
 
-    private async Task<string> AskAsync(IReadOnlyList<string> command, Dictionary<string, string> environment, OrderScene scene)
+    private async Task<string> AskAsync(WakeProfile profile, IReadOnlyList<string> command, CancellationToken token)
     {
         try
         {
-            return (await tools.RunAsync(command, environment, launcher.RunDirectory(scene.Run), ProbeLimit, scene.Token)).Output;
+            return (await questions.AskAsync(profile, command, ProbeLimit, token)).Output;
         }
         catch (SidecarException)
         {

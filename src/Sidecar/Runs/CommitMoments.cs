@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Runs;
 
@@ -11,7 +12,7 @@ internal static class CommitMoments
     {
         if (draft.Changed.Any(run => before.All(known => known.Id != run.Id)))
         {
-            CrashPoints.At("persisted");
+            CrashPoints.At(CrashPointName.Persisted);
         }
     }
 
@@ -20,12 +21,17 @@ internal static class CommitMoments
     {
         if (draft.Changed.Any(run => run.State == RunState.Working && before.All(known => known.Id != run.Id || known.State != RunState.Working)))
         {
-            CrashPoints.At("confirmed");
+            CrashPoints.At(CrashPointName.Confirmed);
+        }
+
+        if (draft.Changed.Any(run => run.Facts.Failure?.Code == FailureClass.InternalError))
+        {
+            CrashPoints.At(CrashPointName.RunSetAside);
         }
 
         if (draft.Changed.Any(run => run.State == RunState.Settled))
         {
-            CrashPoints.At("acknowledged");
+            CrashPoints.At(CrashPointName.Acknowledged);
         }
     }
 }

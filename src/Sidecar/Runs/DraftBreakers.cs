@@ -11,6 +11,9 @@ internal sealed class DraftBreakers(IReadOnlyDictionary<string, Breaker> known, 
     /// <summary>By profile; null for one of which nothing is known any more.</summary>
     public IReadOnlyDictionary<string, Breaker?> Changed => _changed;
 
+    /// <summary>What is known against profiles, with what this batch makes of it.</summary>
+    public IReadOnlyCollection<Breaker> Known => Current.Values;
+
     /// <summary>The profile for a new run, or null where every provider is known to fail.</summary>
     public WakeProfile? First() => ProfileChoice.Next(profiles, Current, [], runId: "", now); // A new run is nobody's probe yet.
 

@@ -29,7 +29,7 @@ internal static class EndJudge
     {
         AgentReport.Success => profile.Mode == WakeMode.Run ? JudgeExit(end) : null,
         null => JudgeExit(end) ?? JudgeSilence(profile),
-        _ => new Failure(FailureClass.AgentError, $"the agent reported the status '{Printable.Cut(report.Status, 40)}': {report.Reason}"),
+        _ => new Failure(FailureClass.AgentError, $"the agent reported the status '{Printable.Cut(report.Status, 40)}', which is none of success, failed and handoff{(report.Reason is null ? "" : $": {report.Reason}")}"),
     };
 
     private static Failure? JudgeExit(ProcessEnd? end) => end switch

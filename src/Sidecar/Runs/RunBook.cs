@@ -2,6 +2,7 @@ using FleetSidecar.Agents;
 using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
 
@@ -12,18 +13,23 @@ namespace FleetSidecar.Runs;
 /// The loop feeds inputs into a <see cref="RunDraft"/>, commits the draft, and only then takes it over with <see cref="Take"/>; a
 /// commit that fails leaves the book as it was and the same inputs can be tried again.
 /// </remarks>
-internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> findSettled, Func<(string RunId, string Nonce, string Profile)?> ready, Func<Closure?> closed)
+internal sealed class RunBook(SidecarConfig config, Func<string, IReadOnlyList<Run>> findSettled, Func<(string RunId, string Nonce, string Profile)?> ready, Func<Closure?> closed)
 {
     private readonly Dictionary<string, Run> _open = [];
 
     // In the order of the messages: an acknowledgement covers what stands before it. A plain dictionary fills gaps and loses that.
     private readonly OrderedDictionary<string, OutboxMessage> _outbox = [];
     private readonly Dictionary<string, Breaker> _breakers = [];
+    private readonly Assignments _assignments = new(config, findSettled, ready, closed);
+    private List<HeldAssignment> _held = [];
 
     public IReadOnlyCollection<Run> Open => _open.Values;
 
     /// <summary>What is let in.</summary>
     public IntakeState Intake { get; private set; } = IntakeState.Open;
+
+    /// <summary>Assignments that wait in memory for a slot, a door or the end of an agent. A crash loses none: the hub still has them.</summary>
+    public IReadOnlyList<HeldAssignment> Held => _held;
 
     /// <summary>What is known against profiles.</summary>
     public IReadOnlyCollection<Breaker> Breakers => _breakers.Values;
@@ -47,38 +53,46 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         }
     }
 
-    public RunDraft Begin(long now) => new(_open, _outbox, _breakers, config.Wake.Profiles, now);
+    public RunDraft Begin(long now)
+    {
+        var draft = new RunDraft(_open, _outbox, _breakers, config.Wake.Profiles, now);
+        draft.Held.AddRange(_held);
+        return draft;
+    }
 
     public void Apply(RunDraft draft, RunInput input)
     {
         switch (input)
         {
             case RunInput.Assigned assigned:
-                Assign(draft, assigned);
+                _assignments.Take(draft, assigned, Intake);
                 break;
             case RunInput.Continued continued when draft.OfTask(continued.TaskId) is { } run && continued.Generation > run.Generation
+                    && run.Facts is { CancelReason: null, SupersededBy: null }
                     && BootRules.Decide(BootRules.RowOf(run), WitnessOf(run), HubFact.Higher) is not (BootAction.Refuse or BootAction.Abandon):
-                Adopt(draft, run, continued.Generation);
+                draft.Adopt(run, continued.Generation);
                 break;
-            case RunInput.TakenAway gone when draft.OfTask(gone.TaskId) is { } run
-                    && BootRules.Decide(BootRules.RowOf(run), WitnessOf(run), HubFact.Over) == BootAction.Abandon:
-                draft.Advance(run with { Facts = run.Facts with { SupersededBy = gone.Why } });
+            case RunInput.TakenAway gone:
+                TakeAway(draft, gone);
                 break;
-            case RunInput.Cancelled cancelled when draft.OfTask(cancelled.TaskId) is { } run && !run.State.IsFinal()
-                    && (cancelled.Generation ?? run.Generation) >= run.Generation:
-                draft.Advance(run with { Facts = run.Facts with { CancelReason = cancelled.Reason } });
+            case RunInput.Cancelled cancelled:
+                Cancel(draft, cancelled);
                 break;
             case RunInput.Acknowledged acknowledged:
-                draft.Acknowledge(acknowledged.MessageId);
+                Acknowledge(draft, acknowledged);
                 break;
             case RunInput.Refused refused:
                 Refuse(draft, refused);
                 break;
             case RunInput.Learned learned when draft.Find(learned.RunId) is { } run && RunPolicy.OrderFor(run) == learned.Order:
+                FaultPoints.At(FaultPoint.Learn);
                 draft.Advance(learned.Apply(run));
                 break;
+            case RunInput.OrderBroke broke when draft.Find(broke.RunId) is { } run && RunPolicy.OrderFor(run) == broke.Order:
+                draft.Advance(Broken(run, broke));
+                break;
             case RunInput.DeadlinePassed passed when draft.Find(passed.RunId) is { } run && run.State == passed.State && !run.IsEnding:
-                draft.Advance(run with { Facts = Missed(run, passed.Name) });
+                draft.Advance(run with { Facts = Missed(run, passed) });
                 break;
             case RunInput.IntakeDecided decided:
                 draft.Intake = decided.Intake;
@@ -117,6 +131,16 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
             _outbox.Remove(messageId);
         }
 
+        foreach (var runId in draft.Forgotten.Keys)
+        {
+            _open.Remove(runId);
+            foreach (var message in _outbox.Values.Where(message => message.RunId == runId).ToList())
+            {
+                _outbox.Remove(message.MessageId);
+            }
+        }
+
+        _held = draft.Held;
         Intake = draft.Intake ?? Intake;
         foreach (var (profile, breaker) in draft.Breakers.Changed)
         {
@@ -131,31 +155,56 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         }
     }
 
-    private void Assign(RunDraft draft, RunInput.Assigned assigned)
+    // The hub's answer is about the generation that was reported to it. A run that has adopted a higher one since is still
+    // wanted, so the answer is void and the report is made again.
+    private static void TakeAway(RunDraft draft, RunInput.TakenAway gone)
     {
-        var assign = assigned.Assignment;
-        var generation = assign.Generation ?? 0;
-        var decision = AssignRules.Decide(assign, draft.OfTask(assign.TaskId), findSettled(assign.TaskId, generation),
-            draft.Runs.Count(run => run.TakesSlot), config.Agent.MaxConcurrentRuns, Closed(draft, assigned));
-        switch (decision)
+        draft.Held.RemoveAll(held => held.TaskId == gone.TaskId && held.Generation <= (gone.Generation ?? long.MaxValue));
+        if (draft.OfTask(gone.TaskId) is not { } run)
         {
-            case AssignDecision.Start:
-                draft.Advance(draft.Breakers.Use(NewRun(draft, assign, generation)));
-                break;
-            case AssignDecision.Adopt adopt:
-                Adopt(draft, adopt.Run, generation);
-                break;
-            case AssignDecision.Repeat repeat:
-                draft.Say(repeat.Run, RunMessages.SaidIn(repeat.Run.State) & RunRows.Accepted);
-                break;
-            case AssignDecision.Reject reject:
-                draft.Rejections.Add(new SidecarMessage.TaskRejected
-                {
-                    TaskId = assign.TaskId, Generation = generation, Reason = reject.Reason, Detail = reject.Detail,
-                });
-                break;
+            return;
+        }
+
+        if (gone.Generation > run.Generation)
+        {
+            return; // Nothing was ever reported under that one.
+        }
+
+        if (gone.Generation < run.Generation)
+        {
+            draft.Reports.Add(run);
+        }
+        else if (BootRules.Decide(BootRules.RowOf(run), WitnessOf(run), HubFact.Over) == BootAction.Abandon)
+        {
+            draft.Advance(run with { Facts = run.Facts with { SupersededBy = gone.Why } });
         }
     }
+
+    private static void Cancel(RunDraft draft, RunInput.Cancelled cancelled)
+    {
+        draft.Held.RemoveAll(held => held.TaskId == cancelled.TaskId && held.Generation <= (cancelled.Generation ?? long.MaxValue));
+        if (draft.OfTask(cancelled.TaskId) is { } run && !run.State.IsFinal() && (cancelled.Generation ?? run.Generation) >= run.Generation)
+        {
+            draft.Advance(run with { Facts = run.Facts with { CancelReason = cancelled.Reason } });
+        }
+    }
+
+    private static void Acknowledge(RunDraft draft, RunInput.Acknowledged acknowledged)
+    {
+        if (acknowledged.Status is { } status && draft.Message(acknowledged.MessageId) is { IsFinal: true } message && draft.Find(message.RunId) is { } run)
+        {
+            draft.Change(run with { Facts = run.Facts with { HubAnswer = Printable.Cut(status, WireLimits.MaxName) } });
+        }
+
+        draft.Acknowledge(acknowledged.MessageId);
+    }
+
+    // An order that breaks is a failure of its run, and what the run needs next is decided as after any failure. A wake that breaks
+    // leaves the intent open: the order is given again and finds out whether something was started.
+    private static Run Broken(Run run, RunInput.OrderBroke broke) => run with
+    {
+        Facts = run.Facts with { Failure = run.Facts.Failure ?? new Failure(FailureClass.InternalError, broke.Reason) },
+    };
 
     private static ProcessFact WitnessOf(Run run) => run switch
     {
@@ -164,19 +213,16 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         _ => run.Facts.End is null ? ProcessFact.None : ProcessFact.Ended,
     };
 
-    // What was said under the old generation would be refused, so all of it is said again under the new one.
-    private static void Adopt(RunDraft draft, Run run, long generation)
-    {
-        draft.Silence(run);
-        var adopted = run with { Generation = generation };
-        draft.Change(adopted);
-        draft.Say(adopted, RunMessages.SaidIn(adopted.State));
-    }
-
     private static void Refuse(RunDraft draft, RunInput.Refused refused)
     {
-        if (draft.Message(refused.MessageId) is not { } message || draft.Find(message.RunId) is not { } run)
+        if (draft.Message(refused.MessageId) is not { } message)
         {
+            return;
+        }
+
+        if (draft.Find(message.RunId) is not { } run)
+        {
+            draft.Acknowledge(refused.MessageId); // An outcome that was said again for a settled run.
             return;
         }
 
@@ -190,19 +236,12 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
         draft.Acknowledge(refused.MessageId);
     }
 
-    // Judged with the commit, not when it came: while the disk could not be written, the operator may have closed the door.
-    private Closure? Closed(RunDraft draft, RunInput.Assigned assigned)
-    {
-        var waited = draft.Now - assigned.ReceivedAtUnixMs;
-        return IntakeRules.Closed(draft.Intake ?? Intake, draft.Now)
-            ?? closed()
-            ?? (waited > config.Deadlines.Accept.TotalMilliseconds ? new Closure("accept_expired", $"the assignment could not be stored for {waited / 1000} s; the deadline 'accept' passed") : null)
-            ?? NoProfile(draft);
-    }
-
     /// <summary>Every profile's provider is known to fail, or null.</summary>
-    public Closure? NoProfile(RunDraft draft) => draft.Breakers.First() is not null ? null
-        : new Closure("unavailable", $"every wake profile's provider fails: {string.Join(", ", _breakers.Values.Select(breaker => $"{breaker.Profile} ({breaker.LastCode})"))}");
+    public static Closure? NoProfile(RunDraft draft) => Assignments.NoProfile(draft);
+
+    /// <summary>Looks at every held assignment again: starts what can start now, gives up what has waited for too long.</summary>
+    /// <exception cref="HeldAssignmentException">One of them cannot be handled.</exception>
+    public void Release(RunDraft draft, IReadOnlySet<RunInput>? without = null) => _assignments.Release(draft, Intake, without);
 
     /// <summary>The time of the intake state is over and something is still to be done about it.</summary>
     public bool IntakeIsDue(long now) => IntakeRules.PauseIsOver(Intake, now)
@@ -225,36 +264,21 @@ internal sealed class RunBook(SidecarConfig config, Func<string, long, Run?> fin
     }
 
     // A signal may have been lost on its way, so it is given once more, under the same wake id. A process that runs is not lost.
-    private static RunFacts Missed(Run run, string deadline) => run switch
+    private static RunFacts Missed(Run run, RunInput.DeadlinePassed passed) => run switch
     {
         { State: RunState.Confirming, Profile.Mode: WakeMode.Signal, Facts.WakeRepeated: false } => run.Facts with { WakeRepeated = true, WakeAgainDue = true },
         { State: RunState.Confirming } => run.Facts with
         {
-            Failure = new Failure(FailureClass.WakeUnverified, $"the agent was woken but proved only '{run.WakeLevel}' in time") { Deadline = deadline },
+            Failure = new Failure(FailureClass.WakeUnverified, $"the agent was woken but proved only '{run.WakeLevel}' in time") { Deadline = passed.Name },
         },
-        _ => run.Facts with { Failure = new Failure(FailureClass.Timeout, $"the deadline '{deadline}' passed while {run.State.Word()}") { Deadline = deadline } },
-    };
-
-    // The berth that is ready gives the run its name, unless it was made for another profile or a run that has not been launched yet
-    // already has that name.
-    private Run NewRun(RunDraft draft, HubMessage.TaskAssign assign, long generation)
-    {
-        var berth = ready();
-        var profile = NoopProfile.Fits(assign) ? NoopProfile.Profile : draft.Breakers.First()!; // Closed, where there is none.
-        var (id, nonce) = berth is { } made && made.Profile == profile.Name && draft.Find(made.RunId) is null
-            ? (made.RunId, made.Nonce)
-            : (Berth.NewRunId(), Berth.NewNonce());
-        return new Run
+        _ => run.Facts with
         {
-            Id = id,
-            TaskId = assign.TaskId,
-            Generation = generation,
-            State = RunState.Assigned,
-            Nonce = nonce,
-            Profile = profile,
-            Assignment = assign,
-            CreatedAtUnixMs = draft.Now,
-            StateSinceUnixMs = draft.Now,
-        };
-    }
+            Failure = new Failure(
+                FailureClass.Timeout,
+                $"the deadline '{passed.Name}' passed while {run.State.Word()}{(passed.Doing is null ? "" : $": {passed.Doing}")}")
+            {
+                Deadline = passed.Name,
+            },
+        },
+    };
 }

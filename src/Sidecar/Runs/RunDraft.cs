@@ -14,6 +14,7 @@ internal sealed class RunDraft(
     private readonly Dictionary<string, Run> _changed = [];
     private readonly List<OutboxMessage> _added = [];
     private readonly HashSet<string> _removed = [];
+    private readonly Dictionary<string, string> _forgotten = [];
     private readonly DraftBreakers _breakers = new(breakers, profiles, now);
 
     public long Now => now;
@@ -27,12 +28,24 @@ internal sealed class RunDraft(
     /// <summary>Answers that are sent once and not stored: nothing was begun, so nothing can be lost.</summary>
     public List<SidecarMessage.TaskRejected> Rejections { get; } = [];
 
+    /// <summary>Runs whose state the hub must be told once more, because its answer was about an older generation; sent once and not stored.</summary>
+    public List<Run> Reports { get; } = [];
+
+    /// <summary>Assignments that wait in memory; what the book holds after this draft is taken over.</summary>
+    public List<HeldAssignment> Held { get; } = [];
+
+    /// <summary>Held assignments that are given up without a word, because the hub's version has none: it takes the task back itself.</summary>
+    public List<HeldAssignment> Dropped { get; } = [];
+
+    /// <summary>Runs that cannot be stored in any form, with the reason: their rows are closed and no loop knows of them any more.</summary>
+    public IReadOnlyDictionary<string, string> Forgotten => _forgotten;
+
     /// <summary>What is let in from now on, where that was decided.</summary>
     public IntakeState? Intake { get; set; }
 
     public DraftBreakers Breakers => _breakers;
 
-    public bool IsEmpty => _changed.Count == 0 && _added.Count == 0 && _removed.Count == 0 && Intake is null && _breakers.Changed.Count == 0;
+    public bool IsEmpty => _changed.Count == 0 && _added.Count == 0 && _removed.Count == 0 && _forgotten.Count == 0 && Intake is null && _breakers.Changed.Count == 0;
 
     public IEnumerable<Run> Runs => open.Values.Where(run => !_changed.ContainsKey(run.Id)).Concat(_changed.Values);
 
@@ -49,6 +62,43 @@ internal sealed class RunDraft(
         : _added.Find(message => message.MessageId == messageId) ?? outbox.GetValueOrDefault(messageId);
 
     public void Change(Run run) => _changed[run.Id] = run;
+
+    /// <summary>Replaces a run that cannot be handled by its reduced form, which fails by name; its agent is stopped like that of any failed run.</summary>
+    public void SetAside(string runId, Failure failure)
+    {
+        if ((open.GetValueOrDefault(runId) ?? _changed.GetValueOrDefault(runId)) is not { } run)
+        {
+            return;
+        }
+
+        var isNew = !open.ContainsKey(runId);
+        _changed.Remove(runId);
+        _added.RemoveAll(message => message.RunId == runId);
+        if (isNew)
+        {
+            run = run with { State = RunState.Assigned, WakeAttempt = 0 }; // Nothing of it is on disk, so nothing was started.
+            Say(run, RunRows.Accepted);
+        }
+
+        Advance(run.Reduced(failure));
+    }
+
+    /// <summary>Takes a run out of everything that is kept: its reduced form could not be stored either.</summary>
+    public void Forget(string runId, string reason)
+    {
+        _added.RemoveAll(message => message.RunId == runId);
+        if (open.ContainsKey(runId))
+        {
+            _forgotten[runId] = reason;
+        }
+        else if (_changed.TryGetValue(runId, out var run))
+        {
+            // Nothing of it is on disk and nothing was started, so the hub may give it out again.
+            Rejections.Add(new SidecarMessage.TaskRejected { TaskId = run.TaskId, Generation = run.Generation, Reason = FailureClass.InternalError, Detail = reason });
+        }
+
+        _changed.Remove(runId);
+    }
 
     /// <summary>Moves a run as far as its facts carry it.</summary>
     public void Advance(Run run)
@@ -73,6 +123,15 @@ internal sealed class RunDraft(
 
         Change(run);
         SettleIfHeard(run);
+    }
+
+    /// <summary>Goes on with a run under a higher generation. What was said under the old one would be refused, so all of it is said again.</summary>
+    public void Adopt(Run run, long generation)
+    {
+        Silence(run);
+        var adopted = run with { Generation = generation };
+        Change(adopted);
+        Say(adopted, RunMessages.SaidIn(adopted.State));
     }
 
     /// <summary>Adds messages of a run.</summary>

@@ -101,6 +101,9 @@ internal sealed record RunFacts
     /// <summary>What the hub said when it refused the final message.</summary>
     public string? HubRefusal { get; init; }
 
+    /// <summary>What the hub made of the final message (<c>complete</c>, <c>retried</c>, <c>dead_letter</c>), where it said so.</summary>
+    public string? HubAnswer { get; init; }
+
     /// <summary>The same run before anything is known of the next profile's wake: the workspace and what was tried stay.</summary>
     public RunFacts ForNextProfile() => this with
     {
@@ -114,6 +117,9 @@ internal sealed record ProcessEnd(int? ExitCode, long AtUnixMs)
 {
     /// <summary>The last lines of its output, redacted.</summary>
     public string? LastOutput { get; init; }
+
+    /// <summary>Bytes of output that the limit of the profile dropped; null where all of it is there.</summary>
+    public long? OutputDroppedBytes { get; init; }
 
     /// <summary>The kernel killed for lack of memory while it ran, and it ended by signal 9.</summary>
     public bool OutOfMemory { get; init; }
@@ -129,6 +135,9 @@ internal sealed record AgentReport(string Status, string? Output, string? Reason
     public const string Success = "success";
     public const string Failed = "failed";
     public const string HandOff = "handoff";
+
+    /// <summary>U+FFFD stands in it for something that was no text.</summary>
+    public bool Repaired { get; init; }
 }
 
 /// <summary>A pull request as the forge shows it: where it is, and whether it is <c>open</c>, <c>closed</c> or <c>merged</c>.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using FleetSidecar.Agents.Failover;
 using FleetSidecar.Drain;
+using FleetSidecar.Ground.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Runs;
@@ -47,11 +48,19 @@ internal sealed partial class RunLoop
         }
     }
 
+    private void SayUnavailable(StoreUnavailableException fault)
+    {
+        if (StoreProblem is null)
+        {
+            LogStoreUnavailable(fault.Message, fault.Hint, StoreRetry);
+        }
+
+        StoreProblem = $"{fault.Message}; {fault.Hint}";
+        _availability.Say(AvailabilitySource.Store, new Closure("store_unavailable", StoreProblem));
+    }
+
     [LoggerMessage(EventIds.RunsLoaded, LogLevel.Information, "found {Runs} open runs and {Messages} unacknowledged messages", EventName = "RunsLoaded")]
     private partial void LogRunsLoaded(int runs, int messages);
-
-    [LoggerMessage(EventIds.RunReconciled, LogLevel.Information, "{Run} {Task} was {State}, its process is {Process}: {Action}", EventName = "RunReconciled")]
-    private partial void LogRunReconciled(string run, string task, string state, ProcessFact process, BootAction action);
 
     [LoggerMessage(EventIds.RunMoved, LogLevel.Information, "{Run} {Task} generation {Generation}: {From} -> {To}", EventName = "RunMoved")]
     private partial void LogRunMoved(string run, string task, long generation, string from, string to);
@@ -74,9 +83,18 @@ internal sealed partial class RunLoop
     [LoggerMessage(EventIds.StoreUnavailable, LogLevel.Error, "{Message}; {Hint}; nothing is lost, trying again every {Delay}", EventName = "StoreUnavailable")]
     private partial void LogStoreUnavailable(string message, string hint, TimeSpan delay);
 
+    [LoggerMessage(EventIds.ReserveGivenUp, LogLevel.Warning, "{Message}: the disk is full, and the reserve beside the store was given up so that runs can end; free space", EventName = "ReserveGivenUp")]
+    private partial void LogReserveGivenUp(string message);
+
     [LoggerMessage(EventIds.StoreRecovered, LogLevel.Information, "the store can be written again", EventName = "StoreRecovered")]
     private partial void LogStoreRecovered();
 
-    [LoggerMessage(EventIds.OrderBroke, LogLevel.Error, "{Run} {Task} {Order} broke; the run fails by name, the daemon goes on", EventName = "OrderBroke")]
-    private partial void LogOrderBroke(string run, string task, OrderKind order, Exception fault);
+    [LoggerMessage(EventIds.RunNotFollowed, LogLevel.Error, "{Run} {Task} cannot be followed; its deadline acts, the other runs go on", EventName = "RunNotFollowed")]
+    private partial void LogRunNotFollowed(string run, string task, Exception fault);
+
+    [LoggerMessage(EventIds.AssignmentHeld, LogLevel.Information, "{Task} generation {Generation} waits: {Reason} ({Detail}); it begins when that is over, or is given back before the accept deadline", EventName = "AssignmentHeld")]
+    private partial void LogAssignmentHeld(string task, long generation, string reason, string detail);
+
+    [LoggerMessage(EventIds.AssignmentDropped, LogLevel.Warning, "{Task} generation {Generation} is not taken: {Reason} ({Detail}); a version 1 hub has no word for that and takes the task back by itself, without a retry", EventName = "AssignmentDropped")]
+    private partial void LogAssignmentDropped(string task, long generation, string reason, string detail);
 }

@@ -6,6 +6,7 @@ using FleetSidecar.Agents.Failover;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Outbox;
 using FleetSidecar.Protocol;
@@ -25,28 +26,38 @@ internal sealed partial class RunLoop : DaemonLoop
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(1);
 
     private readonly Channel<RunInput> _inputs = Channel.CreateBounded<RunInput>(new BoundedChannelOptions(Room) { SingleReader = true });
-    private readonly Dictionary<string, (RunOrder Order, CancellationTokenSource Stop)> _orders = [];
+    private readonly OrderBoard _orders;
+    private readonly DraftMaker _drafts;
+    private readonly Reconciler _reconciler;
     private readonly RunDeadlines _deadlines;
+    private readonly DueTimer _due;
     private readonly RunStore _store;
     private readonly RunOrders _work;
+    private readonly Berths _berths;
+    private readonly StoreReserve _reserve;
     private readonly OutboxQueue _outbox;
     private readonly SidecarConfig _config;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly RunBook _book;
     private readonly Availability _availability;
-    private ITimer? _recheck;
     private CancellationToken _stopping;
     private ImmutableArray<Run> _snapshot = [];
+    private ImmutableArray<HeldAssignment> _waiting = [];
 
     public RunLoop(
-        RunStore store, RunOrders work, Berths berths, OutboxQueue outbox, Availability availability, DiskFloor floor, SidecarConfig config, TimeProvider time,
+        RunStore store, StoreReserve reserve, RunOrders work, Berths berths, OutboxQueue outbox, Availability availability, DiskFloor floor, SidecarConfig config, TimeProvider time,
         Verdict verdict, IHostApplicationLifetime lifetime, ILogger<RunLoop> log)
         : base(verdict, lifetime, log)
     {
-        (_store, _work, _outbox, _availability, _config, _time, _log) = (store, work, outbox, availability, config, time, log);
+        (_store, _reserve, _work, _berths, _outbox) = (store, reserve, work, berths, outbox);
+        (_availability, _config, _time, _log) = (availability, config, time, log);
         _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => availability.Refuses ?? floor.Closed());
-        _deadlines = new RunDeadlines(config.Deadlines, time, input => _ = PostAsync(input, _stopping).AsTask());
+        _reconciler = new Reconciler(work, log);
+        _drafts = new DraftMaker(_book, store, log);
+        _orders = new OrderBoard(work, id => _snapshot.FirstOrDefault(open => open.Id == id), PostAsync, time, log);
+        _due = new DueTimer(_book, config.Deadlines, time, () => _ = PostAsync(new RunInput.IntakeDue(), _stopping).AsTask());
+        _deadlines = new RunDeadlines(config.Deadlines, time, work.Doing, input => _ = PostAsync(input, _stopping).AsTask());
     }
 
     /// <summary>Open runs as of the last commit.</summary>
@@ -57,6 +68,9 @@ internal sealed partial class RunLoop : DaemonLoop
 
     /// <summary>Hears about assignments that were turned down; sent once, not stored.</summary>
     public Action<SidecarMessage.TaskRejected>? Rejected { get; set; }
+
+    /// <summary>Hears about runs whose state the hub must be told again; sent once, not stored.</summary>
+    public Action<Run>? Reported { get; set; }
 
     /// <summary>Hears about progress that agents report; not stored.</summary>
     public Action<SidecarMessage.TaskProgress>? Progressed { get; set; }
@@ -78,7 +92,7 @@ internal sealed partial class RunLoop : DaemonLoop
         var runs = new List<Run>();
         foreach (var run in _store.LoadOpen())
         {
-            runs.Add(await ReconcileAsync(run));
+            runs.Add(await _reconciler.ReconcileAsync(run));
         }
 
         var outbox = _store.LoadOutbox();
@@ -88,16 +102,6 @@ internal sealed partial class RunLoop : DaemonLoop
         Breakers = [.. _book.Breakers];
         SayIntake();
         LogRunsLoaded(runs.Count, outbox.Count);
-    }
-
-    // The hub has not been heard yet; its answers go through the same table.
-    private async ValueTask<Run> ReconcileAsync(Run run)
-    {
-        var row = BootRules.RowOf(run);
-        var (process, found) = await _work.WitnessAsync(run);
-        var action = BootRules.Decide(row, process, HubFact.Unheard);
-        LogRunReconciled(run.Id, run.TaskId, run.State.Word(), process, action);
-        return row == RowFact.Intent && action is BootAction.Adopt or BootAction.Finalise ? run with { Process = run.Process ?? found } : run;
     }
 
     protected override async Task RunAsync(CancellationToken stopping)
@@ -111,7 +115,7 @@ internal sealed partial class RunLoop : DaemonLoop
         // Behind the start, because nothing waits for it.
         _ = Task.Run(() => GetReadyAsync(_book.Open.Select(run => run.Id).ToHashSet()), CancellationToken.None);
         var batch = new List<RunInput>();
-        Recheck();
+        _due.Set(_waiting);
         using var beat = _time.CreateTimer(_ => _inputs.Writer.TryWrite(new RunInput.Beat()), null, Pulse.Usual / 6, Pulse.Usual / 6); // When full, the loop is busy enough.
         while (await _inputs.Reader.WaitToReadAsync(stopping))
         {
@@ -142,9 +146,11 @@ internal sealed partial class RunLoop : DaemonLoop
         CommitMoments.Persisted(draft, before);
         foreach (var run in draft.Changed)
         {
+            KeepName(run);
             Follow(run);
         }
 
+        Forget(draft);
         _outbox.Update(draft.Added, draft.Removed);
         foreach (var run in draft.Changed)
         {
@@ -158,11 +164,64 @@ internal sealed partial class RunLoop : DaemonLoop
 
         foreach (var rejected in draft.Rejections)
         {
-            LogAssignmentRejected(rejected.TaskId, rejected.Generation, rejected.Reason, rejected.Detail);
+            LogAssignmentRejected(rejected.TaskId, rejected.Generation ?? 0, rejected.Reason, rejected.Detail);
             Rejected?.Invoke(rejected);
         }
 
+        TellWaiting(draft);
         Tell(draft, batch, before);
+    }
+
+    // A name on disk is given to no other run: two runs of one name would share a row, a directory and a nonce.
+    private void KeepName(Run run)
+    {
+        _berths.Name(run.Id);
+        _ = run.State == RunState.Settled && _berths.Forgo(run.Id) ? Task.Run(() => _work.RefillAsync(_config.Wake.Profiles[0], _stopping), CancellationToken.None) : null;
+    }
+
+    // Runs that no loop knows any more: their agents are ended like those of a forgotten store.
+    private void Forget(RunDraft draft)
+    {
+        if (draft.Forgotten.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var runId in draft.Forgotten.Keys)
+        {
+            _orders.Drop(runId);
+            _deadlines.Drop(runId);
+        }
+
+        _outbox.Update([], [.. _outbox.Snapshot().Where(message => draft.Forgotten.ContainsKey(message.RunId)).Select(message => message.MessageId)]);
+        var open = _snapshot;
+        _ = Task.Run(() => _work.StopUnknownAsync(open), CancellationToken.None);
+    }
+
+    private void TellWaiting(RunDraft draft)
+    {
+        foreach (var run in draft.Reports)
+        {
+            Reported?.Invoke(run);
+        }
+
+        foreach (var held in draft.Held.Where(held => _waiting.All(known => known.Assigned != held.Assigned)))
+        {
+            LogAssignmentHeld(held.TaskId, held.Generation, held.Reason, held.Detail);
+            CrashPoints.At(CrashPointName.AssignmentHeld);
+        }
+
+        foreach (var held in draft.Dropped)
+        {
+            LogAssignmentDropped(held.TaskId, held.Generation, held.Reason, held.Detail);
+        }
+
+        var changed = !_waiting.SequenceEqual(draft.Held);
+        _waiting = [.. draft.Held];
+        if (changed)
+        {
+            _due.Set(_waiting);
+        }
     }
 
     private void Tell(RunDraft draft, List<RunInput> batch, ImmutableArray<Run> before)
@@ -171,7 +230,7 @@ internal sealed partial class RunLoop : DaemonLoop
         if (draft.Intake is not null || draft.Breakers.Changed.Count > 0 || batch.OfType<RunInput.IntakeDue>().Any())
         {
             SayIntake();
-            Recheck();
+            _due.Set(_waiting);
         }
 
         foreach (var decided in batch.OfType<RunInput.IntakeDecided>())
@@ -192,17 +251,7 @@ internal sealed partial class RunLoop : DaemonLoop
         {
             try
             {
-                var draft = _book.Begin(_time.GetUtcNow().ToUnixTimeMilliseconds());
-                foreach (var input in batch)
-                {
-                    _book.Apply(draft, input);
-                }
-
-                if (!draft.IsEmpty)
-                {
-                    await _store.SaveAsync(draft);
-                }
-
+                var draft = await _drafts.CommitAsync(batch, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 if (StoreProblem is not null)
                 {
                     LogStoreRecovered();
@@ -214,87 +263,38 @@ internal sealed partial class RunLoop : DaemonLoop
             }
             catch (StoreUnavailableException fault)
             {
-                if (StoreProblem is null)
+                Pulse.Beat();
+                if (_reserve.GiveUpIfFull())
                 {
-                    LogStoreUnavailable(fault.Message, fault.Hint, StoreRetry);
+                    LogReserveGivenUp(fault.Message);
+                    continue;
                 }
 
-                StoreProblem = $"{fault.Message}; {fault.Hint}";
-                _availability.Say(AvailabilitySource.Store, new Closure("store_unavailable", StoreProblem));
-                Pulse.Beat();
+                SayUnavailable(fault);
                 await Task.Delay(StoreRetry, _time, stopping);
             }
         }
     }
 
-    /// <summary>Sees to it that what the run needs now is going on, and nothing else.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "A run that cannot be followed must not end the loop; its deadline still acts.")]
     private void Follow(Run run)
     {
-        _work.Fence(run);
-        var wanted = RunPolicy.OrderFor(run);
-        if (_orders.TryGetValue(run.Id, out var going) && going.Order != wanted)
-        {
-            going.Stop.Cancel();
-            going.Stop.Dispose(); // It is linked to the daemon's own token, which would keep it for ever.
-            _orders.Remove(run.Id);
-        }
-
-        if (wanted.Kind != OrderKind.Nothing && !_orders.ContainsKey(run.Id))
-        {
-            var stop = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
-            _orders[run.Id] = (wanted, stop);
-
-            // A wake begins right here, before anything is logged or sent: it is what everybody waits for, it takes well under a
-            // millisecond, and a hand-over to another thread would cost as much again. Everything else goes elsewhere at once.
-            _ = wanted.Kind == OrderKind.Wake ? DoAsync(run, wanted, stop) : Task.Run(() => DoAsync(run, wanted, stop), CancellationToken.None);
-        }
-
-        _deadlines.Follow(run);
-    }
-
-    [SuppressMessage("Design", "CA1031", Justification = "An order that breaks must fail its run by name, not end the daemon and every other run with it.")]
-    private async Task DoAsync(Run run, RunOrder order, CancellationTokenSource stop)
-    {
-        var token = stop.Token;
         try
         {
-            await _work.RunAsync(new OrderScene(run, order, () => _snapshot.FirstOrDefault(open => open.Id == run.Id) ?? run, input => PostAsync(input, token), token));
+            _deadlines.Follow(run);
+            _work.Fence(run);
+            _orders.Follow(run, _stopping);
         }
-        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        catch (Exception fault) when (fault is not OperationCanceledException)
         {
-        }
-        catch (Exception fault)
-        {
-            LogOrderBroke(run.Id, run.TaskId, order.Kind, fault);
-            var failure = new Failure(FailureClass.Unknown, $"{order.Kind} broke: {Printable.Cut(fault.Message, 500)}");
-            await PostAsync(new RunInput.Learned(run.Id, order, now => Broken(now, failure)), _stopping);
+            LogRunNotFollowed(run.Id, run.TaskId, fault);
         }
     }
-
-    // A wake that broke before a process was known started nothing that we could not find again by its note.
-    private static Run Broken(Run run, Failure failure) => run with
-    {
-        Facts = run.Facts with { Failure = run.Facts.Failure ?? failure, WakeProblem = run.State == RunState.Waking ? failure : run.Facts.WakeProblem },
-    };
 
     private void SayIntake()
     {
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         _availability.Say(AvailabilitySource.Intake, IntakeRules.Closed(_book.Intake, now));
-        _availability.Say(AvailabilitySource.Breakers, _book.NoProfile(_book.Begin(now)));
-    }
-
-    // The one thing that changes with time alone: a pause that ends, a drain that is due, a breaker that may be tried.
-    private void Recheck()
-    {
-        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        var due = _book.Breakers.Where(breaker => breaker.OpenedAtUnixMs is not null && breaker.ProbeRunId is null)
-            .Select(breaker => breaker.OpenedAtUnixMs!.Value + (long)BreakerRules.OpenFor.TotalMilliseconds)
-            .Where(at => at > now)
-            .Append(_book.IntakeIsDue(now) ? now : _book.Intake.UntilUnixMs is { } until && until > now ? until : long.MaxValue)
-            .Min();
-        _recheck?.Dispose();
-        _recheck = due == long.MaxValue ? null
-            : _time.CreateTimer(_ => _ = PostAsync(new RunInput.IntakeDue(), _stopping).AsTask(), null, TimeSpan.FromMilliseconds(Math.Clamp(due - now, 0, (long)TimeSpan.FromDays(1).TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+        _availability.Say(AvailabilitySource.Breakers, RunBook.NoProfile(_book.Begin(now)));
     }
 }

@@ -42,6 +42,15 @@ internal static class RunMessages
         _ => RunRows.Accepted,
     };
 
+    /// <summary>The row that holds the outcome of a settled run, for a hub that has forgotten it.</summary>
+    public static RunRows OutcomeOf(Run run) => run.Outcome switch
+    {
+        RunState.Completed => RunRows.Complete,
+        RunState.Failed => RunRows.Failed,
+        RunState.HandedOff => RunRows.HandOff,
+        _ => RunRows.None,
+    };
+
     public static SidecarMessage.TaskAccepted Accepted(Run run) =>
         new() { TaskId = run.TaskId, Generation = run.Generation, MessageId = Id(run, "accepted") };
 
@@ -83,6 +92,7 @@ internal static class RunMessages
             Model = run.Facts.Turn?.Model,
             CostUsd = run.Facts.Turn?.CostUsd,
             RunId = run.Id,
+            OutputDroppedBytes = run.Facts.End?.OutputDroppedBytes,
             Diff = run.Facts.Commit is null ? null : run.Facts.Diff,
             PullRequest = run.Facts.PullRequest?.Url,
             PullRequestState = run.Facts.PullRequest?.State,
@@ -107,6 +117,7 @@ internal static class RunMessages
             Retryable = failure.Retryable,
             ExitCode = run.Facts.End?.ExitCode,
             LastOutput = run.Facts.End?.LastOutput,
+            OutputDroppedBytes = run.Facts.End?.OutputDroppedBytes,
             ProcessState = run.Facts.ProcessState,
             ProfilesTried = Tried(run),
             MessageId = Id(run, "final"),

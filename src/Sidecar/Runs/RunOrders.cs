@@ -18,14 +18,35 @@ internal sealed partial class RunOrders(
     TimeProvider time, ILogger<RunOrders> log)
 {
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
-    public Task RunAsync(OrderScene scene) => scene.Order.Kind switch
+    public async Task RunAsync(OrderScene scene)
     {
-        OrderKind.Prepare => GuardAsync(scene, FailureClass.Workspace, "prepared", () => preparation.PrepareAsync(scene.Run, scene.Token)),
+        if (PointOf(scene.Order.Kind) is { } point)
+        {
+            FaultPoints.At(point);
+        }
+
+        await DoAsync(scene);
+    }
+
+    private static FaultPoint? PointOf(OrderKind kind) => kind switch
+    {
+        OrderKind.Prepare => FaultPoint.Prepare,
+        OrderKind.Wake => FaultPoint.Wake,
+        OrderKind.Pause => FaultPoint.Pause,
+        OrderKind.Verify => FaultPoint.Verify,
+        OrderKind.Submit => FaultPoint.Submit,
+        OrderKind.Stop => FaultPoint.Stop,
+        _ => null,
+    };
+
+    private Task DoAsync(OrderScene scene) => scene.Order.Kind switch
+    {
+        OrderKind.Prepare => GuardAsync(scene, FailureClass.Workspace, CrashPointName.Prepared, () => preparation.PrepareAsync(scene.Run, scene.Token)),
         OrderKind.Wake => WakeAsync(scene),
         OrderKind.Pause => PauseAsync(scene),
         OrderKind.Watch => watcher.WatchAsync(scene),
-        OrderKind.Verify => GuardAsync(scene, FailureClass.Verification, "verified", () => VerifyAsync(scene.Run, scene.Token)),
-        OrderKind.Submit => GuardAsync(scene, FailureClass.Workspace, "pushed", () => SubmitAsync(scene.Run, scene.Token)),
+        OrderKind.Verify => GuardAsync(scene, FailureClass.Verification, CrashPointName.Verified, () => VerifyAsync(scene.Run, scene.Token)),
+        OrderKind.Submit => GuardAsync(scene, FailureClass.Workspace, CrashPointName.Pushed, () => SubmitAsync(scene.Run, scene.Token)),
         OrderKind.Stop => StopAsync(scene),
         _ => throw new InvalidOperationException($"No way to do {scene.Order.Kind}."),
     };
@@ -33,6 +54,7 @@ internal sealed partial class RunOrders(
     /// <summary>What the machine says of a run that the last process left. After this, what was not found will not start any more.</summary>
     public async ValueTask<(ProcessFact Fact, ProcessIdentity? Process)> WitnessAsync(Run run)
     {
+        FaultPoints.At(FaultPoint.Witness);
         var process = run.Process ?? (BootRules.RowOf(run) == RowFact.Intent ? await host.FindStartedAsync(run) : null);
         if (process is not null && !process.IsAlive() && run.Facts.End is null)
         {
@@ -58,6 +80,13 @@ internal sealed partial class RunOrders(
         }
         else if (run.IsEnding)
         {
+            // Nothing may be started any more, but something may have been: the order broke, or its run ended while it went on.
+            if (await host.FindStartedAsync(run) is { } found)
+            {
+                await scene.LearnAsync(now => now with { Process = found });
+                return;
+            }
+
             await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Unknown, "nothing was started"), end: null));
             return;
         }
@@ -74,6 +103,7 @@ internal sealed partial class RunOrders(
             {
                 case LaunchOutcome.Started started:
                     process = started.Process;
+                    FaultPoints.At(FaultPoint.Woken);
                     LogAgentStarted(run.Id, run.TaskId, process.Pid, run.Profile.Name);
                     break;
                 case LaunchOutcome.NotStarted notStarted:
@@ -84,7 +114,7 @@ internal sealed partial class RunOrders(
             }
         }
 
-        CrashPoints.At("woken");
+        CrashPoints.At(CrashPointName.Woken);
         var kills = run.Profile.Mode == WakeMode.Run ? OomKills.Count() : null;
         await scene.LearnAsync(now => now with { Process = process, Facts = now.Facts with { OomKillsBefore = now.Facts.OomKillsBefore ?? kills } });
         _ = RefillAsync(run.Profile, CancellationToken.None);
@@ -95,6 +125,9 @@ internal sealed partial class RunOrders(
             await scene.LearnAsync(now => AfterSignal(now, end));
         }
     }
+
+    /// <summary>What git is doing for a run and what failed last; null where there is nothing to tell.</summary>
+    public string? Doing(string runId) => preparation.Doing(runId) is { } doing ? redactor.Clean(doing) : null;
 
     /// <summary>Tells the run's clone which generation is current, or that none is.</summary>
     public void Fence(Run run)
@@ -108,6 +141,9 @@ internal sealed partial class RunOrders(
             LogOrderFailed(run.Id, run.TaskId, run.State.Word(), fault.Message, "the hooks in its clone do not know of the change; submit does");
         }
     }
+
+    /// <summary>Ends the agents of runs that are no longer known.</summary>
+    public Task<IReadOnlyList<string>> StopUnknownAsync(IReadOnlyCollection<Run> open) => host.StopUnknownAsync(open);
 
     /// <summary>Gets a berth ready for the next wake.</summary>
     public Task RefillAsync(WakeProfile profile, CancellationToken stopping) => berths.RefillAsync(profile, stopping);
@@ -162,7 +198,7 @@ internal sealed partial class RunOrders(
     private async Task<RunFacts> SubmitAsync(Run run, CancellationToken token) =>
         await pullRequests.EnsureAsync(run, await delivery.SubmitAsync(run, token), token);
 
-    private async Task GuardAsync(OrderScene scene, string failureClass, string step, Func<Task<RunFacts>> work)
+    private async Task GuardAsync(OrderScene scene, string failureClass, CrashPointName step, Func<Task<RunFacts>> work)
     {
         var run = scene.Run;
         try

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Failover;
@@ -15,17 +16,26 @@ internal sealed class RunStore(Store store, WakeOptions wake)
     public const int ApplicationId = 0x464C5453; // "FLTS"
 
     /// <summary>Puts runs, new messages and acknowledgements into one commit. Returns after it is on disk.</summary>
-    public Task SaveAsync(RunDraft draft) =>
-        store.CommitAsync(db =>
+    /// <exception cref="UnsavableRunException">One run has no form that can be stored; nothing of the draft is on disk.</exception>
+    public Task SaveAsync(RunDraft draft)
+    {
+        var rows = draft.Changed.Select(RunRow.Of).ToList();
+        return store.CommitAsync(db =>
         {
-            foreach (var run in draft.Changed)
+            foreach (var (runId, reason) in draft.Forgotten)
             {
-                Upsert(db, run);
+                Close(db, runId, "run_set_aside", draft.Now, $"{runId} could not be handled and was set aside; its agent is ended: {reason}");
+            }
+
+            // What is over first: a task has one live run, in the middle of a commit too.
+            foreach (var row in rows.OrderByDescending(row => row.Run.State.IsFinal()))
+            {
+                Write(row.RunId, () => row.Upsert(db));
             }
 
             foreach (var message in draft.Added)
             {
-                Insert(db, message);
+                Write(message.RunId, () => Insert(db, message));
             }
 
             foreach (var messageId in draft.Removed)
@@ -45,6 +55,7 @@ internal sealed class RunStore(Store store, WakeOptions wake)
 
             return true;
         });
+    }
 
     /// <summary>Everything that is not settled, oldest first.</summary>
     public List<Run> LoadOpen() => [.. store.Read(db => db.Query(
@@ -61,10 +72,8 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         var unreadable = store.Read(db => db.Query("SELECT run_id FROM runs WHERE state <> 'settled'", row => row.Text(0))).Where(id => !readable.Contains(id)).ToList();
         foreach (var id in unreadable)
         {
-            await store.CommitAsync(db => db.Execute("UPDATE runs SET state = 'settled' WHERE run_id = ?1", id) + Insert(db, new Incident
-            {
-                Code = "run_unreadable", Timestamp = now, Detail = $"the store's row of {id} could not be read and was set aside; its agent is ended and its task comes again",
-            }));
+            await store.CommitAsync(db => Close(db, id, "run_unreadable", now,
+                $"the store's row of {id} could not be read and was set aside; its agent is ended and its task comes again"));
         }
 
         return unreadable;
@@ -78,13 +87,13 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         FROM runs ORDER BY created_at_unix_ms DESC, run_id LIMIT ?1
         """, TryReadRun, count)).OfType<Run>()];
 
-    /// <summary>The settled run of a task and generation, where there is one.</summary>
-    public Run? FindSettled(string taskId, long generation) => store.Read(db => db.Query(
+    /// <summary>Settled runs of a task, newest generation first; at most 20.</summary>
+    public IReadOnlyList<Run> FindSettled(string taskId) => [.. store.Read(db => db.Query(
         """
         SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
                created_at_unix_ms, state_since_unix_ms
-        FROM runs WHERE task_id = ?1 AND generation >= ?2 AND state = 'settled' ORDER BY generation DESC LIMIT 1
-        """, TryReadRun, taskId, generation).FirstOrDefault());
+        FROM runs WHERE task_id = ?1 AND state = 'settled' ORDER BY generation DESC LIMIT 20
+        """, TryReadRun, taskId)).OfType<Run>()];
 
     public List<OutboxMessage> LoadOutbox() => store.Read(db => db.Query(
         "SELECT message_id, run_id, task_id, kind, payload, created_at_unix_ms FROM outbox ORDER BY position",
@@ -109,18 +118,22 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         "SELECT code, detail, at_unix_ms FROM incidents ORDER BY at_unix_ms DESC LIMIT 20",
         row => new Incident { Code = row.Text(0), Detail = row.Text(1), Timestamp = row.Number(2) }));
 
-    private static void Upsert(Db db, Run run) => db.Execute(
-        """
-        INSERT INTO runs (run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
-                          created_at_unix_ms, state_since_unix_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-        ON CONFLICT (run_id) DO UPDATE SET generation = ?3, state = ?4, profile = ?6, wake_attempt = ?8, pid = ?9, start_ticks = ?10, boot_id = ?11,
-                          facts = ?12, state_since_unix_ms = ?14
-        """,
-        run.Id, run.TaskId, run.Generation, run.State.Word(), run.Nonce, run.Profile.Name,
-        JsonSerializer.Serialize(run.Assignment, WireJson.Wire.TaskAssign), run.WakeAttempt,
-        run.Process?.Pid, run.Process?.StartTicks, run.Process?.BootId,
-        JsonSerializer.Serialize(run.Facts, RunJson.Default.RunFacts), run.CreatedAtUnixMs, run.StateSinceUnixMs);
+    private static void Write(string runId, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (RowRefusedException fault)
+        {
+            throw new UnsavableRunException(runId, fault);
+        }
+    }
+
+    private static int Close(Db db, string runId, string code, long now, string detail) =>
+        db.Execute("DELETE FROM outbox WHERE run_id = ?1", runId)
+        + db.Execute("UPDATE runs SET state = 'settled' WHERE run_id = ?1", runId)
+        + Insert(db, new Incident { Code = code, Timestamp = now, Detail = Printable.Cut(detail, 1000) });
 
     private static void Insert(Db db, OutboxMessage message) => db.Execute(
         """
@@ -149,13 +162,14 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         }
     }
 
+    [SuppressMessage("Design", "CA1031", Justification = "A row whose content cannot be read is set aside alone; the other runs go on.")]
     private Run? TryReadRun(Row row)
     {
         try
         {
             return ReadRun(row);
         }
-        catch (Exception meaningless) when (meaningless is JsonException or KeyNotFoundException or InvalidCastException or NotSupportedException)
+        catch (Exception meaningless) when (meaningless is not StoreUnavailableException and not OutOfMemoryException)
         {
             return null;
         }
@@ -169,10 +183,10 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         State = RunStates.Parse(row.Text(3)),
         Nonce = row.Text(4),
         Profile = ProfileNamed(row.Text(5)),
-        Assignment = JsonSerializer.Deserialize(row.Text(6), WireJson.Wire.TaskAssign) ?? throw new JsonException(),
+        Assignment = OutsideJson.Read(row.Text(6), WireJson.Wire.TaskAssign, out var bad) ?? throw new JsonException(bad),
         WakeAttempt = (int)row.Number(7),
         Process = row.NumberOrNull(8) is { } pid ? new ProcessIdentity((int)pid, row.Number(9), row.Text(10)) : null,
-        Facts = JsonSerializer.Deserialize(row.Text(11), RunJson.Default.RunFacts) ?? throw new JsonException(),
+        Facts = OutsideJson.Read(row.Text(11), RunJson.Default.RunFacts, out bad) ?? throw new JsonException(bad),
         CreatedAtUnixMs = row.Number(12),
         StateSinceUnixMs = row.Number(13),
     };

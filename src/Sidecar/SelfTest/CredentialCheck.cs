@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.SelfTest;
 
@@ -9,6 +10,7 @@ namespace FleetSidecar.SelfTest;
 internal sealed class CredentialCheck(SidecarConfig config, TimeProvider time) : ICheck
 {
     private const int LargestFile = 1024 * 1024;
+    private const long Earliest = -62_135_596_800, LatestMilliseconds = 253_402_300_799_999; // The years 1 and 9999.
     private const long SecondsUpTo = 100_000_000_000; // The year 5138 in seconds, 1973 in milliseconds.
     private static readonly TimeSpan Soon = TimeSpan.FromHours(24);
 
@@ -38,28 +40,32 @@ internal sealed class CredentialCheck(SidecarConfig config, TimeProvider time) :
     /// <summary>The time at a path of keys, or null where there is none.</summary>
     public static DateTimeOffset? Expiry(byte[] json, string path)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            var node = document.RootElement;
-            foreach (var key in path.Split('.'))
-            {
-                if (node.ValueKind != JsonValueKind.Object || !node.TryGetProperty(key, out node))
-                {
-                    return null;
-                }
-            }
-
-            return node.ValueKind switch
-            {
-                JsonValueKind.Number when node.TryGetInt64(out var number) => number < SecondsUpTo ? DateTimeOffset.FromUnixTimeSeconds(number) : DateTimeOffset.FromUnixTimeMilliseconds(number),
-                JsonValueKind.String when DateTimeOffset.TryParse(node.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) => date,
-                _ => null,
-            };
-        }
-        catch (Exception unreadable) when (unreadable is JsonException or ArgumentOutOfRangeException)
+        if (OutsideJson.Element(json) is not { } node)
         {
             return null;
         }
+
+        foreach (var key in path.Split('.'))
+        {
+            if (node.ValueKind != JsonValueKind.Object || !node.TryGetProperty(key, out node))
+            {
+                return null;
+            }
+        }
+
+        return node.ValueKind switch
+        {
+            JsonValueKind.Number when node.TryGetInt64(out var number) => At(number),
+            JsonValueKind.String when DateTimeOffset.TryParse(node.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) => date,
+            _ => null,
+        };
     }
+
+    private static DateTimeOffset? At(long number) => number switch
+    {
+        < Earliest => null,
+        < SecondsUpTo => DateTimeOffset.FromUnixTimeSeconds(number),
+        <= LatestMilliseconds => DateTimeOffset.FromUnixTimeMilliseconds(number),
+        _ => null,
+    };
 }

@@ -14,9 +14,17 @@ internal sealed class HubCheck(SidecarConfig config, LinkLoop link) : ICheck
         var hub = view.State == LinkState.Up
             ? new CheckResult(Name, CheckResult.Ok, $"{config.Hub.Url}: {view.Detail}")
             : new CheckResult(Name, CheckResult.Failed, $"{config.Hub.Url}: {view.State.ToString().ToLowerInvariant()}, {view.Detail}",
-                view.State == LinkState.Refused ? "write the agent's token into hub.tokenFile" : "is the hub running, and is hub.url right?", Blocks: false);
-        return Task.FromResult<IReadOnlyList<CheckResult>>(view.ClockSkew is { } skew ? [hub, Clock(skew)] : [hub]);
+                Hint(view.State), Blocks: false);
+        IEnumerable<CheckResult?> all = [hub, view.ClockSkew is { } skew ? Clock(skew) : null, ProxyCheck.Look(config.Hub, isUp: view.State == LinkState.Up)];
+        return Task.FromResult<IReadOnlyList<CheckResult>>([.. all.OfType<CheckResult>()]);
     }
+
+    private static string Hint(LinkState state) => state switch
+    {
+        LinkState.Refused => "write the agent's token into hub.tokenFile",
+        LinkState.Redirected => "set hub.url to the address of the hub itself",
+        _ => "is the hub running, and is hub.url right?",
+    };
 
     private CheckResult Clock(TimeSpan skew)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
 using FleetSidecar.Ground.Loops;
@@ -66,6 +67,7 @@ internal sealed partial class SelfTestLoop(
         }
     }
 
+    [SuppressMessage("Design", "CA1031", Justification = "A check that breaks is a check that failed; it must not end the daemon.")]
     private static async Task<IReadOnlyList<CheckResult>> RunAsync(ICheck check, CancellationToken token)
     {
         try
@@ -75,6 +77,10 @@ internal sealed partial class SelfTestLoop(
         catch (OperationCanceledException)
         {
             return [new CheckResult(check.Name, CheckResult.Failed, $"no answer within {Limit}", "look at what it asks; see 'fleet-sidecar doctor'")];
+        }
+        catch (Exception fault)
+        {
+            return [new CheckResult(check.Name, CheckResult.Failed, $"the check itself broke: {Printable.Cut(fault.Message, 300)}", "report it; the other checks count as they are")];
         }
     }
 

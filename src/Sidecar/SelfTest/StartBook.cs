@@ -1,6 +1,7 @@
 using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.SelfTest;
 
@@ -42,17 +43,9 @@ internal sealed class StartBook
         }
     }
 
-    private List<StartRecord> Read()
-    {
-        try
-        {
-            return OutsideFile.Read(_file, LargestFile, followLink: false) is { } bytes ? JsonSerializer.Deserialize(bytes, StartJson.Default.ListStartRecord) ?? [] : [];
-        }
-        catch (JsonException)
-        {
-            return []; // Not worth a start: it is counted anew from here.
-        }
-    }
+    // A list that cannot be read is not worth a start: the count begins again here.
+    private List<StartRecord> Read() =>
+        OutsideFile.Read(_file, LargestFile, followLink: false) is { } bytes ? [.. (OutsideJson.Read(bytes, StartJson.Default.ListStartRecord) ?? []).Where(start => start is not null)] : [];
 
     private void Write()
     {

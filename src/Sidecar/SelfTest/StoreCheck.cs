@@ -21,6 +21,10 @@ internal sealed class StoreCheck(SidecarConfig config, Store? store, TimeProvide
                 await store.CommitAsync(db => db.Execute("INSERT INTO self_test (id, at_unix_ms) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at_unix_ms = ?1",
                     time.GetUtcNow().ToUnixTimeMilliseconds())).WaitAsync(token);
             }
+            else if (PathFacts.Of(config.StateDirectory) is { } state && state.Owner != UnixAccounts.Self)
+            {
+                return [new CheckResult(Name, CheckResult.Ok, $"{config.StateDirectory} was only looked at: it is {UnixAccounts.NameOf(state.Owner)}'s, and nobody else writes there")];
+            }
             else
             {
                 var probe = Path.Combine(config.StateDirectory, ".doctor");

@@ -10,16 +10,15 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.SelfTest;
 
 /// <summary>Every profile's program is there and may be executed, and says its version where its adapter knows how to ask. No tokens are spent.</summary>
-internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool? units) : ICheck, IDisposable
+/// <remarks>With agents in units the program is theirs: it is asked in a unit of their kind, at the first test, once an hour, and when the
+/// unit or the program is not as it should be. In between its last answer stands.</remarks>
+internal sealed class WakeCheck(SidecarConfig config, AgentQuestions questions, UnitTool? units) : ICheck
 {
     private const string AgentsHome = "/var/lib/fleet-agent";
     private const UnixFileMode Usable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private static readonly TimeSpan Trust = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Trust = TimeSpan.FromHours(1), Limit = TimeSpan.FromSeconds(15);
 
-    private readonly SemaphoreSlim _turn = new(1);
-    private readonly ConcurrentDictionary<string, long> _startedAt = new();
-
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
+    private readonly ConcurrentDictionary<string, (long At, CheckResult Result)> _answers = new();
 
     public string Name => "wake";
 
@@ -45,9 +44,9 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
             return Bad(profile, $"the agents' home {AgentsHome} is closed to its owner", $"chmod 700 {AgentsHome}; an agent did that");
         }
 
-        if (config.AgentsInUnits && units is not null && (!FileAccessCheck.MayExecute(program) || await IsDueAsync(units, profile)))
+        if (config.AgentsInUnits && units is not null)
         {
-            return await LookAsAgentAsync(units, profile, token);
+            return await IsDueAsync(units, profile) ? await AskAgentAsync(profile, token) : _answers[profile.Name].Result;
         }
 
         if (!FileAccessCheck.MayExecute(program))
@@ -55,20 +54,25 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
             return Bad(profile, File.Exists(program) ? $"{program} may not be executed" : $"{program} is not there", "install it, or correct wake.profiles[].command");
         }
 
-        var adapter = AgentAdapters.Of(profile);
-        if (adapter.VersionCommand(profile) is not { } command)
+        var command = AgentAdapters.Of(profile).VersionCommand(profile);
+        if (questions.Refusal is { } refusal)
+        {
+            return new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {program} is there; it was only looked at, because {refusal}");
+        }
+
+        if (ProgramFile.Refusal(program, "/", null) is { } untrusted)
+        {
+            return Bad(profile, untrusted.Message, untrusted.Hint);
+        }
+
+        if (command is null)
         {
             return new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {program} may be executed");
         }
 
         try
         {
-            var environment = AgentEnvironment.For(config.StateDirectory, "none", profile, config).ToDictionary(pair => pair.Key, pair => pair.Value);
-            environment.Remove(Recorder.Mark);
-            environment.Remove("FLEET_NONCE");
-            environment.Remove("FLEET_RUN_DIR");
-            var outcome = await tools.RunAsync(command, environment, "/", Limit, token);
-            return Judge(profile, command, outcome);
+            return Judge(profile, command, await questions.AskAsync(profile, command, Limit, token));
         }
         catch (SidecarException fault)
         {
@@ -78,33 +82,26 @@ internal sealed class WakeCheck(SidecarConfig config, ToolRunner tools, UnitTool
 
     // That a unit can be started is shown by starting one: now and then, and whenever the service manager does not know the unit.
     private async Task<bool> IsDueAsync(UnitTool units, WakeProfile profile) =>
-        !_startedAt.TryGetValue(profile.Name, out var at) || TimeProvider.System.GetElapsedTime(at) > Trust || !await units.IsLoadedAsync();
+        !_answers.TryGetValue(profile.Name, out var last) || last.Result.Status == CheckResult.Failed || TimeProvider.System.GetElapsedTime(last.At) > Trust || !await units.IsLoadedAsync();
 
-    // A program in the agents' home is theirs alone: it is looked at as they see it, in a unit of their kind.
-    private async Task<CheckResult> LookAsAgentAsync(UnitTool units, WakeProfile profile, CancellationToken token)
+    private async Task<CheckResult> AskAgentAsync(WakeProfile profile, CancellationToken token)
     {
         var command = AgentAdapters.Of(profile).VersionCommand(profile);
-        await _turn.WaitAsync(token);
         try
         {
-            var outcome = await units.RunAsync(UnitTool.SelfTest, "look", profile.Environment, command ?? ["test", "-x", profile.Command[0]], null, Limit, token);
-            _startedAt[profile.Name] = TimeProvider.System.GetTimestamp();
-            return command is not null ? Judge(profile, command, outcome)
+            var outcome = await questions.AskAsync(profile, command ?? ["test", "-x", profile.Command[0]], Limit, token);
+            var result = command is not null ? Judge(profile, command, outcome)
                 : outcome.Ok ? new CheckResult(Name, CheckResult.Ok, $"profile {profile.Name}: {profile.Command[0]} may be executed by the agents' user")
                 : Bad(profile, $"{profile.Command[0]} is not there, or the agents' user may not execute it", "install it for that user, or correct wake.profiles[].command");
+            _answers[profile.Name] = (TimeProvider.System.GetTimestamp(), result);
+            return result;
         }
         catch (SidecarException fault)
         {
-            _startedAt.TryRemove(profile.Name, out _);
+            _answers.TryRemove(profile.Name, out _);
             return Bad(profile, fault.Message, fault.Hint);
         }
-        finally
-        {
-            _turn.Release();
-        }
     }
-
-    public void Dispose() => _turn.Dispose();
 
     private CheckResult Judge(WakeProfile profile, IReadOnlyList<string> command, ToolOutcome outcome)
     {

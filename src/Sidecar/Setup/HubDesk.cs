@@ -3,6 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Setup;
@@ -15,7 +17,7 @@ internal sealed class HubDesk(SetupRequest request) : IDisposable
 {
     private const int LargestAnswer = 256 * 1024, LongestQuote = 200;
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(10) })
+    private readonly HttpClient _http = new(OneOrigin.Handler(TunnelProxy.Of(request.Proxy, request.ProxyCredentialsFile, new Redactor())))
     {
         Timeout = TimeSpan.FromSeconds(20), MaxResponseContentBufferSize = LargestAnswer,
     };
@@ -82,31 +84,27 @@ internal sealed class HubDesk(SetupRequest request) : IDisposable
         try
         {
             using var response = await _http.SendAsync(message, token);
+            if (OneOrigin.RedirectionOf(response.StatusCode, address, response.Headers.Location?.OriginalString) is { } elsewhere)
+            {
+                throw new SidecarException($"the hub's address {elsewhere.Words}, which is not followed", "give the hub's own address with --hub");
+            }
+
             var bytes = await response.Content.ReadAsByteArrayAsync(token);
-            return response.IsSuccessStatusCode ? ((int)response.StatusCode, JsonSerializer.Deserialize(bytes, shape), null) : ((int)response.StatusCode, null, Words(bytes));
+            var answer = response.IsSuccessStatusCode ? OutsideJson.Read(bytes, shape) ?? throw NoHub(address) : null;
+            return ((int)response.StatusCode, answer, answer is null ? Words(bytes) : null);
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException || (fault is TaskCanceledException && !token.IsCancellationRequested))
         {
             throw new HubUnreachableException($"no hub answers at {request.Hub}: {Printable.Cut(fault is TaskCanceledException ? "no answer in time" : fault.Message, LongestQuote)}",
                 "is 'fleet-hub serve' running there, and can this machine reach it?", fault);
         }
-        catch (JsonException fault)
-        {
-            throw new HubUnreachableException($"what answers at {address} is no fleet hub", "give the address that 'fleet-hub serve' listens on, for example http://hub.example:7070", fault);
-        }
     }
 
-    private static string? Words(byte[] body)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(body, DeskJson.Default.DeskError) is { } error ? Printable.Cut($"{error.Error} {error.Detail}".Trim(), LongestQuote) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    private static HubUnreachableException NoHub(Uri address) =>
+        new($"what answers at {address} is no fleet hub", "give the address that 'fleet-hub serve' listens on, for example http://hub.example:7070");
+
+    private static string? Words(byte[] body) =>
+        OutsideJson.Read(body, DeskJson.Default.DeskError) is { } error ? Printable.Cut($"{error.Error} {error.Detail}".Trim(), LongestQuote) : null;
 
     private SidecarException Odd(int status, string? error) => new($"the hub at {request.Hub} answered {status} {error}".TrimEnd(), "look at the address and at the hub's log");
 }

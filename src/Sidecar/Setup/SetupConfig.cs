@@ -24,6 +24,16 @@ internal static class SetupConfig
 
         Put("hub", "url", request.SocketUrl);
         Put("hub", "tokenFile", tokenFile);
+        if (request.Proxy is { } proxy)
+        {
+            Put("hub", "proxy", proxy);
+        }
+
+        if (request.ProxyCredentialsFile is { } credentials)
+        {
+            Put("hub", "proxyCredentialsFile", credentials);
+        }
+
         if ((request.StateDirectory ?? PackagePaths.StateOf(request.ConfigFile)) is { } state && Say(keys, "stateDirectory", state))
         {
             conflicts.Add("stateDirectory");

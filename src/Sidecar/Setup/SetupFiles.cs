@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Setup;
 
@@ -16,7 +17,7 @@ internal static class SetupFiles
     private const int LargestToken = 4096;
     private static readonly JsonSerializerOptions Plain = new(ConfigJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string? ReadToken(string path) => OutsideFile.Read(path, LargestToken, followLink: true) is { } bytes && Encoding.UTF8.GetString(bytes).Trim() is { Length: > 0 } text ? text : null;
+    public static string? ReadToken(string path) => OutsideFile.Read(path, LargestToken, followLink: true) is { } bytes && OutsideText.Decode(bytes).Trim() is { Length: > 0 } text ? text : null;
 
     /// <summary>Readable for its owner alone: root gives it to the daemon as a credential.</summary>
     public static void WriteToken(string path, string token)
@@ -33,14 +34,16 @@ internal static class SetupFiles
     public static void Check(string path, JsonObject keys) => ConfigLoader.Check(path, Text(keys));
 
     /// <summary>Finds out whether both can be written, by writing beside them as much as they will take.</summary>
+    /// <param name="again">What a complaint ends with: what was not done yet.</param>
+    /// <param name="files">The files.</param>
     /// <exception cref="ConfigurationException">They cannot; the message says why.</exception>
-    public static void Probe(params string[] files)
+    public static void Probe(string again, params string[] files)
     {
         foreach (var file in files)
         {
             if (PathFacts.Of(file) is { Kind: not (PathKind.File or PathKind.Link) })
             {
-                throw new ConfigurationException($"{file} is there and is no file", "move it out of the way; nothing was asked of the hub yet");
+                throw new ConfigurationException($"{file} is there and is no file", $"move it out of the way; {again}");
             }
 
             var (probe, made) = (OwnedFile.Beside($"{file}.probe"), !Directory.Exists(Path.GetDirectoryName(file)));
@@ -52,7 +55,7 @@ internal static class SetupFiles
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
-                throw new ConfigurationException($"{file} cannot be written: {fault.Message}", "run setup as root, on a disk with room; nothing was asked of the hub yet", fault);
+                throw new ConfigurationException($"{file} cannot be written: {fault.Message}", $"run it as root, on a disk with room; {again}", fault);
             }
 
             if (made && !Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(file)!).Any())
@@ -71,7 +74,7 @@ internal static class SetupFiles
     {
         Check(path, keys);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var group = GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
+        var group = UnixAccounts.GroupId("fleet-sidecar") is { } id ? (0u, id) : ((uint, uint)?)null;
         if (File.Exists(path))
         {
             OwnedFile.Write(FreeName($"{path}.bak"), File.ReadAllBytes(path), OwnerAndGroup, group);
@@ -81,9 +84,4 @@ internal static class SetupFiles
     }
 
     private static byte[] Text(JsonObject keys) => Encoding.UTF8.GetBytes(keys.ToJsonString(Plain) + "\n");
-
-    // The file alone, no name service: the group is one that the package made on this machine.
-    private static uint? GroupId(string name) => OutsideFile.Read("/etc/group", 1024 * 1024, followLink: true) is { } bytes
-        && Encoding.UTF8.GetString(bytes).Split('\n').Select(line => line.Split(':')).FirstOrDefault(parts => parts.Length > 2 && parts[0] == name) is { } found && uint.TryParse(found[2], out var id)
-            ? id : null;
 }

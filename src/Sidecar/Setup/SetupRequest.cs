@@ -23,6 +23,12 @@ internal sealed record SetupRequest
 
     public string? StateDirectory { get; init; }
 
+    /// <summary>Proxy on the way to the hub, for setup itself and for the daemon; null for none.</summary>
+    public string? Proxy { get; init; }
+
+    /// <summary>Absolute path of the file with the proxy's credentials; null for none.</summary>
+    public string? ProxyCredentialsFile { get; init; }
+
     /// <summary>The unit that runs the daemon; null for the one that goes with the file.</summary>
     public string? Unit { get; init; }
 

@@ -42,16 +42,16 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
             SetupFiles.Check(request.ConfigFile, keys);
         }
 
-        SetupFiles.Probe(request.ConfigFile, request.TokenFile); // Before the hub gives out a token, which it does once.
+        SetupFiles.Probe("nothing was asked of the hub yet", request.ConfigFile, request.TokenFile); // Before the hub gives out a token, which it does once.
 
         var secret = await TokenAsync(token);
-        CrashPoints.At("setup_token");
+        CrashPoints.At(CrashPointName.SetupToken);
         if (changed)
         {
             SetupFiles.WriteConfig(request.ConfigFile, keys);
         }
 
-        CrashPoints.At("setup_config");
+        CrashPoints.At(CrashPointName.SetupConfig);
         Report = Report with { Config = changed ? "written" : "unchanged" };
         say("config", changed ? $"wrote {request.ConfigFile}" : $"{request.ConfigFile} says all of it already");
         await StartAsync(unit, token);
@@ -113,7 +113,7 @@ internal sealed class SetupSteps(SetupRequest request, HubDesk desk, ServiceUnit
         }
 
         var made = await desk.RegisterAsync(request.Key ?? throw new UsageKeyMissing(), token);
-        CrashPoints.At("setup_registered");
+        CrashPoints.At(CrashPointName.SetupRegistered);
         Replace(present, made);
         return Took(made, "registered", $"registered {request.AgentId} at {request.Hub}; its token is in {request.TokenFile}");
     }

@@ -1,6 +1,6 @@
-using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Supervise;
 
@@ -25,17 +25,9 @@ internal sealed class MemberHome(SidecarConfig config)
     public string MarkOf(MemberOptions member) => $"{Mark}={Directory(member)}#";
 
     /// <summary>Null where there is none, or none that can be read: what lives is then found by its mark.</summary>
-    public MemberRecord? Read(MemberOptions member)
-    {
-        try
-        {
-            return OutsideFile.Read(Record(member), LargestRecord, followLink: false) is { } bytes ? JsonSerializer.Deserialize(bytes, SuperviseJson.Default.MemberRecord) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    public MemberRecord? Read(MemberOptions member) =>
+        OutsideFile.Read(Record(member), LargestRecord, followLink: false) is { } bytes
+            && OutsideJson.Read(bytes, SuperviseJson.Default.MemberRecord) is { Starts: not null, Reported: not null } record ? record : null;
 
     /// <exception cref="IOException">It is not on disk.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>

@@ -44,7 +44,7 @@ internal sealed class MemberTurn(MemberHome home, TimeProvider time)
                 throw new MemberFaultException($"its record cannot be written: {problem}", "mend the state directory");
             }
 
-            CrashPoints.At("member_noted");
+            CrashPoints.At(CrashPointName.MemberNoted);
             var process = await member.Kind.StartAsync(member.Options, member.State.Kept, resume ? member.Options.ResumeCommand : member.Options.Command, token);
             member.State = member.State with { Kept = member.State.Kept.With(process), Condition = MemberCondition.Running, Detail = "started just now", StartFault = null, Pid = process?.Pid, SinceUnixMs = moment.Now };
             return report with { Started = resume ? "resumeCommand" : "command", NotKept = Keep(member) };

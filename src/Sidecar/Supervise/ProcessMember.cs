@@ -35,7 +35,7 @@ internal sealed class ProcessMember(MemberHome home, MemberProcesses processes) 
         {
             home.TurnOutput(member);
             var pid = Spawner.Start(new SpawnRequest(command, [.. environment], member.Directory ?? "/", home.Output(member), home.Errors(member)));
-            CrashPoints.At("member_started");
+            CrashPoints.At(CrashPointName.MemberStarted);
 
             // Our own child keeps its pid until we reap it, so this is its identity, or it has ended already.
             var started = ProcessIdentity.Of(pid);
@@ -44,7 +44,7 @@ internal sealed class ProcessMember(MemberHome home, MemberProcesses processes) 
         }
         catch (SpawnException fault)
         {
-            throw new MemberFaultException(fault.Message, $"{fault.Hint}, and that {member.Directory ?? "/"} is there", fault);
+            throw new MemberFaultException(fault.Message, fault.Hint, fault);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -70,7 +70,11 @@ internal sealed partial class SuperviseLoop(
                 if (member.DueIn(time) <= TimeSpan.Zero)
                 {
                     Pulse.Beat(LongestTurn);
-                    await AttendAsync(member, stopping);
+                    if (!await TryPassAsync($"the member {member.Options.Name}", () => AttendAsync(member, stopping), stopping))
+                    {
+                        member.Looked = (time.GetTimestamp(), config.Supervise.Interval);
+                    }
+
                     Volatile.Write(ref _views, [.. members.Select(one => MemberView.Of(one.Options, one.State))]);
                 }
             }

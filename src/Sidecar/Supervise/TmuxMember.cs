@@ -48,6 +48,13 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : 
 
     public Task<ProcessIdentity?> StartAsync(MemberOptions member, MemberRecord kept, IReadOnlyList<string> command, CancellationToken token) => GuardAsync<ProcessIdentity?>(async () =>
     {
+        // tmux itself says nothing: it takes the home directory for one that is missing, and shows a dead pane for a missing program.
+        // A server with a socket of its own may be another user's, who sees other files.
+        if (member.Socket is null && StartFaults.Find(command[0], member.Directory ?? "/") is { } fault)
+        {
+            throw new MemberFaultException(fault.Message, fault.Hint);
+        }
+
         var target = TmuxTarget.TryParse(member.Target)!;
         var listing = await ListAsync(member, token);
         var outcome = await RunAsync(member, [.. TmuxStart.Place(target, listing), "-c", member.Directory ?? "/", "--", .. TmuxStart.Command(command, processes.Own(member, kept.Nonce!)), .. TmuxStart.Move(target, listing)], token);
@@ -122,7 +129,7 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : 
         }
         catch (SpawnException fault)
         {
-            throw new MemberFaultException(fault.Message, "install tmux", fault);
+            throw new MemberFaultException(fault.Message, fault.Problem == StartProblem.ProgramMissing ? "install tmux" : fault.Hint, fault);
         }
     }
 

@@ -10,10 +10,18 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
     /// <summary>Directories that are still being made, or are being removed: nobody's work is in them.</summary>
     public const string Making = ".making-", Removing = ".removing-";
 
+    private static readonly Dictionary<string, string> SkipSmudge = new() { ["GIT_LFS_SKIP_SMUDGE"] = "1" };
+
     public static string Root(SidecarConfig config) => config.WorkspacesDirectory;
 
     /// <summary>The clone in a workspace's directory.</summary>
     public static string WorkOf(string directory) => Path.Combine(directory, "work");
+
+    /// <summary>Why a clone is not where it was made, or null: it, or the directory around it, became a link, which may lead into somebody else's work.</summary>
+    public static string? Displaced(string work) =>
+        PathFacts.Of(work) is { Kind: PathKind.Link } ? "the clone was replaced by a link"
+        : PathFacts.Of(Path.GetDirectoryName(work)!) is { Kind: PathKind.Link } ? "the clone's directory was replaced by a link"
+        : null;
 
     /// <summary>Makes it, whole or not at all, and says where it is.</summary>
     public async Task<string> MakeAsync(string mirror, WorkspaceMark mark, string start, CancellationToken token)
@@ -21,10 +29,39 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
         var path = Path.Combine(Root(config), mark.RunId);
         var beside = Path.Combine(Root(config), $"{Making}{mark.RunId}");
         await TreeRemoval.RemoveAsync(tools, beside, token); // Of this run, from before a crash.
-        Directory.CreateDirectory(beside);
-        mark.Write(beside);
-        var work = WorkOf(beside);
-        await git.RunAsync(beside, token,
+        try
+        {
+            Directory.CreateDirectory(beside);
+            mark.Write(beside);
+            await FillAsync(WorkOf(beside), mirror, mark, start, token);
+        }
+        catch
+        {
+            // Half a clone may be what fills the disk, and no other attempt need follow.
+            await TryRemoveAsync(beside);
+            throw;
+        }
+
+        await TreeRemoval.RemoveAsync(tools, path, token); // Of this run, from before a crash; no agent has seen it yet.
+        Directory.Move(beside, path);
+        return WorkOf(path);
+    }
+
+    // What cannot be removed now is removed by the next attempt, or at the next start.
+    private async Task TryRemoveAsync(string beside)
+    {
+        try
+        {
+            await TreeRemoval.RemoveAsync(tools, beside, CancellationToken.None);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    private async Task FillAsync(string work, string mirror, WorkspaceMark mark, string start, CancellationToken token)
+    {
+        await git.RunAsync(Path.GetDirectoryName(work)!, token,
             "clone", "--shared", "--no-checkout", "--template=", "--quiet",
             "-c", $"user.name={config.Workspace.AuthorName ?? config.Agent.Name ?? config.Agent.Id}",
             "-c", $"user.email={config.Workspace.AuthorEmail ?? $"{config.Agent.Id}@fleet.invalid"}",
@@ -34,11 +71,11 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
             await git.RunAsync(work, token, "remote", "set-url", "origin", mark.Repository);
         }
 
-        await git.RunAsync(work, new Dictionary<string, string> { ["GIT_LFS_SKIP_SMUDGE"] = "1" }, token, "checkout", "--quiet", "--no-track", "-B", mark.Branch, start);
+        // Not git checkout: one that could not read a file says so and ends with 0. A reset ends with 128.
+        await git.RunAsync(work, token, "symbolic-ref", "HEAD", $"refs/heads/{mark.Branch}");
+        await git.RunAsync(work, SkipSmudge, token, "reset", "--hard", "--quiet", start);
+        await WorkspaceProof.RequireAsync(git, work, start, mark.Base, token);
         Fence.Build(work);
-        await TreeRemoval.RemoveAsync(tools, path, token); // Of this run, from before a crash; no agent has seen it yet.
-        Directory.Move(beside, path);
-        return WorkOf(path);
     }
 
     // The agent's origin is the real one. Writing the line here saves a process; a mirror whose path git had to quote is left to git.

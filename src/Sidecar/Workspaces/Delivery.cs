@@ -23,6 +23,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
             return run.Facts with { Delivered = true, Commit = null };
         }
 
+        using var progress = origin.Progress.Follow(run.Id);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -32,6 +33,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
             }
             catch (GitException fault) when (fault.IsPassing)
             {
+                progress.Failed(fault.Message);
                 LogSubmitAgain(run.Id, run.TaskId, attempt, fault.Message);
                 var pause = FirstPause * Math.Pow(2, attempt - 1);
                 await Task.Delay(pause < LongestPause ? pause : LongestPause, time, token);

@@ -1,3 +1,4 @@
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
@@ -8,10 +9,16 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     /// <summary>Of git itself: the tree without an entry.</summary>
     public const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
+    /// <summary>What the environment of each git that we start carries, and no agent's.</summary>
+    public static ReadOnlySpan<byte> OwnMark => "FLEET_SIDECAR_GIT=1"u8;
+
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
     private readonly Dictionary<string, string> _environment = Environment();
     private readonly string[] _credentials = [.. CredentialHelper.Arguments(options.Credentials)];
+
+    /// <summary>What each run's git is doing at present.</summary>
+    public GitProgress Progress { get; } = new();
 
     /// <summary>Standard output of a command that has to succeed.</summary>
     /// <exception cref="GitException">It failed or took too long.</exception>
@@ -41,15 +48,18 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     public async Task<ToolOutcome> TryAsync(string directory, Dictionary<string, string> more, int room, CancellationToken token, params string[] arguments)
     {
         Require(directory);
+        RequireTrust(directory);
+        using var running = Progress.Running(arguments);
         try
         {
             return await tools.RunAsync(
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "gc.auto=0", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)],
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)],
                 more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token, room: room);
         }
         catch (SpawnException fault)
         {
-            throw new GitException(GitFaults.GitMissing, fault.Message, "install git (apt-get install git)");
+            Require(directory); // It may have gone since.
+            throw new GitException(GitFaults.GitMissing, fault.Message, fault.Problem == StartProblem.ProgramMissing ? "install git (apt-get install git)" : fault.Hint);
         }
     }
 
@@ -62,12 +72,24 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         }
     }
 
+    // Git runs what a repository's configuration names, and takes some from the place it is started in. For root that must be
+    // root's own; whoever owns the fleet's directories asks there.
+    private static void RequireTrust(string directory)
+    {
+        string[] places = [directory, Path.Combine(directory, ".git"), Path.Combine(directory, ".git/config"), Path.Combine(directory, "config")];
+        if (TrustedPath.IsRoot && places.Select(place => TrustedPath.Doubt(place)).FirstOrDefault(found => found is not null) is { } doubt)
+        {
+            throw new GitException(GitFaults.Untrusted, $"git was not run as root in {directory}: {doubt}", "call this as the service's user (runuser -u fleet-sidecar -- fleet-sidecar …)");
+        }
+    }
+
     private static Dictionary<string, string> Environment()
     {
         var variables = Inherited
             .Select(name => (Name: name, Value: System.Environment.GetEnvironmentVariable(name)))
             .Where(pair => pair.Value is not null)
             .ToDictionary(pair => pair.Name, pair => pair.Value!);
+        variables["FLEET_SIDECAR_GIT"] = "1";
         variables["LC_ALL"] = "C";
         variables["GIT_TERMINAL_PROMPT"] = "0";
         variables["GIT_ASKPASS"] = "/bin/true";

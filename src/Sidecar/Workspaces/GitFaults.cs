@@ -1,125 +1,128 @@
-using FleetSidecar.Ground;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
-
-/// <summary>A git command that did not do what was asked. The message begins with the code.</summary>
-internal sealed class GitException(string code, string message, string hint) : SidecarException($"{code}: {message}", hint)
-{
-    /// <summary>One of the codes of <see cref="GitFaults"/>.</summary>
-    public string Code => code;
-
-    /// <summary>Time alone may mend it: the same command is worth another try.</summary>
-    public bool IsPassing => code is GitFaults.HostNotFound or GitFaults.Unreachable or GitFaults.TimedOut or GitFaults.StaleBase;
-}
 
 /// <summary>What kind of fault git's words and exit code are, and what to do about it. Pure.</summary>
 internal static class GitFaults
 {
     public const string GitMissing = "git_missing";
     public const string WorkspaceGone = "workspace_gone";
+    public const string Untrusted = "repository_untrusted";
     public const string BadAddress = "bad_address";
     public const string Forbidden = "repository_forbidden";
     public const string NotFound = "repository_not_found";
+    public const string Moved = "repository_moved";
+    public const string ReadOnly = "repository_read_only";
     public const string AuthFailed = "auth_failed";
+    public const string HostKey = "host_key_failed";
+    public const string Tls = "tls_failed";
     public const string HostNotFound = "host_not_found";
     public const string Unreachable = "origin_unreachable";
+    public const string RateLimited = "rate_limited";
     public const string TimedOut = "git_timeout";
     public const string DiskFull = "disk_full";
     public const string Damaged = "repository_damaged";
+    public const string OriginDamaged = "origin_damaged";
+    public const string OriginFull = "origin_full";
     public const string EmptyRepository = "empty_repository";
+    public const string HeadDetached = "head_detached";
     public const string NoBranch = "branch_not_found";
+    public const string NameTaken = "branch_name_taken";
     public const string StaleBase = "stale_base";
     public const string StaleGeneration = "stale_generation";
     public const string BranchMoved = "branch_moved";
+    public const string RefLocked = "ref_locked";
+    public const string PushDenied = "push_denied";
     public const string PushRefused = "push_refused";
+    public const string PushTooLarge = "push_too_large";
+    public const string SignedPush = "signed_push_unsupported";
+    public const string SecretFound = "secret_found";
+    public const string LfsMissing = "lfs_objects_missing";
     public const string Unsupported = "repository_unsupported";
     public const string Other = "git_failed";
 
-    private static readonly string[] Telling = ["fatal:", "error:", "remote:", "! ["];
+    private const int MostLines = 4, MostLineChars = 400;
 
-    // First match wins: what names the cause stands before what merely follows from it.
-    private static readonly (string Words, string Code)[] Signs =
-    [
-        ("No space left on device", DiskFull),
-        ("Disk quota exceeded", DiskFull),
-        ("Could not resolve host", HostNotFound),
-        ("Name or service not known", HostNotFound),
-        ("Temporary failure in name resolution", HostNotFound),
-        ("Authentication failed", AuthFailed),
-        ("could not read Username", AuthFailed),
-        ("could not read Password", AuthFailed),
-        ("Permission denied (", AuthFailed),
-        ("Host key verification failed", AuthFailed),
-        ("The requested URL returned error: 401", AuthFailed),
-        ("The requested URL returned error: 403", AuthFailed),
-        ("does not appear to be a git repository", NotFound),
-        ("The requested URL returned error: 404", NotFound),
-        ("Repository not found", NotFound),
-        ("repository '", NotFound),
-        ("does not exist", NotFound),
-        ("not allowed", BadAddress),
-        ("Unable to find remote helper", BadAddress),
-        ("stale info", BranchMoved),
-        ("[rejected]", BranchMoved),
-        ("[remote rejected]", PushRefused),
-        ("Failed to connect", Unreachable),
-        ("Connection refused", Unreachable),
-        ("Connection reset", Unreachable),
-        ("Connection timed out", Unreachable),
-        ("Connection closed", Unreachable),
-        ("Network is unreachable", Unreachable),
-        ("No route to host", Unreachable),
-        ("the remote end hung up", Unreachable),
-        ("unexpected disconnect", Unreachable),
-        ("early EOF", Unreachable),
-        ("The requested URL returned error: 5", Unreachable),
-        ("The requested URL returned error: 429", Unreachable),
-        ("unable to access", Unreachable),
-        ("unable to connect", Unreachable),
-        ("object file", Damaged),
-        ("loose object", Damaged),
-        ("bad object", Damaged),
-        ("missing blob", Damaged),
-        ("missing tree", Damaged),
-        ("missing commit", Damaged),
-        ("not a git repository", Damaged),
-        ("index file corrupt", Damaged),
-    ];
+    private static readonly string[] Telling = ["fatal:", "error:", "remote:", "! [", "ERROR:"];
 
-    /// <summary>The fault that a failed command amounts to.</summary>
+    /// <summary>The fault that a failed command amounts to. What decided is told first.</summary>
     public static GitException Explain(string[] arguments, ToolOutcome outcome)
     {
-        var code = Classify(outcome);
-        return new GitException(code, $"git {Verb(arguments)}: {Line(outcome)}", HintFor(code));
+        var (code, deciding) = Judge(outcome);
+        return new GitException(code, $"git {VerbOf(arguments)}: {Told(outcome, deciding)}", HintFor(code));
     }
 
-    public static string Classify(ToolOutcome outcome) => outcome.TimedOut ? TimedOut
-        : Signs.FirstOrDefault(sign => outcome.Error.Contains(sign.Words, StringComparison.Ordinal)).Code ?? Other;
+    public static string Classify(ToolOutcome outcome) => Judge(outcome).Code;
 
-    private static string? Verb(string[] arguments) =>
-        arguments.Where((word, at) => !word.StartsWith('-') && (at == 0 || arguments[at - 1] != "-c")).FirstOrDefault();
-
-    // What the other side says of a refused push stands in lines of their own; the last line alone says nothing.
-    private static string Line(ToolOutcome outcome)
-    {
-        var said = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        var telling = said.Where(text => Telling.Any(start => text.StartsWith(start, StringComparison.Ordinal))).Distinct().Take(4).ToList();
-        return telling.Count > 0 ? string.Join(" | ", telling) : said.LastOrDefault() ?? $"exit code {outcome.ExitCode}";
-    }
-
-    private static string HintFor(string code) => code switch
+    /// <summary>What to do about a fault of this code.</summary>
+    public static string HintFor(string code) => code switch
     {
         DiskFull => "free space on the state directory's disk; 'fleet-sidecar doctor' shows how much is left",
         HostNotFound => "check the address of the repository and this machine's name resolution",
         AuthFailed => "give the service user a credential for that host (workspace.credentials), and see that it is still valid",
+        HostKey => "add the host's key to the service user's known_hosts, after comparing its fingerprint",
+        Tls => "install the certificate authority of that host on this machine, or renew the host's certificate",
         NotFound => "check the address of the repository, and that the service user may see it",
+        Moved => "submit the task with the new address of the repository",
+        ReadOnly => "the origin takes no pushes: unarchive or enable the repository there",
         BadAddress => "use an https://, ssh:// or file:// address",
         BranchMoved => "somebody else moved the branch; nothing was overwritten, the work is kept",
+        NameTaken => "rename the branch on the origin that is in the way, or give the agent another agent.id",
+        RefLocked => "another push is under way there; if it stays, remove the lock file at the origin",
+        PushDenied => "grant the credential of the service user write access to that repository",
         PushRefused => "look at the rules of the origin for this branch (protection, server-side hooks)",
+        PushTooLarge => "take the large files out of the commits, or raise the limit at the origin",
+        SignedPush => "set push.gpgSign to if-asked in the service user's git configuration",
+        SecretFound => "take the secret out of the commits and revoke it; the workspace is kept",
+        LfsMissing => "push the objects with 'git lfs push --all' from the workspace; the sidecar does not push them",
+        OriginFull => "free or buy space at the origin",
+        OriginDamaged => "run 'git fsck' in the repository at the origin; a partial clone cannot be an origin",
+        RateLimited => "the origin limits requests; let fewer agents work on it at once, or raise the limit",
         Unreachable => "look at the network between this machine and the origin",
         TimedOut => "raise workspace.gitTimeout or look at the network",
         Damaged => "the next run makes the copy anew; if it comes again, check the disk",
         _ => "try the same address with git by hand, as the service user",
     };
+
+    /// <summary>The verb among a command's arguments.</summary>
+    public static string VerbOf(string[] arguments) =>
+        arguments.Where((word, at) => !word.StartsWith('-') && (at == 0 || arguments[at - 1] != "-c")).FirstOrDefault()
+            ?? "";
+
+    private static (string Code, string? Deciding) Judge(ToolOutcome outcome)
+    {
+        if (outcome.TimedOut)
+        {
+            return (TimedOut, null);
+        }
+
+        var lines = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var isOfHook = lines.Any(line => line.Contains("hook declined", StringComparison.Ordinal));
+        foreach (var sign in GitSigns.InOrder)
+        {
+            if (isOfHook && sign.MayBeQuotedByHook)
+            {
+                continue;
+            }
+
+            if (lines.FirstOrDefault(sign.IsIn) is { } line)
+            {
+                return (sign.Code, line);
+            }
+        }
+
+        return (Other, null);
+    }
+
+    private static bool IsTelling(string line) => Telling.Any(start => line.StartsWith(start, StringComparison.Ordinal));
+
+    private static string Told(ToolOutcome outcome, string? deciding)
+    {
+        var said = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var telling = said.Where(text => text != "remote:" && IsTelling(text));
+        var lines = (deciding is null ? telling : telling.Prepend(deciding)).Distinct().Take(MostLines).ToList();
+        return lines.Count == 0 ? Printable.Cut(said.LastOrDefault() ?? $"exit code {outcome.ExitCode}", MostLineChars)
+            : string.Join(" | ", lines.Select(line => Printable.Cut(line, MostLineChars)));
+    }
 }

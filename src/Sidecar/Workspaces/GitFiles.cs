@@ -23,7 +23,7 @@ internal static class GitFiles
     public static string? Complaint(string repository, string? mirrors) =>
         Single.Select(one => Odd(repository, Path.Combine(repository, one.Name), one.Largest)).FirstOrDefault(odd => odd is not null)
             ?? Objects(repository, Path.Combine(repository, "objects"))
-            ?? Lenders(Path.Combine(repository, "objects", "info", "alternates"), mirrors)
+            ?? Lenders(repository, mirrors)
             ?? Refs(repository, "refs", LargestRef) ?? Refs(repository, "logs", LargestLog);
 
     private static string? Odd(string repository, string path, long largest) => PathFacts.Of(path) switch
@@ -67,12 +67,22 @@ internal static class GitFiles
     private static bool IsLoose(ReadOnlySpan<char> name) =>
         name.Length == 38 ? !name.ContainsAnyExcept(Digits) : name.StartsWith("tmp_obj_", StringComparison.Ordinal) && name.Length < 38;
 
+    /// <summary>The mirrors that a repository borrows objects from.</summary>
+    public static IEnumerable<string> MirrorsOf(string repository, string? mirrors) =>
+        LendersOf(repository).Where(line => Mirrors.IsStore(line, mirrors)).Select(line => Path.GetDirectoryName(line)!);
+
     // Git opens each repository that is named here, and reads its configuration too where it asks for what that one's refs hold.
-    private static string? Lenders(string alternates, string? mirrors) =>
-        PathFacts.Of(alternates) is null
-        || (OutsideFile.Read(alternates, LongestAlternates, followLink: false) is { } bytes
-            && Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries).All(line => Mirrors.IsStore(line, mirrors)))
+    private static string? Lenders(string repository, string? mirrors) =>
+        LendersOf(repository).All(line => Mirrors.IsStore(line, mirrors))
             ? null : "the clone borrows objects from elsewhere (.git/objects/info/alternates)";
+
+    private static string[] LendersOf(string repository)
+    {
+        var file = Path.Combine(repository, "objects", "info", "alternates");
+        return PathFacts.Of(file) is null ? []
+            : OutsideFile.Read(file, LongestAlternates, followLink: false) is { } bytes ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            : [""]; // What cannot be read is no mirror's name.
+    }
 
     private static string? Refs(string repository, string name, long largest)
     {

@@ -47,13 +47,18 @@ internal static class GitView
         return view;
     }
 
-    /// <summary>Refuses a repository of which something is not what git makes.</summary>
+    /// <summary>Refuses a repository of which something is not what git makes. In the mirrors that it borrows from such things are removed.</summary>
     /// <exception cref="GitException">One is.</exception>
     public static void Require(string repository, string? mirrors)
     {
         if (Complaint(repository, mirrors) is { } complaint)
         {
             throw new GitException(GitFaults.Damaged, complaint, "look at the directory; nothing in it is touched");
+        }
+
+        foreach (var mirror in GitFiles.MirrorsOf(repository, mirrors).Where(Directory.Exists))
+        {
+            MirrorFiles.Clear(mirror, isOurTurn: false);
         }
     }
 

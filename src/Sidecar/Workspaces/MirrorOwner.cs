@@ -22,6 +22,11 @@ internal sealed class MirrorOwner : IDisposable
             await ClearAsync(mirror, watch, token);
         }
 
+        if (Directory.Exists(file))
+        {
+            Directory.Delete(file, recursive: true); // Nothing that we make there.
+        }
+
         AtomicFile.Write(file, JsonSerializer.Serialize(new Note(ProcessIdentity.Of(Environment.ProcessId)!, address), OwnerJson.Default.Note));
         return new MirrorOwner(file);
     }

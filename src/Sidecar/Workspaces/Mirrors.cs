@@ -2,13 +2,19 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
 
+/// <summary>A mirror as it was handed out.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Copy">Counts its fresh copies since the daemon's start, so that a damaged one is not replaced twice.</param>
+internal readonly record struct Mirror(string Path, int Copy);
+
 /// <summary>One bare copy of each repository, fetched before every run, so that a workspace costs a fraction of a clone.</summary>
 /// <remarks>Workspaces borrow its objects, so none is ever thrown away: nothing here prunes, and a damaged mirror that was replaced
-/// stays beside the new one until no workspace is left.</remarks>
+/// stays beside the fresh one, which borrows its objects, until no workspace is left.</remarks>
 internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch, TimeProvider time)
 {
     private const int NameLength = 24;
@@ -16,6 +22,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
 
     private static readonly TimeSpan CheckEvery = TimeSpan.FromDays(1);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _turns = new();
+    private readonly ConcurrentDictionary<string, int> _copies = new();
 
     public static string DirectoryOf(SidecarConfig config) => config.MirrorsDirectory;
 
@@ -24,32 +31,55 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         mirrors is not null && Path.GetFileName(Path.GetDirectoryName(path)) is { Length: NameLength + 4 } name && name[..NameLength].All(char.IsAsciiHexDigitLower)
         && path == Path.Combine(mirrors, name, "objects") && name.EndsWith(".git", StringComparison.Ordinal);
 
+    /// <summary>The name of a repository's mirror in their directory.</summary>
+    public static string NameOf(string address) => $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..NameLength]}.git";
+
     /// <summary>Brings the mirror up to date and says where it is.</summary>
     /// <param name="address">The repository.</param>
-    /// <param name="damaged">It was found damaged just now: made anew whatever it looks like.</param>
+    /// <param name="damaged">The copy that was found damaged: it is replaced, unless another run has done so; null for none.</param>
     /// <param name="token">Gives up waiting.</param>
     /// <exception cref="GitException">The origin could not be fetched whole.</exception>
-    public async Task<string> RefreshAsync(string address, bool damaged, CancellationToken token)
+    public async Task<Mirror> RefreshAsync(string address, int? damaged, CancellationToken token)
     {
-        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..NameLength];
-        var path = Path.Combine(DirectoryOf(config), $"{name}.git");
+        var name = NameOf(address);
+        var path = Path.Combine(DirectoryOf(config), name);
         var turn = _turns.GetOrAdd(name, _ => new SemaphoreSlim(1));
         await turn.WaitAsync(token);
         try
         {
             Directory.CreateDirectory(DirectoryOf(config));
-            using var owner = await MirrorOwner.TakeAsync(path, address, watch, token);
-            if (damaged || !Directory.Exists(path) || !await FetchAsync(address, path, token))
+            if (PathFacts.Of(path) is { Kind: not PathKind.Directory })
             {
-                await CloneAsync(address, path, token);
+                File.Delete(path); // A link, also to a directory, is no mirror of ours: nothing is cleared behind it.
             }
 
-            return path;
+            using var owner = await MirrorOwner.TakeAsync(path, address, watch, token);
+            var isTrapped = ClearTraps(path);
+            MirrorSwap.Forget(path);
+            var copy = _copies.GetValueOrDefault(name);
+            if (damaged == copy || isTrapped || !Directory.Exists(path) || !await FetchAsync(address, path, token))
+            {
+                await CloneAsync(address, path, token);
+                _copies[name] = ++copy;
+            }
+
+            return new Mirror(path, copy);
         }
         finally
         {
             turn.Release();
         }
+    }
+
+    // Also in the copies that it replaced: workspaces and the mirror itself read their objects.
+    private static bool ClearTraps(string path)
+    {
+        foreach (var replaced in MirrorSwap.ReplacedOf(path))
+        {
+            MirrorFiles.Clear(replaced, isOurTurn: true);
+        }
+
+        return Directory.Exists(path) && MirrorFiles.Clear(path, isOurTurn: true);
     }
 
     // False: the copy here is at fault, not the way to the origin.
@@ -80,21 +110,29 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         return true;
     }
 
-    // Beside and renamed: what stands at the real name is always whole.
+    // Beside, then put in place: what stands at the real name is always whole.
     private async Task CloneAsync(string address, string path, CancellationToken token)
     {
+        var replaces = Directory.Exists(path);
+        if (replaces && MirrorSwap.ReplacedOf(path).Length >= MirrorSwap.MostReplaced)
+        {
+            throw new GitException(
+                GitFaults.Damaged,
+                $"the mirror {path} is damaged, and so were the {MirrorSwap.MostReplaced} before it, which workspaces may borrow from",
+                "check the disk; the damaged copies go with the last workspace, see 'fleet-sidecar workspaces'");
+        }
+
+        // A repository on this machine is copied file by file, damage included. A clone that replaces a damaged copy comes
+        // through git, which then proves every object.
+        string[] check = replaces ? ["--no-local"] : ["--no-hardlinks"];
         var beside = $"{path}.making-{Guid.NewGuid():N}";
         try
         {
-            await git.RunAsync(DirectoryOf(config), token, "clone", "--bare", "--no-hardlinks", "--template=", "--quiet", "--", address, beside);
+            string[] clone = ["clone", "--bare", .. check, "--template=", "--quiet", "--", address, beside];
+            await git.RunAsync(DirectoryOf(config), token, clone);
             await git.RunAsync(beside, token, "config", "remote.origin.fetch", Branches);
             await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
-            if (Directory.Exists(path))
-            {
-                Directory.Move(path, $"{path}.replaced-{Guid.NewGuid():N}");
-            }
-
-            Directory.Move(beside, path);
+            MirrorSwap.Put(beside, path);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Workspaces;
@@ -13,6 +14,9 @@ internal sealed class Origin(Git git, SidecarConfig config)
 {
     private readonly string _control = Path.Combine(config.StateDirectory, "control.git");
 
+    /// <summary>What each run's git is doing at present.</summary>
+    public GitProgress Progress => git.Progress;
+
     /// <summary>What the origin's refs of these names or patterns point to.</summary>
     /// <exception cref="GitException">It could not be asked.</exception>
     public async Task<RemoteRefs> RefsAsync(string address, CancellationToken token, params string[] names) =>
@@ -22,7 +26,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
     /// <exception cref="GitException">The clone is gone, or not one that can be looked at.</exception>
     public Task<ToolOutcome> AskAsync(string work, CancellationToken token, params string[] arguments)
     {
-        Git.Require(work);
+        Require(work);
         var view = GitView.Of(Path.Combine(work, ".git"), Path.Combine(Path.GetDirectoryName(work)!, GitView.Name), Mirrors.DirectoryOf(config));
         return git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = view, ["GIT_NO_REPLACE_OBJECTS"] = "1" }, token, arguments);
     }
@@ -40,12 +44,21 @@ internal sealed class Origin(Git git, SidecarConfig config)
     /// <summary>The same with room for a long list.</summary>
     public async Task<ToolOutcome> TryAsync(string work, Dictionary<string, string> more, int room, CancellationToken token, params string[] arguments)
     {
-        Git.Require(work);
+        Require(work);
         GitView.Require(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
         return await git.TryAsync(work, new Dictionary<string, string>(more)
         {
             ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"),
         }, room, token, arguments);
+    }
+
+    private static void Require(string work)
+    {
+        Git.Require(work);
+        if (Clones.Displaced(work) is { } displaced)
+        {
+            throw new GitException(GitFaults.Damaged, displaced, "look at the directory; nothing in it is touched");
+        }
     }
 
     /// <summary>Every commit in the clone's own object store, whether or not anything there still names it; null where there are too many objects to list.</summary>
@@ -85,6 +98,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
         var beside = $"{_control}.{Guid.NewGuid():N}";
         Directory.CreateDirectory(config.StateDirectory);
         await git.RunAsync(config.StateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
+        File.SetUnixFileMode(beside, PrivateDirectory.Mode);
         try
         {
             Directory.Move(beside, _control);

@@ -6,12 +6,14 @@ using Microsoft.Extensions.Logging;
 namespace FleetSidecar.Workspaces;
 
 /// <summary>Makes a run's workspace on the right commit, or says why there is none. An agent is never woken without.</summary>
-internal sealed partial class Preparation(SidecarConfig config, Git git, Origin origin, Mirrors mirrors, Clones clones, TimeProvider time, ILogger<Preparation> log)
+internal sealed partial class Preparation(
+    SidecarConfig config, Git git, Origin origin, Mirrors mirrors, Clones clones, PushForesight foresight,
+    TimeProvider time, ILogger<Preparation> log)
 {
     private const int Attempts = 3;
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Prepares; what time may mend, a damaged mirror too, is tried again.</summary>
+    /// <summary>Prepares. What time may cure is tried again; a damaged mirror is replaced by a fresh clone, once.</summary>
     /// <exception cref="GitException">The workspace could not be made whole.</exception>
     public async Task<RunFacts> PrepareAsync(Run run, CancellationToken token)
     {
@@ -20,45 +22,61 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
             throw refusal;
         }
 
-        var damaged = false;
+        using var progress = git.Progress.Follow(run.Id);
+        Mirror? mirror = null;
+        int? damaged = null;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await PrepareOnceAsync(run, damaged, token);
+                mirror = await mirrors.RefreshAsync(run.Assignment.Repo!, damaged, token);
+                return await PrepareOnceAsync(run, mirror.Value.Path, token);
             }
-            catch (GitException fault) when (attempt < Attempts && (fault.IsPassing || fault.Code == GitFaults.Damaged))
+            catch (GitException fault) when (attempt < Attempts && (fault.IsPassing || IsCurable(fault, damaged)))
             {
-                damaged = fault.Code == GitFaults.Damaged;
+                damaged = fault.Code == GitFaults.Damaged ? mirror?.Copy : damaged;
+                progress.Failed(fault.Message);
                 LogPrepareAgain(run.Id, run.TaskId, attempt, fault.Message);
                 await Task.Delay(FirstPause * Math.Pow(2, attempt - 1), time, token);
+            }
+            catch (GitException fault) when (fault.Code == GitFaults.Damaged && damaged is not null)
+            {
+                throw new GitException(
+                    GitFaults.Damaged, $"{fault.Text}; a fresh copy of the mirror did not help", "check the disk of the state directory");
             }
         }
     }
 
-    private async Task<RunFacts> PrepareOnceAsync(Run run, bool damaged, CancellationToken token)
+    // Damage in a workspace of a fresh mirror is the disk's fault: another copy would not be better.
+    private static bool IsCurable(GitException fault, int? damaged) => fault.Code == GitFaults.Damaged && damaged is null;
+
+    /// <summary>What git is doing for a run and what failed last; null where there is nothing to tell.</summary>
+    public string? Doing(string runId) => git.Progress.Of(runId);
+
+    private async Task<RunFacts> PrepareOnceAsync(Run run, string mirror, CancellationToken token)
     {
         var address = run.Assignment.Repo!;
         var branch = RefNames.Branch(config.Agent.Id, run.TaskId);
-        var mirror = await mirrors.RefreshAsync(address, damaged, token);
 
         // After the fetch: what the origin shows now must be what was fetched.
         var named = run.Assignment.Branch is { Length: > 0 } wanted ? $"refs/heads/{wanted}" : null;
-        var refs = await origin.RefsAsync(address, token, ["HEAD", .. named is null ? [] : new[] { named }, $"refs/heads/{branch}", RefNames.Attempts(run.TaskId)]);
+        string[] asked =
+        [
+            "HEAD", .. named is null ? [] : new[] { named }, $"refs/heads/{branch}", RefNames.Below(branch),
+            RefNames.Attempts(run.TaskId), .. RefNames.Above(config.Agent.Id, run.TaskId),
+        ];
+        var refs = await origin.RefsAsync(address, token, asked);
         if (refs.HighestGeneration(run.TaskId) is var highest && highest > run.Generation)
         {
             throw Stale(run, highest);
         }
 
-        var target = named ?? refs.DefaultBranch ?? throw new GitException(GitFaults.EmptyRepository, "the repository has no commit on its default branch", "push a first commit, or name an existing branch in the task");
-        var head = named is null ? refs["HEAD"] : refs[named];
-        if (head.Length == 0)
+        if (PushForesight.Conflict(refs, config.Agent.Id, run.TaskId) is { } conflict)
         {
-            throw new GitException(named is null ? GitFaults.EmptyRepository : GitFaults.NoBranch,
-                named is null ? "the repository has no commit on its default branch" : $"the origin has no branch {run.Assignment.Branch}",
-                "push a first commit, or name an existing branch in the task");
+            throw conflict;
         }
 
+        var (target, head) = Target(refs, run.Assignment.Branch, named);
         if (head.Length != 40)
         {
             throw new GitException(GitFaults.Unsupported, "the repository names its objects by SHA-256", "use a repository with SHA-1 names; forges offer no other");
@@ -72,6 +90,7 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
         var tip = refs[$"refs/heads/{branch}"];
         await RequireAsync(mirror, tip.Length > 0 ? [(target, head), ($"refs/heads/{branch}", tip)] : [(target, head)], token);
         var start = tip.Length > 0 ? tip : head;
+        await foresight.AskAsync(run, mirror, branch, start, token);
         var from = start == head ? head : await ForkAsync(mirror, branch, start, target, head, token);
         var work = await clones.MakeAsync(mirror, new WorkspaceMark
         {
@@ -83,6 +102,28 @@ internal sealed partial class Preparation(SidecarConfig config, Git git, Origin 
     /// <summary>Somebody else's later attempt has delivered: this one may not.</summary>
     public static GitException Stale(Run run, long highest) => new(GitFaults.StaleGeneration,
         $"the origin holds the work of generation {highest} of {run.TaskId}, this is generation {run.Generation}", "nothing to do: the later attempt counts; what this one left is kept as a rescue ref");
+
+    // The branch that the work is meant for, and where it is.
+    private static (string Name, string Commit) Target(RemoteRefs refs, string? wanted, string? named)
+    {
+        const string Hint = "push a first commit, or name an existing branch in the task";
+        if (named is not null)
+        {
+            return refs[named] is { Length: > 0 } commit ? (named, commit)
+                : throw new GitException(GitFaults.NoBranch, $"the origin has no branch {wanted}", Hint);
+        }
+
+        if (refs["HEAD"] is not { Length: > 0 } head)
+        {
+            throw new GitException(GitFaults.EmptyRepository, "the repository has no commit on its default branch", Hint);
+        }
+
+        return refs.DefaultBranch is { } standard && standard.StartsWith("refs/heads/", StringComparison.Ordinal)
+            ? (standard, head)
+            : throw new GitException(
+                GitFaults.HeadDetached, "the origin's HEAD names no branch; give the task a branch",
+                "or let HEAD at the origin name a branch again (git symbolic-ref HEAD refs/heads/main)");
+    }
 
     private async Task<string> ForkAsync(string mirror, string branch, string start, string target, string head, CancellationToken token)
     {

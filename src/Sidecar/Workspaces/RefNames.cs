@@ -15,6 +15,15 @@ internal static class RefNames
     /// <summary>The branch of a task, the same for every attempt: <c>AGENT/TASK</c>.</summary>
     public static string Branch(string agent, string task) => $"{Component(agent)}/{Component(task)}";
 
+    /// <summary>Names of refs beside which a task's refs cannot be made: what stands before a slash is a directory.</summary>
+    public static IReadOnlyList<string> Above(string agent, string task) =>
+    [
+        $"refs/heads/{Component(agent)}", "refs/fleet", $"{Root}{Task(task)}", $"{Root}rescue", $"{Root}rescue/{Task(task)}",
+    ];
+
+    /// <summary>Every ref below a branch, as a pattern for ls-remote; beside one the branch cannot be made.</summary>
+    public static string Below(string branch) => $"refs/heads/{branch}/*";
+
     /// <summary>What one attempt delivered.</summary>
     public static string Attempt(string task, long generation) => $"{Root}{Task(task)}/{generation.ToString(CultureInfo.InvariantCulture)}";
 

@@ -90,7 +90,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
 
     // A clone that cannot be looked at as one.
     private string? Ruin(string work) =>
-        new DirectoryInfo(work).LinkTarget is not null ? "the clone was replaced by a link" : GitView.Complaint(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
+        Clones.Displaced(work) ?? GitView.Complaint(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
 
     // Work that is in the directory, and not in the clone's own files and history.
     private async Task<string?> BesideAsync(string directory, string work, CancellationToken token)

@@ -40,6 +40,11 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             await NestedRepositories.PassOverAsync(PlainAsync, work);
             string[] add = [.. Plain, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
+            if (added.TimedOut)
+            {
+                throw GitFaults.Explain(add, added); // Its lock is still there, and a second try would take as long.
+            }
+
             var kept = unread ?? Unsaved(added);
             if (!added.Ok)
             {

@@ -88,7 +88,7 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
         {
             { Path: null } found => (StepRules.Fail, found.Complaint!),
             { Path: { } path } when OutsideFile.Read(path, LargestFile, followLink: true) is { } bytes =>
-                System.Text.Encoding.UTF8.GetString(bytes).Contains(wanted, StringComparison.Ordinal) ? (StepRules.Pass, "the text is there") : (StepRules.Fail, "the text is not there"),
+                OutsideText.Decode(bytes).Contains(wanted, StringComparison.Ordinal) ? (StepRules.Pass, "the text is there") : (StepRules.Fail, "the text is not there"),
             _ => (StepRules.Fail, $"it is no file that can be read, or longer than {LargestFile} bytes"),
         };
     }

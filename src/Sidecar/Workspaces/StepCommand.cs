@@ -11,6 +11,9 @@ namespace FleetSidecar.Workspaces;
 internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTool units, StepLeftovers leftovers, Ground.Logs.Redactor redactor)
 {
     private const int TailLength = 300, KeptOfEach = 500_000;
+    // The step's parent is this shell and not the daemon, so that a step that kills its parent ends itself alone. A constant text:
+    // nothing from outside is ever part of it.
+    private static readonly string[] Parent = ["/bin/sh", "-c", "\"$@\"; exit $?", "fleet-step"];
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
     private static readonly string[] Inherited = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
@@ -46,7 +49,7 @@ internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTo
         leftovers.Sweep();
         try
         {
-            return (await tools.RunAsync([program!, .. words.Skip(1)], environment, workspace, limit, token, Linger), null);
+            return (await tools.RunAsync([.. Parent, program!, .. words.Skip(1)], environment, workspace, limit, token, Linger), null);
         }
         finally
         {

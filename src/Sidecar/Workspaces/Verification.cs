@@ -1,3 +1,4 @@
+using FleetSidecar.Configuration;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
@@ -5,7 +6,7 @@ namespace FleetSidecar.Workspaces;
 
 /// <summary>Checks the work of a run: its commits, then the steps that the task asks for, and what changed in numbers.</summary>
 /// <remarks>What is pushed is the commit that was there before the first step: a step that commits something changes nothing.</remarks>
-internal sealed class Verification(CommitCheck commitCheck, StepChecks steps, Origin origin)
+internal sealed class Verification(SidecarConfig config, CommitCheck commitCheck, StepChecks steps, Origin origin)
 {
     public async Task<RunFacts> RunAsync(Run run, CancellationToken token)
     {
@@ -15,7 +16,10 @@ internal sealed class Verification(CommitCheck commitCheck, StepChecks steps, Or
             : facts.Workspace is null ? "the task has no repository, so there is nothing to check"
             : StepRules.Overall(commits) == StepRules.Fail ? "not looked at: the commits do not hold"
             : null;
-        List<VerificationCheck> checks = [.. commits, .. await steps.RunAsync(run, facts.Workspace ?? "", idle, token)];
+        var starts = new VerificationStarts(config.RunsDirectory, run.Id);
+        List<VerificationCheck> checks = idle is null && !starts.TryBegin()
+            ? [.. commits, VerificationStarts.Refusal]
+            : [.. commits, .. await steps.RunAsync(run, facts.Workspace ?? "", idle, token)];
         return facts with
         {
             Verification = new VerificationReport { Status = StepRules.Overall(checks), Checks = checks },

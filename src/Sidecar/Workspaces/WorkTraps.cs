@@ -47,7 +47,7 @@ internal static class WorkTraps
     private static bool StaysInside(string work, string path)
     {
         const string Word = "gitdir: ";
-        if (Path.GetFileName(path) is not (".git" or "commondir") || OutsideFile.Read(Path.Combine(work, path), LongestLink, followLink: false) is not { } bytes)
+        if (Path.GetFileName(path) is not (".git" or "commondir") || OutsideFile.Read(Path.Combine(work, path), LongestLink, followLink: false) is not { } bytes || bytes.Contains((byte)0))
         {
             return false;
         }

@@ -25,16 +25,9 @@ internal sealed partial class WorkspaceKeeper(
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
-        runs.Ended = () =>
-        {
-            if (_nudge.CurrentCount == 0)
-            {
-                _nudge.Release();
-            }
-        };
         while (true)
         {
-            await RemoveLeftoversAsync(stopping);
+            await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
             Pulse.Beat(config.Workspace.GitTimeout * 10);
             foreach (var directory in Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList())
             {
@@ -45,7 +38,7 @@ internal sealed partial class WorkspaceKeeper(
 
                 if (!IsOpen(Path.GetFileName(directory)))
                 {
-                    await TendAsync(directory, stopping);
+                    await TryPassAsync(directory, () => TendAsync(directory, stopping), stopping);
                     Pulse.Beat(config.Workspace.GitTimeout * 10);
                 }
             }
@@ -120,7 +113,7 @@ internal sealed partial class WorkspaceKeeper(
     private async Task<WorkspaceMark> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
     {
         var (note, problem) = await rescue.SaveAsync(directory, mark, token);
-        CrashPoints.At("rescued");
+        CrashPoints.At(CrashPointName.Rescued);
         var saved = mark with { Rescue = note };
         saved.Write(directory);
         if (note.Commit is not null && note.Commit != mark.Rescue?.Commit)
@@ -166,9 +159,29 @@ internal sealed partial class WorkspaceKeeper(
     /// <summary>Part of the start, before anything is made: what was being made when the last process ended gets a name that says it may go.</summary>
     public void Begin()
     {
+        runs.Ended += () =>
+        {
+            if (_nudge.CurrentCount == 0)
+            {
+                _nudge.Release();
+            }
+        };
+        EndLeftoverGit();
         foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Making}*").Concat(Leftovers(Mirrors.DirectoryOf(config), "*.making-*")))
         {
             Directory.Move(directory, Path.Combine(Path.GetDirectoryName(directory)!, $"{Clones.Removing}{Guid.NewGuid():N}"));
+        }
+    }
+
+    // The git of a daemon that was killed goes on, for ever where an origin says nothing, and holds locks that the next one needs.
+    private void EndLeftoverGit()
+    {
+        foreach (var process in new[] { Mirrors.DirectoryOf(config), Clones.Root(config) }.SelectMany(WorkingDirectories.ProcessesIn))
+        {
+            if (ProcessEnvironments.Carries(process.Pid, Git.OwnMark))
+            {
+                Signals.ToProcess(process.Pid, Signals.Kill);
+            }
         }
     }
 
@@ -180,6 +193,11 @@ internal sealed partial class WorkspaceKeeper(
         {
             try
             {
+                if (replaced.Contains(directory))
+                {
+                    MirrorSwap.Forget(MirrorSwap.MirrorOf(directory), directory);
+                }
+
                 await TreeRemoval.RemoveAsync(tools, directory, token);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)

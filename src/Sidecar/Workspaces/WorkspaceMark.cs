@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
 
@@ -34,17 +35,8 @@ internal sealed record WorkspaceMark
     public RescueNote? Rescue { get; init; }
 
     /// <summary>The mark of a workspace, or null where there is none that can be read.</summary>
-    public static WorkspaceMark? Read(string directory)
-    {
-        try
-        {
-            return OutsideFile.Read(Path.Combine(directory, FileName), Longest, followLink: false) is { } bytes ? JsonSerializer.Deserialize(bytes, MarkJson.Default.WorkspaceMark) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    public static WorkspaceMark? Read(string directory) =>
+        OutsideFile.Read(Path.Combine(directory, FileName), Longest, followLink: false) is { } bytes ? OutsideJson.Read(bytes, MarkJson.Default.WorkspaceMark) : null;
 
     public void Write(string directory) => AtomicFile.Write(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, MarkJson.Default.WorkspaceMark));
 }

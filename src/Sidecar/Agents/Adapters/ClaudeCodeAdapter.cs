@@ -31,6 +31,7 @@ internal sealed class ClaudeCodeAdapter() : TurnAdapter("claude-code", new Versi
     {
         string? retry = null, model = null;
         AgentTurn? turn = null;
+        var unread = 0;
         foreach (var line in JsonRead.Objects(output.Lines))
         {
             switch (line.Text("type"), line.Text("subtype"))
@@ -42,7 +43,7 @@ internal sealed class ClaudeCodeAdapter() : TurnAdapter("claude-code", new Versi
                     retry = line.GetRawText();
                     break;
                 case ("result", _):
-                    turn = ClaudeResult.Read(line, model, output);
+                    (turn, unread) = (ClaudeResult.Read(line, model, output), output.Lines.Unread);
                     break;
             }
         }
@@ -50,7 +51,7 @@ internal sealed class ClaudeCodeAdapter() : TurnAdapter("claude-code", new Versi
         return turn switch
         {
             null => NoRecord(output, retry),
-            { Ok: true } => Contradicted(output, turn),
+            { Ok: true } => Contradicted(output, turn, unread),
             _ => turn,
         };
     }

@@ -8,7 +8,7 @@ internal static class ClaudeResult
 {
     public static AgentTurn Read(JsonElement result, string? startedModel, TurnOutput output)
     {
-        var used = result.Members("modelUsage").OrderByDescending(model => model.Value.Number("outputTokens") ?? 0).FirstOrDefault();
+        var used = result.Members("modelUsage").OrderByDescending(model => model.Value.Tokens("outputTokens") ?? 0).FirstOrDefault();
         var turn = new AgentTurn
         {
             Ok = true,
@@ -22,6 +22,11 @@ internal static class ClaudeResult
         if (result.Flag("is_error") != false || result.Text("subtype") != "success")
         {
             return turn with { Ok = false, FailureCode = Code(result, output), Reason = Reason(result) };
+        }
+
+        if (result.At("permission_denials") is { ValueKind: not (JsonValueKind.Array or JsonValueKind.Null) })
+        {
+            return turn with { Ok = false, FailureCode = FailureClass.Unknown, Reason = "Claude Code's record says of permission_denials what this version does not know" };
         }
 
         var denied = result.Items("permission_denials").Select(denial => denial.Text("tool_name") ?? "a tool").Distinct().ToList();
@@ -59,10 +64,10 @@ internal static class ClaudeResult
 
     private static TokenUse? Tokens(JsonElement result) => result.At("usage") is not { } usage ? null : new TokenUse
     {
-        Input = usage.Number("input_tokens"),
-        Output = usage.Number("output_tokens"),
-        CacheRead = usage.Number("cache_read_input_tokens"),
-        CacheWrite = usage.Number("cache_creation_input_tokens"),
-        Total = (usage.Number("input_tokens") ?? 0) + (usage.Number("output_tokens") ?? 0) + (usage.Number("cache_read_input_tokens") ?? 0) + (usage.Number("cache_creation_input_tokens") ?? 0),
+        Input = usage.Tokens("input_tokens"),
+        Output = usage.Tokens("output_tokens"),
+        CacheRead = usage.Tokens("cache_read_input_tokens"),
+        CacheWrite = usage.Tokens("cache_creation_input_tokens"),
+        Total = (usage.Tokens("input_tokens") ?? 0) + (usage.Tokens("output_tokens") ?? 0) + (usage.Tokens("cache_read_input_tokens") ?? 0) + (usage.Tokens("cache_creation_input_tokens") ?? 0),
     };
 }

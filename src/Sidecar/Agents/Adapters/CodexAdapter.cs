@@ -70,7 +70,11 @@ internal sealed class CodexAdapter() : TurnAdapter("codex", new Version(0, 169))
     // Its input includes what came out of the cache.
     private static TokenUse Tokens(JsonElement line)
     {
-        var (input, cached, output) = (line.Number("usage", "input_tokens"), line.Number("usage", "cached_input_tokens"), line.Number("usage", "output_tokens"));
-        return new TokenUse { Input = input - (cached ?? 0), CacheRead = cached, CacheWrite = line.Number("usage", "cache_write_input_tokens"), Output = output, Total = (input ?? 0) + (output ?? 0) };
+        var (input, cached, output) = (line.Tokens("usage", "input_tokens"), line.Tokens("usage", "cached_input_tokens"), line.Tokens("usage", "output_tokens"));
+        return new TokenUse
+        {
+            Input = input is { } all ? Math.Max(0, all - (cached ?? 0)) : null, CacheRead = cached, CacheWrite = line.Tokens("usage", "cache_write_input_tokens"),
+            Output = output, Total = (input ?? 0) + (output ?? 0),
+        };
     }
 }

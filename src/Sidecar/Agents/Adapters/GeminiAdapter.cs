@@ -17,8 +17,10 @@ internal sealed class GeminiAdapter() : TurnAdapter("gemini", new Version(0, 61)
 
     public override AgentTurn ReadTurn(WakeProfile profile, TurnOutput output)
     {
-        string? session = null, model = null, said = null, denied = null;
+        string? session = null, model = null, denied = null;
+        var said = new SpokenText();
         JsonElement? result = null;
+        var unread = 0;
         foreach (var line in JsonRead.Objects(output.Lines))
         {
             switch (line.Text("type"))
@@ -27,22 +29,22 @@ internal sealed class GeminiAdapter() : TurnAdapter("gemini", new Version(0, 61)
                     (session, model) = (line.Text("session_id"), line.Text("model"));
                     break;
                 case "message" when line.Text("role") == "assistant":
-                    said = line.Flag("delta") == true ? said + line.Text("content") : line.Text("content");
+                    said.Hear(line.Text("content"), isMore: line.Flag("delta") == true);
                     break;
                 case "tool_result" when line.Text("status") == "error" && line.Text("error", "type") is { } kind && kind.Contains("polic", StringComparison.OrdinalIgnoreCase):
                     denied = line.Text("error", "message") ?? kind;
                     break;
                 case "tool_use":
-                    said = null; // What was said before a tool ran is not the answer.
+                    said.Forget(); // What was said before a tool ran is not the answer.
                     break;
                 case "result":
-                    result = line;
+                    (result, unread) = (line, output.Lines.Unread);
                     break;
             }
         }
 
         // Without stream-json in force (an old version, a wrapper) the record is one document, on standard error where it is an error.
-        result ??= JsonRead.Whole(output.Lines) ?? JsonRead.Whole(output.Errors.Split('\n'));
+        result ??= JsonRead.Whole(output.Lines) ?? JsonRead.Whole(output.Errors);
         if (result is not { } record)
         {
             return NoRecord(output) is var none && Code(output) is { } code ? none with { FailureCode = code, SessionId = session } : none with { SessionId = session };
@@ -50,7 +52,7 @@ internal sealed class GeminiAdapter() : TurnAdapter("gemini", new Version(0, 61)
 
         var turn = new AgentTurn
         {
-            Ok = true, Output = record.Text("response") ?? said, SessionId = record.Text("session_id") ?? session,
+            Ok = true, Output = record.Text("response") ?? said.Text, SessionId = record.Text("session_id") ?? session,
             Model = GeminiStats.Model(record) ?? model, Provider = "google", Tokens = GeminiStats.Tokens(record),
         };
         if (record.At("error") is not null || record.Text("status") is not (null or "success") || (record.Text("status") is null && record.Text("response") is null))
@@ -59,7 +61,7 @@ internal sealed class GeminiAdapter() : TurnAdapter("gemini", new Version(0, 61)
             return turn with { Ok = false, FailureCode = Code(output) ?? Known(FailureClassifier.OfStatus(record.Number("error", "code"))) ?? FailureClassifier.Classify(output.End, output.OutOfMemory, message, output.Errors), Reason = Printable.Cut(message, 500) };
         }
 
-        return denied is null ? Contradicted(output, turn) : turn with
+        return denied is null ? Contradicted(output, turn, unread) : turn with
         {
             Ok = false, FailureCode = FailureClass.Config, Reason = $"Gemini's policy denied a tool: {Printable.Cut(denied, 300)}; allow it in the profile's command, for example with --approval-mode",
         };

@@ -14,15 +14,15 @@ internal static class GeminiStats
         var models = record.Members("stats", "models").Select(model => model.Value).ToList();
         return models.Count == 0 ? null : new TokenUse
         {
-            Input = Sum(models, model => model.Number("tokens", "input") ?? model.Number("input")),
-            Output = Sum(models, model => model.Number("tokens", "candidates") + (model.Number("tokens", "thoughts") ?? 0) ?? model.Number("output_tokens")),
-            CacheRead = Sum(models, model => model.Number("tokens", "cached") ?? model.Number("cached")),
+            Input = Sum(models, model => model.Tokens("tokens", "input") ?? model.Tokens("input")),
+            Output = Sum(models, model => model.Tokens("tokens", "candidates") + (model.Tokens("tokens", "thoughts") ?? 0) ?? model.Tokens("output_tokens")),
+            CacheRead = Sum(models, model => model.Tokens("tokens", "cached") ?? model.Tokens("cached")),
             Total = Sum(models, Total) ?? 0,
         };
     }
 
-    private static long? Total(JsonElement model) => model.Number("tokens", "total") ?? model.Number("total_tokens");
+    private static long? Total(JsonElement model) => model.Tokens("tokens", "total") ?? model.Tokens("total_tokens");
 
     private static long? Sum(IEnumerable<JsonElement> models, Func<JsonElement, long?> part) =>
-        models.Select(part).Aggregate((long?)null, (sum, next) => next is null ? sum : (sum ?? 0) + next);
+        models.Select(part).Aggregate((long?)null, JsonRead.Plus);
 }

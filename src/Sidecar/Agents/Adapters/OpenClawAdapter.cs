@@ -79,7 +79,7 @@ internal sealed class OpenClawAdapter() : TurnAdapter("openclaw", new Version(20
 
     public override ProbeFinding ReadProbe(string output, long wokenAtUnixMs)
     {
-        if (JsonRead.Whole(output.Split('\n')) is not { } last || last.Number("ts") is not { } at || at < wokenAtUnixMs)
+        if (JsonRead.Whole(output) is not { } last || last.Number("ts") is not { } at || at < wokenAtUnixMs)
         {
             return new ProbeFinding.Nothing();
         }

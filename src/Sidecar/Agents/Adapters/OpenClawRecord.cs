@@ -48,7 +48,7 @@ internal static class OpenClawRecord
 
     private static TokenUse? Tokens(JsonElement meta) => meta.At("usage") is not { ValueKind: JsonValueKind.Object } usage ? null : new TokenUse
     {
-        Input = usage.Number("input"), Output = usage.Number("output"), CacheRead = usage.Number("cacheRead"), CacheWrite = usage.Number("cacheWrite"),
-        Total = usage.Number("total") ?? (usage.Number("input") ?? 0) + (usage.Number("output") ?? 0) + (usage.Number("cacheRead") ?? 0) + (usage.Number("cacheWrite") ?? 0),
+        Input = usage.Tokens("input"), Output = usage.Tokens("output"), CacheRead = usage.Tokens("cacheRead"), CacheWrite = usage.Tokens("cacheWrite"),
+        Total = usage.Tokens("total") ?? (usage.Tokens("input") ?? 0) + (usage.Tokens("output") ?? 0) + (usage.Tokens("cacheRead") ?? 0) + (usage.Tokens("cacheWrite") ?? 0),
     };
 }

@@ -16,7 +16,8 @@ internal sealed class OpencodeAdapter() : TurnAdapter("opencode", new Version(1,
     {
         string? session = null, said = null, ended = null, denied = null;
         JsonElement? error = null;
-        var steps = new List<JsonElement>();
+        TokenUse? tokens = null;
+        decimal? cost = null;
         foreach (var line in JsonRead.Objects(output.Lines))
         {
             session = line.Text("sessionID") ?? session;
@@ -30,7 +31,7 @@ internal sealed class OpencodeAdapter() : TurnAdapter("opencode", new Version(1,
                     break;
                 case "step_finish":
                     ended = line.Text("part", "reason");
-                    steps.Add(line);
+                    (tokens, cost) = (Plus(tokens, line), JsonRead.Plus(cost, line.Money("part", "cost")));
                     break;
                 case "tool_use" when line.Text("part", "state", "status") == "error" && IsDenial(line.Text("part", "state", "error")):
                     denied = $"{line.Text("part", "tool")}: {line.Text("part", "state", "error")}";
@@ -41,7 +42,7 @@ internal sealed class OpencodeAdapter() : TurnAdapter("opencode", new Version(1,
             }
         }
 
-        var turn = new AgentTurn { Ok = true, Output = said, SessionId = session, Tokens = Tokens(steps), CostUsd = Cost(steps) };
+        var turn = new AgentTurn { Ok = true, Output = said, SessionId = session, Tokens = tokens, CostUsd = cost };
         if (error is { } recorded)
         {
             var message = recorded.Text("data", "message") ?? recorded.Text("message") ?? recorded.Text("name") ?? "opencode recorded an error without a message";
@@ -71,14 +72,12 @@ internal sealed class OpencodeAdapter() : TurnAdapter("opencode", new Version(1,
     private static bool IsDenial(string? text) => text is not null
         && (text.Contains("rejected permission", StringComparison.OrdinalIgnoreCase) || text.Contains("prevents you from using", StringComparison.OrdinalIgnoreCase) || text.Contains("permission denied by rule", StringComparison.OrdinalIgnoreCase));
 
-    private static TokenUse? Tokens(List<JsonElement> steps) => steps.Count == 0 ? null : new TokenUse
+    private static TokenUse Plus(TokenUse? sum, JsonElement step) => new()
     {
-        Input = steps.Sum(step => step.Number("part", "tokens", "input")),
-        Output = steps.Sum(step => step.Number("part", "tokens", "output") + (step.Number("part", "tokens", "reasoning") ?? 0)),
-        CacheRead = steps.Sum(step => step.Number("part", "tokens", "cache", "read")),
-        CacheWrite = steps.Sum(step => step.Number("part", "tokens", "cache", "write")),
-        Total = steps.Sum(step => step.Number("part", "tokens", "total") ?? 0),
+        Input = JsonRead.Plus(sum?.Input, step.Tokens("part", "tokens", "input")),
+        Output = JsonRead.Plus(sum?.Output, step.Tokens("part", "tokens", "output") + (step.Tokens("part", "tokens", "reasoning") ?? 0)),
+        CacheRead = JsonRead.Plus(sum?.CacheRead, step.Tokens("part", "tokens", "cache", "read")),
+        CacheWrite = JsonRead.Plus(sum?.CacheWrite, step.Tokens("part", "tokens", "cache", "write")),
+        Total = JsonRead.Plus(sum?.Total ?? 0, step.Tokens("part", "tokens", "total")) ?? 0,
     };
-
-    private static decimal? Cost(List<JsonElement> steps) => steps.Count == 0 ? null : steps.Sum(step => step.Money("part", "cost"));
 }

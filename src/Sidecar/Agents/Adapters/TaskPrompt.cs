@@ -75,7 +75,7 @@ internal static class TaskPrompt
         : null;
 
     private static string Bounded(string text, int most, string whole) =>
-        text.Length <= most ? Printable.Tail(text, most) : $"{Printable.Tail(text[..most], most)}\n(cut here; the whole text is in {whole})";
+        text.Length <= most ? Printable.Tail(text, most) : $"{Printable.Tail(Printable.Head(text, most), most)}\n(cut here; the whole text is in {whole})";
 
     private static int LongestRun(string text)
     {

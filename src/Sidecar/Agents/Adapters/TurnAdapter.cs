@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Agents.Adapters;
@@ -47,19 +48,34 @@ internal abstract partial class TurnAdapter(string name, Version tried) : IAgent
     {
         var how = output.End.ExitCode is { } code ? $"ended with exit code {code}" : "is gone";
         var last = output.Errors.Split('\n').LastOrDefault(line => !string.IsNullOrWhiteSpace(line)) ?? more;
+        var passedOver = output.Lines.LongestPassedOver is > 0 and var length
+            ? $" (a line of {length} bytes is longer than the {OutsideLines.LongestLine} that are read)"
+            : "";
         return AgentTurn.Bad(FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors, more),
-            $"{name} {how} without a record of how its turn went{(last is null ? "; it printed nothing" : $": {Printable.Cut(last.Trim(), 300)}")}");
+            $"{name} {how} without a record of how its turn went{passedOver}{(last is null ? "; it printed nothing" : $": {Printable.Cut(last.Trim(), 300)}")}");
     }
 
-    /// <summary>A good turn, unless the end of its process contradicts the record.</summary>
-    protected AgentTurn Contradicted(TurnOutput output, AgentTurn turn) => output.End.ExitCode is null or 0
-        ? turn
-        : turn with
+    /// <summary>A good turn, unless the end of its process contradicts the record, or something may that was not read.</summary>
+    /// <param name="output">What it left.</param>
+    /// <param name="turn">What the record says.</param>
+    /// <param name="unreadBefore">How much was not read before the record; what comes before a program's last word does not matter.</param>
+    protected AgentTurn Contradicted(TurnOutput output, AgentTurn turn, int unreadBefore = 0) => output switch
+    {
+        { End.ExitCode: not (null or 0) } => turn with
         {
             Ok = false,
             FailureCode = FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors) is var code && code == FailureClass.Unknown ? FailureClass.AgentError : code,
             Reason = $"{name} recorded a good turn and then ended with exit code {output.End.ExitCode}",
-        };
+        },
+        { Lines.Unread: var unread } when unread > unreadBefore => turn with
+        {
+            Ok = false,
+            FailureCode = FailureClass.Unknown,
+            Reason = $"{name} recorded a good turn, but a part of its output that may say otherwise was not read"
+                + (output.Lines.LongestPassedOver is > 0 and var length ? $": a line of {length} bytes is longer than the {OutsideLines.LongestLine} that are read" : ": too many lines are no whole records"),
+        },
+        _ => turn,
+    };
 
     [GeneratedRegex(@"\d+\.\d+(\.\d+)?")]
     private static partial Regex VersionWord();

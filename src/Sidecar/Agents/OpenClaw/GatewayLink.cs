@@ -26,14 +26,18 @@ internal sealed class GatewayLink : IDisposable
     public static async Task<GatewayLink> OpenAsync(GatewayCall call, bool asAdministrator, Action<JsonElement> heard, TimeProvider time, CancellationToken token)
     {
         var client = new ClientWebSocket();
-        client.Options.Proxy = null; // A gateway is named by its address; a proxy from the environment would see the token.
         (client.Options.KeepAliveInterval, client.Options.KeepAliveTimeout) = (Alive, Alive);
         var link = new GatewayLink(new FrameSocket(client, SendLimit, time), heard);
         try
         {
-            await client.ConnectAsync(call.Gateway, token);
+            await OneOrigin.ConnectAsync(client, call.Gateway, proxy: null, token);
             var hello = await link.AskAsync(id => GatewayFrames.Connect(id, call.Token, asAdministrator), token);
             return hello.Flag("ok") == true ? link : throw GatewayException.From(hello);
+        }
+        catch (WebSocketException fault) when (OneOrigin.RedirectionOf(client, call.Gateway) is { } elsewhere)
+        {
+            link.Dispose();
+            throw new GatewayException($"the gateway's address {elsewhere.Words}, which is not followed", retryable: false, fault);
         }
         catch
         {
@@ -70,7 +74,7 @@ internal sealed class GatewayLink : IDisposable
                 throw new WebSocketException($"a frame that is {frame.Refusal.Detail}");
             }
 
-            if (JsonRead.Parse(System.Text.Encoding.UTF8.GetString(frame.Bytes.Span)) is not { } message)
+            if (JsonRead.Parse(frame.Bytes.Span) is not { } message)
             {
                 continue;
             }
@@ -88,7 +92,7 @@ internal sealed class GatewayLink : IDisposable
 }
 
 /// <summary>The gateway answered, and the answer was no.</summary>
-internal sealed class GatewayException(string message, bool retryable) : Exception(message)
+internal sealed class GatewayException(string message, bool retryable, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>It says itself that another try may work: it is starting, or has too much to do.</summary>
     public bool Retryable => retryable;

@@ -15,7 +15,7 @@ internal sealed class RunModes(SidecarConfig config, ToolRunner tools)
     {
         foreach (var directory in Of(run))
         {
-            await CallAsync(["chmod", "-R", "ug+rwX", directory], token);
+            await CallAsync(["chmod", "-R", "ug+rwX,o-w", directory], token);
         }
     }
 

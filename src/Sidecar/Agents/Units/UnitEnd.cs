@@ -1,5 +1,6 @@
 using System.Globalization;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Agents.Units;
@@ -18,7 +19,7 @@ internal static class UnitEnd
     public static ProcessEnd Read(string record, DateTimeOffset now)
     {
         var file = Path.Combine(record, FileName);
-        return OutsideFile.ReadInside(file, LargestFile) is { } bytes && Parse(System.Text.Encoding.UTF8.GetString(bytes)) is { } end
+        return OutsideFile.ReadInside(file, LargestFile) is { } bytes && Parse(OutsideText.Decode(bytes)) is { } end
             ? end with { AtUnixMs = (PathFacts.Of(file)?.Written ?? now).ToUnixTimeMilliseconds() }
             : new ProcessEnd(null, now.ToUnixTimeMilliseconds());
     }

@@ -1,3 +1,4 @@
+using FleetSidecar.Agents.Outputs;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
@@ -43,6 +44,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
 
         Directory.CreateDirectory(Path.Combine(plan.RunDirectory, "results"));
         Directory.CreateDirectory(record);
+        AgentOutput.Make(record);
         plan.WriteFiles();
         var (process, why) = await start.StartAsync(run.Id, order, lent: run.Profile.Mode == WakeMode.Signal, token);
         return process is not null ? new LaunchOutcome.Started(process) : new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, why!));
@@ -163,7 +165,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         }
     }
 
-    private static bool IsOurs(string? path) => path is null || PathFacts.Of(path) is not { } facts || facts.Owner == ControlGroup.OwnUser;
+    private static bool IsOurs(string? path) => path is null || PathFacts.Of(path) is not { } facts || facts.Owner == UnixAccounts.Self;
 
     private string RecordDirectory(Run run) => Recorder.Directory(Path.Combine(config.RunsDirectory, run.Id), run.WakeAttempt);
 

@@ -1,8 +1,9 @@
-using System.Text;
+using FleetSidecar.Agents.Outputs;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Agents.Units;
 
@@ -13,6 +14,8 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
     public const string SelfTest = "selftest";
 
     private const int TailLength = 4096;
+    private const long MaxOutputBytes = 32 * 1024 * 1024; // Its head and its tail are read, and nothing else.
+    private static readonly TimeSpan OutputLook = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether the service manager has the agents' unit at all: installed, and not masked.</summary>
     public async Task<bool> IsLoadedAsync() => (await units.ShowAsync(units.NameOf(SelfTest))).Load == "loaded";
@@ -44,6 +47,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
             }
 
             Directory.CreateDirectory(record);
+            AgentOutput.Make(record);
             var (process, why) = await start.StartAsync(run, order, lent: false, token);
             return process is null ? throw new SidecarException(why!, "see the journal of that unit") : await EndAsync(unit, record, process, limit, token);
         }
@@ -58,7 +62,13 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
     private async Task<ToolOutcome> EndAsync(string unit, string record, ProcessIdentity process, TimeSpan limit, CancellationToken token)
     {
         var ended = watch.EndOfAsync(process);
-        await Task.WhenAny(ended, Task.Delay(limit, time, token));
+        for (var started = time.GetTimestamp(); !ended.IsCompleted && time.GetElapsedTime(started) < limit && !token.IsCancellationRequested;)
+        {
+            var left = (limit - time.GetElapsedTime(started)).Ticks;
+            await Task.WhenAny(ended, Task.Delay(TimeSpan.FromTicks(Math.Clamp(left, 0, OutputLook.Ticks)), time, token));
+            AgentOutput.Bound(record, MaxOutputBytes);
+        }
+
         var late = !ended.IsCompleted;
         if (late)
         {
@@ -83,6 +93,6 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
         }
 
         var bytes = new byte[ToolRunner.OutputLimit];
-        return Encoding.UTF8.GetString(bytes, 0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+        return OutsideText.Decode(bytes.AsSpan(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)));
     }
 }

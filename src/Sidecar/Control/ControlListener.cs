@@ -1,0 +1,64 @@
+using System.Net.Sockets;
+using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Control;
+
+/// <summary>
+/// One unix socket and the file that leads to it, which can be made again where it was removed: a cleaner of old files,
+/// or a hand, would otherwise shut everybody out until the next start.
+/// </summary>
+/// <param name="file">The file.</param>
+/// <param name="isOwnPlace">What else stands there may be renamed; a place that the operator named is not ours to clear.</param>
+/// <param name="mode">Who may connect.</param>
+/// <param name="backlog">Connections that wait.</param>
+internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode mode, int backlog) : IDisposable
+{
+    private Socket? _socket;
+
+    /// <summary>The file.</summary>
+    public string File => file;
+
+    /// <summary>Whether something stands in the file's place; no other program listens there while we run.</summary>
+    public bool IsInPlace => PathFacts.Of(file) is not null;
+
+    /// <summary>
+    /// Opens the socket, or closes it and opens it again. A file there was left by a crash: the lock on the state
+    /// directory says so.
+    /// </summary>
+    /// <exception cref="ConfigurationException">Something else than a socket stands there, in a place that the operator named.</exception>
+    /// <exception cref="IOException">The file cannot be made; the socket is closed.</exception>
+    /// <exception cref="SocketException">The file cannot be made; the socket is closed.</exception>
+    public void Open()
+    {
+        _socket?.Dispose(); // First, because it removes its file, whichever stands there by then.
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        if (PathFacts.Of(file) is { Kind: not PathKind.Socket })
+        {
+            if (!isOwnPlace)
+            {
+                throw new ConfigurationException($"control.socket: {file} exists and is no socket", "remove it if nobody needs it, or name another path");
+            }
+
+            Directory.Move(file, $"{file}.replaced-{Guid.NewGuid():N}");
+        }
+
+        System.IO.File.Delete(file);
+        _socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        _socket.Bind(new UnixDomainSocketEndPoint(file));
+        System.IO.File.SetUnixFileMode(file, mode);
+        _socket.Listen(backlog);
+    }
+
+    /// <summary>The next connection.</summary>
+    public Task<Socket> AcceptAsync(CancellationToken stopping) => _socket!.AcceptAsync(stopping).AsTask();
+
+    public void Dispose()
+    {
+        _socket?.Dispose();
+        if (PathFacts.Of(file) is { Kind: PathKind.Socket })
+        {
+            System.IO.File.Delete(file);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+using System.Globalization;
+using FleetSidecar.Agents;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Retention;
+
+/// <summary>The directories of runs on disk: which there are, what they take, and how they go.</summary>
+/// <remarks>
+/// A directory that goes is first moved into <c>.removing</c> beside the others, in one step, and removed there: whatever a
+/// crash leaves in that place belongs to no run. Links that an agent made are removed and never followed. With agents in units
+/// the directories of other sidecars of the machine lie beside ours, so only names of runs are touched there.
+/// </remarks>
+internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, ToolRunner tools)
+{
+    private const string Removing = ".removing", Prefix = "run_";
+    private const int IdLength = 16, MeasuredAtOnce = 128, MaxSweptAtOnce = 10_000;
+    private static readonly TimeSpan MeasureLimit = TimeSpan.FromMinutes(2);
+    private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
+
+    // Nobody writes there any more, so each is measured once. Forgotten with the directory.
+    private readonly Dictionary<string, long> _bytes = [];
+
+    /// <summary>Ids of the runs that have a directory, with the time of its last change; where the place is ours alone, also what an agent renamed or put there.</summary>
+    public IReadOnlyDictionary<string, long> List() => !Directory.Exists(config.RunsDirectory) ? new Dictionary<string, long>()
+        : Directory.EnumerateFileSystemEntries(config.RunsDirectory).Where(path => IsOurs(Path.GetFileName(path)))
+            .ToDictionary(path => Path.GetFileName(path), path => PathFacts.Of(path)?.Written.ToUnixTimeMilliseconds() ?? 0);
+
+    /// <summary>What each takes on the disk, in bytes of allocated blocks. One that cannot be measured counts as nothing.</summary>
+    public async Task<IReadOnlyDictionary<string, long>> MeasureAsync(IReadOnlyCollection<string> runs, CancellationToken token)
+    {
+        foreach (var gone in _bytes.Keys.Except(runs).ToList())
+        {
+            _bytes.Remove(gone);
+        }
+
+        foreach (var batch in runs.Where(run => !_bytes.ContainsKey(run)).Chunk(MeasuredAtOnce))
+        {
+            var said = await tools.RunAsync(["du", "-s", "-x", "-B1", "--", .. batch.Select(PathOf)], Variables, "/", MeasureLimit, token);
+            var found = said.Output.Split('\n').Select(line => line.Split('\t', 2)).Where(part => part.Length == 2)
+                .ToDictionary(part => Path.GetFileName(part[1]), part => long.Parse(part[0], NumberStyles.None, CultureInfo.InvariantCulture));
+            foreach (var run in batch)
+            {
+                _bytes[run] = found.GetValueOrDefault(run);
+            }
+        }
+
+        return _bytes;
+    }
+
+    /// <summary>Puts a run's directory and what it was ordered out of the way; from here on there is none.</summary>
+    /// <exception cref="IOException">It stays.</exception>
+    public async Task SetAsideAsync(string run)
+    {
+        var (path, order) = (PathOf(run), Path.Combine(config.OrdersDirectory, run));
+        if (Directory.Exists(order))
+        {
+            Directory.Delete(order, recursive: true);
+        }
+
+        if (PathFacts.Of(path) is not { Kind: PathKind.Directory })
+        {
+            File.Delete(path); // A link is removed, and what it leads to is not ours.
+            return;
+        }
+
+        await host.ReclaimAsync(run, workspace: null); // After a power cut it is still the agent's.
+        var aside = Path.Combine(config.RunsDirectory, Removing);
+        Directory.CreateDirectory(aside);
+        var target = Path.Combine(aside, run);
+        Directory.Move(path, Path.Exists(target) ? $"{target}-{Guid.NewGuid():N}" : target);
+        _bytes.Remove(run);
+    }
+
+    /// <summary>Removes what was set aside, now or before a crash.</summary>
+    /// <exception cref="IOException">Some of it stays.</exception>
+    public Task SweepAsync(CancellationToken token) => TreeRemoval.RemoveAsync(tools, Path.Combine(config.RunsDirectory, Removing), token);
+
+    /// <summary>Removes the report files that agents of a task left in the directory that all of them share.</summary>
+    public void RemoveReports(string task)
+    {
+        foreach (var path in new[] { Path.Combine(config.ResultsDirectory, $"{task}.started"), Path.Combine(config.ResultsDirectory, $"{task}.json") })
+        {
+            if (PathFacts.Of(path) is { Kind: PathKind.File or PathKind.Link })
+            {
+                File.Delete(path);
+            }
+        }
+    }
+
+    /// <summary>Removes what agents left in our own results directory and no open run can mean: a settled run's report is in its row and its directory.</summary>
+    /// <remarks>A directory that the operator named (<c>agent.resultsDirectory</c>) may hold other things and is left alone; so is what was written a moment ago.</remarks>
+    /// <param name="openTasks">Tasks whose files stay.</param>
+    /// <param name="before">Only what was last written before this goes.</param>
+    /// <param name="token">Stops in between.</param>
+    /// <exception cref="IOException">Something stays.</exception>
+    public async Task SweepResultsAsync(IReadOnlySet<string> openTasks, DateTimeOffset before, CancellationToken token)
+    {
+        if (config.Agent.ResultsDirectory is not null || PathFacts.Of(config.ResultsDirectory) is not { Kind: PathKind.Directory })
+        {
+            return;
+        }
+
+        foreach (var path in Directory.EnumerateFileSystemEntries(config.ResultsDirectory).Take(MaxSweptAtOnce).ToList())
+        {
+            var name = Path.GetFileName(path);
+            if (openTasks.Any(task => name == task || name.StartsWith($"{task}.", StringComparison.Ordinal)) || PathFacts.Of(path) is not { } facts || facts.Written >= before)
+            {
+                continue;
+            }
+
+            if (facts.Kind == PathKind.Directory)
+            {
+                await TreeRemoval.RemoveAsync(tools, path, token);
+            }
+            else
+            {
+                File.Delete(path);
+            }
+        }
+    }
+
+    /// <summary>The run's workspace is still there, in use or kept.</summary>
+    public bool HasWorkspace(string run) => PathFacts.Of(Path.Combine(config.WorkspacesDirectory, run)) is not null;
+
+    private string PathOf(string run) => Path.Combine(config.RunsDirectory, run);
+
+    private bool IsOurs(string name) => IsRun(name) || (!config.AgentsInUnits && name != Removing);
+
+    private static bool IsRun(string name) =>
+        name.Length == IdLength && name.StartsWith(Prefix, StringComparison.Ordinal) && name[Prefix.Length..].All(char.IsAsciiHexDigitLower);
+}

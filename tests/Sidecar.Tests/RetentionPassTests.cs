@@ -1,0 +1,293 @@
+using System.Globalization;
+using FleetSidecar.Agents;
+using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
+using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Storage;
+using FleetSidecar.Retention;
+using FleetSidecar.Runs;
+using FleetSidecar.Workspaces;
+
+namespace FleetSidecar.Tests;
+
+/// <summary>Retention on a real store and real directories, with a clock of the test: what stays, what goes, what a crash leaves.</summary>
+public sealed class RetentionPassTests : IDisposable
+{
+    private const long Mebibyte = 1024 * 1024;
+    private static readonly string[] Reports = ["task-0.started", "task-0.json", "task-9.json", "notes.json"];
+    private static readonly string[] Profiles = ["main", "old"], Repositories = ["borrowed", "cold", "warm"];
+    private static readonly TimeSpan Week = TimeSpan.FromDays(7);
+    private readonly TempDir _directory = new();
+    private readonly ProcessWatch _watch = new();
+    private readonly Berths _berths;
+    private readonly SidecarConfig _config;
+    private readonly Clock _clock = new();
+    private readonly Store _store;
+    private int _count;
+    private bool _repositoryInUse;
+
+    public RetentionPassTests()
+    {
+        _config = Some.Config();
+        _config.StateDirectory = _directory["state"];
+        _config.SelfTest.DiskFloorBytes = _config.SelfTest.DiskFloorInodes = 0;
+        Directory.CreateDirectory(_config.RunsDirectory);
+        _store = StoreFile.Open(_config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(RunStore).Assembly), TimeProvider.System).Store;
+        _berths = new Berths(_config, _watch, new Availability(), TimeProvider.System);
+    }
+
+    public void Dispose()
+    {
+        _berths.Dispose();
+        _watch.Dispose();
+        _store.Dispose();
+        _directory.Dispose();
+    }
+
+    [Fact(Timeout = 300_000)]
+    public async Task A_week_of_ten_thousand_short_runs_leaves_a_bounded_directory_and_a_bounded_store()
+    {
+        const int Runs = 10_000, Steps = 7 * 4;
+        var (mostDirectories, mostBytes) = (0, 0L);
+        for (var step = 0; step < Steps; step++)
+        {
+            await AddAsync((Runs / Steps) + 1, payload: 3000);
+            _clock.Now += Week / Steps;
+            await PassAsync();
+            mostDirectories = Math.Max(mostDirectories, Directories().Count);
+            mostBytes = Math.Max(mostBytes, _store.Size().Bytes);
+        }
+
+        Assert.True(_count >= Runs);
+        Assert.Equal(_config.Retention.MaxRuns, mostDirectories);
+        Assert.Equal(_config.Retention.MaxRuns, Rows());
+        Assert.InRange(mostBytes, 3 * Mebibyte, 16 * Mebibyte);
+
+        // And what the file has too much goes back to the disk once fewer are wanted.
+        (_config.Retention.MinRuns, _config.Retention.MaxRuns) = (10, 10);
+        await PassAsync();
+        Assert.Equal(10, Directories().Count);
+        Assert.Equal(10, Rows());
+        Assert.InRange(new FileInfo(_config.DatabaseFile).Length, 1, 2 * Mebibyte);
+        Assert.InRange(File.Exists(_config.DatabaseFile + "-wal") ? new FileInfo(_config.DatabaseFile + "-wal").Length : 0, 0, 8 * Mebibyte);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_run_that_is_open_unacknowledged_or_whose_workspace_is_kept_stays_whatever_the_limits_say()
+    {
+        await AddAsync(4);
+        await _store.CommitAsync(db => db.Execute("UPDATE runs SET state = 'completed' WHERE run_id = ?1", Id(0)));
+        await _store.CommitAsync(db => db.Execute("INSERT INTO outbox (message_id, run_id, task_id, kind, payload, created_at_unix_ms) VALUES ('m', ?1, 't', 'task_complete', '{}', 1)", Id(1)));
+        Directory.CreateDirectory(Path.Combine(_config.WorkspacesDirectory, Id(2)));
+        KeepNothing();
+
+        var outcome = await PassAsync();
+
+        Assert.Equal([Id(0), Id(1), Id(2)], Directories());
+        Assert.Equal(3, Rows());
+        Assert.Equal([(RetentionHold.Hub, 1), (RetentionHold.Workspace, 1)], outcome.View.Held.Select(held => (held.Why, held.Runs)));
+        Assert.Equal(2, outcome.View.Runs);
+        Assert.True(outcome.View.Bytes > 0);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Near_the_floor_files_of_the_oldest_go_at_once_and_the_store_still_knows_their_tasks()
+    {
+        await AddAsync(5);
+        _config.SelfTest.DiskFloorBytes = long.MaxValue / 4;
+
+        var outcome = await PassAsync();
+
+        Assert.Empty(Directories());
+        Assert.Equal(5, Rows());
+        Assert.True(outcome.View is { NearDiskFloor: true, WithoutFiles: 5 });
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task What_a_crash_left_is_removed_by_the_next_look_and_a_row_without_directory_is_none_the_worse()
+    {
+        await AddAsync(3);
+        Directory.CreateDirectory(Path.Combine(_config.RunsDirectory, ".removing"));
+        Directory.Move(Path.Combine(_config.RunsDirectory, Id(0)), Path.Combine(_config.RunsDirectory, ".removing", Id(0))); // Killed after the move:
+        Directory.Move(Path.Combine(_config.RunsDirectory, Id(1)), Path.Combine(_config.RunsDirectory, ".removing", Id(1)));
+        await _store.CommitAsync(db => db.Execute("DELETE FROM runs WHERE run_id = ?1", Id(1))); // or after the row was gone.
+
+        var outcome = await PassAsync();
+
+        Assert.False(Directory.Exists(Path.Combine(_config.RunsDirectory, ".removing")));
+        Assert.Equal([Id(2)], Directories());
+        Assert.Equal(2, Rows());
+        Assert.Equal(1, outcome.View.WithoutFiles);
+        KeepNothing();
+        await PassAsync();
+        Assert.Equal(0, Rows());
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_directory_that_no_row_knows_follows_the_same_limits_and_one_that_was_just_made_is_left_alone()
+    {
+        var (old, recent) = (Path.Combine(_config.RunsDirectory, Id(90)), Path.Combine(_config.RunsDirectory, Id(91)));
+        Directory.CreateDirectory(old);
+        Directory.CreateDirectory(recent);
+        Directory.CreateDirectory(Path.Combine(_config.RunsDirectory, "renamed"));
+        Directory.SetLastWriteTimeUtc(old, _clock.Now.UtcDateTime.AddDays(-20));
+        Directory.SetLastWriteTimeUtc(recent, _clock.Now.UtcDateTime);
+
+        await PassAsync();
+        Assert.True(Directory.Exists(old)); // Among the newest hundred.
+        KeepNothing();
+        await PassAsync();
+
+        Assert.False(Directory.Exists(old));
+        Assert.True(Directory.Exists(recent));
+        Assert.False(Directory.Exists(Path.Combine(_config.RunsDirectory, "renamed"))); // Without units the place is ours alone, so an agent has renamed it.
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Links_that_an_agent_planted_lead_a_removal_nowhere()
+    {
+        var precious = _directory.Write("precious/data", "x");
+        await AddAsync(1);
+        var run = Path.Combine(_config.RunsDirectory, Id(0));
+        File.CreateSymbolicLink(Path.Combine(run, "away"), Path.GetDirectoryName(precious)!);
+        Directory.Delete(Path.Combine(run, "wake-1"), recursive: true);
+        File.CreateSymbolicLink(Path.Combine(run, "wake-1"), Path.GetDirectoryName(precious)!);
+        Directory.CreateDirectory(_config.ResultsDirectory);
+        File.CreateSymbolicLink(Path.Combine(_config.ResultsDirectory, "task-0.json"), precious);
+        KeepNothing();
+
+        await PassAsync();
+
+        Assert.False(Directory.Exists(run));
+        Assert.Empty(Directory.GetFileSystemEntries(_config.ResultsDirectory));
+        Assert.Equal("x", await File.ReadAllTextAsync(precious));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Report_files_go_with_the_last_run_of_their_task_and_files_of_others_stay()
+    {
+        _config.Agent.ResultsDirectory = _config.ResultsDirectory; // Named by the operator: other things may lie there.
+        await AddAsync(1);
+        Directory.CreateDirectory(_config.ResultsDirectory);
+        foreach (var name in Reports)
+        {
+            await File.WriteAllTextAsync(Path.Combine(_config.ResultsDirectory, name), "");
+        }
+
+        KeepNothing();
+        await PassAsync();
+
+        Assert.Equal(Reports[2..].Order(), Directory.GetFiles(_config.ResultsDirectory).Select(path => Path.GetFileName(path)!).Order());
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Incidents_beyond_the_newest_and_breakers_of_profiles_that_are_gone_are_removed()
+    {
+        await _store.CommitAsync(db => Enumerable.Range(0, 500).Sum(number => db.Execute("INSERT INTO incidents (code, detail, at_unix_ms) VALUES ('x', ?1, ?2)", $"{number}", (long)number)));
+        await _store.CommitAsync(db => Profiles.Sum(profile => db.Execute("INSERT INTO breakers (profile, failures, last_code) VALUES (?1, 1, 'auth')", profile)));
+
+        await PassAsync();
+
+        Assert.Equal(RetentionStore.MaxIncidents, _store.Read(db => db.Number("SELECT COUNT(*) FROM incidents")));
+        Assert.Equal(500 - RetentionStore.MaxIncidents, _store.Read(db => db.Number("SELECT MIN(at_unix_ms) FROM incidents")));
+        Assert.Equal(["main"], _store.Read(db => db.Query("SELECT profile FROM breakers", row => row.Text(0))));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Near_the_floor_the_mirror_that_was_unused_for_longest_goes_unless_a_workspace_borrows_from_it()
+    {
+        string[] mirrors = [.. Repositories.Select(name => Path.Combine(_config.MirrorsDirectory, Mirrors.NameOf(name)))];
+        for (var index = 0; index < mirrors.Length; index++)
+        {
+            Directory.CreateDirectory(mirrors[index]);
+            Directory.SetLastWriteTimeUtc(mirrors[index], DateTime.UnixEpoch.AddDays(index));
+        }
+
+        var workspace = Directory.CreateDirectory(Path.Combine(_config.WorkspacesDirectory, Id(7))).FullName;
+        new WorkspaceMark { RunId = Id(7), TaskId = "t", Generation = 1, Agent = "iris", BeganAtUnixMs = 1, Repository = Repositories[0], Branch = "b", Base = "c" }.Write(workspace);
+        _config.SelfTest.DiskFloorBytes = long.MaxValue / 4;
+
+        _repositoryInUse = true;
+        Assert.Null((await PassAsync()).Mirror);
+        _repositoryInUse = false;
+
+        Assert.Equal(mirrors[1], (await PassAsync()).Mirror);
+        Assert.Equal(mirrors[2], (await PassAsync()).Mirror);
+        Assert.Null((await PassAsync()).Mirror);
+        Assert.Equal([mirrors[0]], Directory.GetDirectories(_config.MirrorsDirectory));
+    }
+
+    [Fact]
+    public async Task What_agents_leave_among_the_reports_goes_when_no_open_run_can_mean_it()
+    {
+        await AddAsync(1);
+        await _store.CommitAsync(db => db.Execute("UPDATE runs SET state = 'accepted', task_id = 'task-open'"));
+        var results = Directory.CreateDirectory(_config.ResultsDirectory).FullName;
+        foreach (var name in new[] { "task-open.started", "task-open.log", "task-gone.started", "task-gone.json.tmp", "notes" })
+        {
+            await File.WriteAllTextAsync(Path.Combine(results, name), "x");
+        }
+
+        Directory.CreateDirectory(Path.Combine(results, "task-gone.d", "deep"));
+        File.CreateSymbolicLink(Path.Combine(results, "link"), "/etc/passwd");
+        _clock.Now = TimeProvider.System.GetUtcNow();
+        await PassAsync();
+        Assert.Equal(7, Directory.GetFileSystemEntries(results).Length); // An agent may still be writing.
+
+        _clock.Now = TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(11);
+        await PassAsync();
+
+        Assert.Equal(["task-open.log", "task-open.started"], Directory.GetFileSystemEntries(results).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal));
+    }
+
+    private static string Id(int number) => $"run_{number:x12}";
+
+    private void KeepNothing() => (_config.Retention.MinRuns, _config.Retention.MaxRuns) = (0, 0);
+
+    private long Rows() => _store.Read(db => db.Number("SELECT COUNT(*) FROM runs"));
+
+    private List<string> Directories() => [.. Directory.GetDirectories(_config.RunsDirectory, "run_*").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+
+    private async Task<RetentionOutcome> PassAsync()
+    {
+        var tools = new ToolRunner(TimeProvider.System);
+        var directories = new RunDirectories(_config, new DetachedHost(_config, _berths, _watch, TimeProvider.System), tools);
+        var pass = new RetentionPass(_config, new RetentionStore(_store), directories, new ColdMirrors(_config, () => _repositoryInUse, tools), _berths, _clock);
+        RetentionOutcome outcome;
+        do
+        {
+            outcome = await pass.RunAsync(CancellationToken.None);
+            Assert.Empty(outcome.Problems);
+        }
+        while (outcome.MoreToDo);
+
+        return outcome;
+    }
+
+    // Settled runs as they are found in the store, with the files that a short run leaves.
+    private async Task AddAsync(int count, int payload = 10)
+    {
+        var first = _count;
+        await _store.CommitAsync(db => Enumerable.Range(first, count).Sum(number => db.Execute(
+            """
+            INSERT INTO runs (run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, facts, created_at_unix_ms, state_since_unix_ms)
+            VALUES (?1, ?2, 1, 'settled', 'n', 'main', ?3, 1, '{}', ?4, ?4)
+            """,
+            Id(number), $"task-{number.ToString(CultureInfo.InvariantCulture)}", new string('x', payload), _clock.Now.ToUnixTimeMilliseconds() + number - first)));
+        foreach (var number in Enumerable.Range(first, count))
+        {
+            var record = Path.Combine(_config.RunsDirectory, Id(number), "wake-1");
+            Directory.CreateDirectory(record);
+            await File.WriteAllTextAsync(Path.Combine(record, "stdout"), "done\n");
+        }
+
+        _count += count;
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch.AddYears(60);
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}
