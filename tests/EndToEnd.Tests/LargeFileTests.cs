@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace FleetSidecar.EndToEnd;
 
 /// <summary>Work that is larger than what git may take of the memory.</summary>
@@ -24,5 +26,23 @@ public sealed class LargeFileTests : WorkspaceTests
 
         Assert.Equal("100000000", (await origin.GitAsync("cat-file", "-s", "refs/fleet/rescue/task-a/1:loose")).Trim());
         Assert.Equal("100000000", (await File.ReadAllTextAsync(Scene["size"])).Trim());
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "an agent's files take all memory of the machine")]
+    public async Task Each_git_of_ours_has_a_limit_of_memory_and_one_that_meets_it_is_named()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("bin/git", $"ulimit -d >> '{Scene["limits"]}'; exec prlimit --data=$(cat '{Scene["data"]}') -- /usr/bin/git \"$@\"");
+        await File.WriteAllTextAsync(Scene["data"], "64000000");
+        await StartAsync("echo x > new; /usr/bin/git add --all; /usr/bin/git commit --quiet -m New; fleet-sidecar task complete", environment: new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+
+        await AssignAsync(origin.Path);
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Any(), "the end");
+        await File.WriteAllTextAsync(Scene["data"], "400000");
+        await AssignAsync(origin.Path, "task-b");
+        await Wait.UntilAsync(() => Hub.Of("task_failed").Any(), "the failure");
+
+        Assert.All(await File.ReadAllLinesAsync(Scene["limits"]), line => Assert.InRange(long.Parse(line, CultureInfo.InvariantCulture), 512 * 1024, 4 * 1024 * 1024));
+        Assert.Contains("git_out_of_memory", Hub.Of("task_failed").First().ToString(), StringComparison.Ordinal);
     }
 }

@@ -37,6 +37,8 @@ public sealed class GitFaultsTests
     [InlineData("fatal: unable to read d00491fd" + HungUp, GitFaults.Damaged)]
     [InlineData("error: x did not send all necessary objects", GitFaults.Damaged)]
     [InlineData("error: unable to write file: No space left on device" + HungUp, GitFaults.DiskFull)]
+    [InlineData("fatal: Out of memory, malloc failed (tried to allocate 107374182400 bytes)", GitFaults.OutOfMemory)]
+    [InlineData("error: packfile .git/objects/pack/pack-1.pack cannot be mapped: Cannot allocate memory", GitFaults.OutOfMemory)]
     [InlineData("fatal: something new", GitFaults.Other)]
     [InlineData("fatal: unable to access 'https://x/': The requested URL returned error: 410", GitFaults.Other)]
     public void Each_cause_on_the_way_or_on_this_machine_has_its_code(string said, string code) => Check(said, code, isPassing: code == GitFaults.HostNotFound);

@@ -59,8 +59,8 @@ internal sealed class AgentConnection(FrameSocket socket, SidecarMessage.Identif
 
     public long HeldUntil => Volatile.Read(ref _heldUntil);
 
-    public Candidate AsCandidate(int held, TimeProvider time) => new(AgentId, [.. Capabilities],
-        IsAvailable && time.GetTimestamp() >= HeldUntil ? (Heartbeat?.Slots ?? 1) - held : 0);
+    public Candidate AsCandidate(int held, long timestamp) => new(AgentId, [.. Capabilities],
+        IsAvailable && timestamp >= HeldUntil ? (Heartbeat?.Slots ?? 1) - held : 0);
 
     /// <summary>Takes a heartbeat; returns the tasks that it has left out for the second time running.</summary>
     public List<string> Hear(SidecarMessage.Heartbeat heartbeat, IEnumerable<TaskRecord> working)

@@ -96,11 +96,11 @@ internal sealed class AgentRegistry(Store store, IdentityWatch identities, TimeP
 
     public bool IsCurrent(AgentConnection connection) => Find(connection.AgentId) == connection;
 
-    /// <summary>How long until an agent that is left alone may be asked again.</summary>
-    public TimeSpan? NextRelease(TimeProvider clock)
+    /// <summary>How long until the first agent that was left alone at some moment may be asked again; not more than nothing where that has passed.</summary>
+    public TimeSpan? NextRelease(long sinceTimestamp)
     {
-        var waits = Connected.Where(agent => agent.HeldUntil > clock.GetTimestamp()).Select(agent => clock.GetElapsedTime(clock.GetTimestamp(), agent.HeldUntil)).ToList();
-        return waits.Count == 0 ? null : waits.Min() + TimeSpan.FromMilliseconds(1);
+        var held = Connected.Select(agent => agent.HeldUntil).Where(until => until > sinceTimestamp).ToList();
+        return held.Count == 0 ? null : time.GetElapsedTime(time.GetTimestamp(), held.Min()) + TimeSpan.FromMilliseconds(1);
     }
 
     /// <summary>Every agent that was ever here.</summary>

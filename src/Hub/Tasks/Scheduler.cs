@@ -8,7 +8,7 @@ namespace FleetHub.Tasks;
 /// <summary>Assigns what can be assigned whenever something changed or a deadline passed. One loop, so no task is given away twice.</summary>
 internal sealed partial class Scheduler : DaemonLoop
 {
-    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(30), StoreRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(30), ShortestSleep = TimeSpan.FromMilliseconds(1), StoreRetry = TimeSpan.FromSeconds(1);
 
     // One waiting wake-up is enough: the next pass sees everything.
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -34,13 +34,14 @@ internal sealed partial class Scheduler : DaemonLoop
             var sleep = LongestSleep;
             try
             {
-                foreach (var (agentId, assign) in await _queue.AssignAsync(_agents.Connected))
+                var pass = await _queue.AssignAsync(_agents.Connected);
+                foreach (var (agentId, assign) in pass.Assigned)
                 {
                     LogAssigned(assign.TaskId, assign.Generation ?? 0, agentId);
                     _agents.Find(agentId)?.Assign(assign); // A connection that is gone meanwhile gets it when it comes back.
                 }
 
-                sleep = UntilNextDeadline();
+                sleep = UntilNextDeadline(pass);
             }
             catch (StoreUnavailableException fault)
             {
@@ -65,12 +66,12 @@ internal sealed partial class Scheduler : DaemonLoop
         }
     }
 
-    private TimeSpan UntilNextDeadline()
+    private TimeSpan UntilNextDeadline(AssignPass pass)
     {
-        var held = _agents.NextRelease(_time);
-        var due = _queue.NextDeadline() is { } at ? TimeSpan.FromMilliseconds(Math.Max(1, at - _time.GetUtcNow().ToUnixTimeMilliseconds())) : LongestSleep;
-        due = due < LongestSleep ? due : LongestSleep;
-        return held is { } release && release < due ? release : due;
+        var released = _agents.NextRelease(pass.AtTimestamp) ?? LongestSleep;
+        var due = _queue.NextDeadline(pass) is { } at ? TimeSpan.FromMilliseconds(at - _time.GetUtcNow().ToUnixTimeMilliseconds()) : LongestSleep;
+        var first = new[] { released, due, LongestSleep }.Min();
+        return first > ShortestSleep ? first : ShortestSleep;
     }
 
     [LoggerMessage(HubEvents.Assigned, LogLevel.Information, "{Task} generation {Generation} assigned to {Agent}", EventName = "Assigned")]

@@ -47,9 +47,9 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
     }
 
     /// <summary>Gives due work to agents that can take it; what is returned must be sent to them.</summary>
-    public Task<List<(string AgentId, HubMessage.TaskAssign Assign)>> AssignAsync(IReadOnlyList<AgentConnection> agents) => store.CommitAsync(db =>
+    public Task<AssignPass> AssignAsync(IReadOnlyList<AgentConnection> agents) => store.CommitAsync(db =>
     {
-        var now = Now;
+        var (now, timestamp) = (Now, time.GetTimestamp());
         foreach (var task in TaskStore.Held(db).Concat(TaskStore.Waiting(db)))
         {
             if (TaskRules.Overdue(task, now, options) is { } change)
@@ -58,11 +58,11 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
             }
         }
 
-        var candidates = agents.Select(agent => agent.AsCandidate(TaskStore.HeldBy(db, agent.AgentId).Count, time)).Where(agent => agent.FreeSlots > 0).ToList();
-        var assigned = new List<(string, HubMessage.TaskAssign)>();
+        var candidates = agents.Select(agent => agent.AsCandidate(TaskStore.HeldBy(db, agent.AgentId).Count, timestamp)).Where(agent => agent.FreeSlots > 0).ToList();
+        var pass = new AssignPass([], now, timestamp);
         if (candidates.Count == 0)
         {
-            return assigned;
+            return pass;
         }
 
         var due = TaskStore.Due(db, now).Where(task => TaskStore.AllCompleted(db, task.Spec.DependsOn ?? []));
@@ -70,10 +70,10 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
         {
             var change = TaskRules.Assign(task, agentId, now, options);
             TaskStore.Save(db, change);
-            assigned.Add((agentId, Assignments.For(change.Task)));
+            pass.Assigned.Add((agentId, Assignments.For(change.Task)));
         }
 
-        return assigned;
+        return pass;
     });
 
     /// <summary>What an agent holds without having accepted it: sent again after a reconnect.</summary>
@@ -94,13 +94,13 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
     public Task AskForSignAsync(string agentId, string taskId) =>
         ChangeSilentlyAsync(agentId, task => task.Id == taskId ? TaskRules.AskForSign(task, Now, options) : task);
 
-    /// <summary>When the next deadline passes, so that the scheduler can sleep until then.</summary>
-    public long? NextDeadline() => store.Read(db => db.Query(
+    /// <summary>When the first deadline after a pass is, so that the scheduler can sleep until then; it may lie behind us already.</summary>
+    public long? NextDeadline(AssignPass pass) => store.Read(db => db.Query(
         """
         SELECT MIN(at) FROM (SELECT MIN(accept_by_unix_ms) AS at FROM tasks WHERE status IN ('assigned', 'working') UNION ALL
           SELECT MIN(lease_until_unix_ms) FROM tasks WHERE status IN ('assigned', 'working') UNION ALL
           SELECT MIN(not_before_unix_ms) FROM tasks WHERE status = 'retry_wait' OR (status = 'queued' AND not_before_unix_ms > ?1))
-        """, row => row.NumberOrNull(0), Now).FirstOrDefault());
+        """, row => row.NumberOrNull(0), pass.AtUnixMs).FirstOrDefault());
 
     /// <summary>Takes a message of an agent about a task once. The answer is for <c>task_ack</c>; a refusal is for <c>error</c>.</summary>
     public async Task<Answer> TakeAsync(string agentId, TaskMessage message, Func<TaskRecord, long, (TaskChange? Change, string Status)> decide)
@@ -245,6 +245,9 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
 
     private static string Word(TaskChange change) => change.Task.Status == TaskStatus.DeadLetter ? "dead_letter" : "retried";
 }
+
+/// <summary>What a pass gave away, and the moment that it decided by: a later look at the clock would miss what fell due in between.</summary>
+internal sealed record AssignPass(List<(string AgentId, HubMessage.TaskAssign Assign)> Assigned, long AtUnixMs, long AtTimestamp);
 
 /// <summary>What an agent's message came to.</summary>
 internal sealed record Answer(string? Status, string? Refusal, bool Repeated);

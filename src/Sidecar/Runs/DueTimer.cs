@@ -8,11 +8,17 @@ internal sealed class DueTimer(RunBook book, DeadlineOptions limits, TimeProvide
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
     private ITimer? _timer;
+    private long _looked;
+
+    private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>The time by which its caller now tells what has changed; what changes later still rings.</summary>
+    public long Look() => _looked = Now;
 
     /// <summary>Sets the timer to the earliest of them, from what is committed.</summary>
     public void Set(IReadOnlyCollection<HeldAssignment> held)
     {
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = Now;
         var next = Breakers(now).Concat(held.Select(one => one.DueAtUnixMs(limits.Accept))).Append(Intake(now)).Min();
         _timer?.Dispose();
         _timer = next == long.MaxValue ? null : time.CreateTimer(_ => due(), null, Wait(next, now), Timeout.InfiniteTimeSpan);
@@ -21,7 +27,7 @@ internal sealed class DueTimer(RunBook book, DeadlineOptions limits, TimeProvide
     private IEnumerable<long> Breakers(long now) => book.Breakers
         .Where(breaker => breaker.OpenedAtUnixMs is not null && breaker.ProbeRunId is null)
         .Select(breaker => breaker.OpenedAtUnixMs!.Value + (long)BreakerRules.OpenFor.TotalMilliseconds)
-        .Where(at => at > now);
+        .Where(at => at > Math.Min(now, _looked)); // What has passed since the last look is told by nobody else.
 
     private long Intake(long now)
     {

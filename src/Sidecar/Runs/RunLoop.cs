@@ -293,7 +293,7 @@ internal sealed partial class RunLoop : DaemonLoop
 
     private void SayIntake()
     {
-        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = _due.Look();
         _availability.Say(AvailabilitySource.Intake, IntakeRules.Closed(_book.Intake, now));
         _availability.Say(AvailabilitySource.Breakers, RunBook.NoProfile(_book.Begin(now)));
     }

@@ -52,8 +52,9 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         using var running = Progress.Running(arguments);
         try
         {
-            return await tools.RunAsync(
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)],
+            var program = ProgramFile.Require("git", directory, _environment.GetValueOrDefault("PATH"));
+            string[] words = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)];
+            return await tools.RunAsync([.. GitMemory.Limited(program, words)],
                 more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token, room: room);
         }
         catch (SpawnException fault)

@@ -22,6 +22,7 @@ internal static class GitFaults
     public const string RateLimited = "rate_limited";
     public const string TimedOut = "git_timeout";
     public const string DiskFull = "disk_full";
+    public const string OutOfMemory = "git_out_of_memory";
     public const string Damaged = "repository_damaged";
     public const string OriginDamaged = "origin_damaged";
     public const string OriginFull = "origin_full";
@@ -59,6 +60,7 @@ internal static class GitFaults
     public static string HintFor(string code) => code switch
     {
         DiskFull => "free space on the state directory's disk; 'fleet-sidecar doctor' shows how much is left",
+        OutOfMemory => "git may take half of the machine's memory, at most 4 GiB: take very large files out of the repository, or give the machine more",
         HostNotFound => "check the address of the repository and this machine's name resolution",
         AuthFailed => "give the service user a credential for that host (workspace.credentials), and see that it is still valid",
         HostKey => "add the host's key to the service user's known_hosts, after comparing its fingerprint",

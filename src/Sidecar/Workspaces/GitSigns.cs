@@ -162,6 +162,8 @@ internal static class GitSigns
         new("No space left on device", DiskFull, Ours),
         new("Disk quota exceeded", DiskFull, Ours),
         new("unable to write file", DiskFull, Ours), // A checkout's last words on a full disk, without the reason.
+        new("Out of memory", OutOfMemory, Ours),
+        new("Cannot allocate memory", OutOfMemory, Ours),
         new("Could not resolve host", HostNotFound),
         new("Name or service not known", HostNotFound),
         new("Temporary failure in name resolution", HostNotFound),
