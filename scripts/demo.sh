@@ -104,7 +104,7 @@ git -C "$work/seed" -c user.name=demo -c user.email=demo@fleet.invalid commit --
 git -C "$work/seed" push --quiet origin main
 
 step "starting the hub"
-"$hub_bin" serve --data "$work/hub" --listen http://127.0.0.1:0 >"$work/hub.out" 2>&1 &
+"$hub_bin" serve --data "$work/hub" --listen http://127.0.0.1:0 --local-repositories >"$work/hub.out" 2>&1 &
 hub_pid=$!
 for _ in $(seq 200); do
   grep -q ' accepts on ' "$work/hub.out" && break
@@ -123,6 +123,7 @@ cat > "$work/sidecar.json" <<EOT
   "hub": { "url": "ws${address#http}/ws", "tokenFile": "$work/token" },
   "stateDirectory": "$work/state",
   "wake": { "profiles": [ { "name": "main", $profile } ] },
+  "workspace": { "allowedRepositories": [ "$work/origin.git" ] },
 }
 EOT
 "$sidecar_bin" run --config "$work/sidecar.json" >"$work/sidecar.out" 2>&1 &

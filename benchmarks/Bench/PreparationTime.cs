@@ -21,6 +21,7 @@ internal static class PreparationTime
         var address = await MakeAsync(directory);
         var objects = (await TestProgram.MustAsync("/usr/bin/git", "-C", directory["big.git"], "count-objects", "-v")).Split('\n').First(line => line.StartsWith("in-pack", StringComparison.Ordinal))[9..];
         var config = new SidecarConfig { StateDirectory = directory["prepare-state"], Agent = new AgentOptions { Id = "bench" } };
+        config.Workspace.AllowedRepositories = [address];
         var git = new Git(new ToolRunner(TimeProvider.System), config.Workspace);
         using var watch = new ProcessWatch();
         var preparation = new Preparation(config, git, new Origin(git, config), new Mirrors(config, git, watch, TimeProvider.System), new Clones(config, git, new ToolRunner(TimeProvider.System)), new PushForesight(git, NullLogger<PushForesight>.Instance), TimeProvider.System, NullLogger<Preparation>.Instance);

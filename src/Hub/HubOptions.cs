@@ -28,6 +28,9 @@ internal sealed record HubOptions
     /// <summary>Proxies whose <c>X-Forwarded-Proto</c> and <c>X-Forwarded-Host</c> are believed; default none.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 
+    /// <summary>Takes tasks whose repository is a directory of the machine that works on it; default false.</summary>
+    public bool LocalRepositories { get; init; }
+
     /// <summary>How long an agent that turned work down is left alone; default 5 s.</summary>
     public TimeSpan RejectionPause { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -3,7 +3,8 @@ namespace FleetSidecar.Protocol;
 /// <summary>The forms of repository and branch that a task may name: those that cannot make git run a program or take an option.</summary>
 public static class RepositoryAddress
 {
-    private static readonly string[] Schemes = ["https://", "http://", "ssh://", "git://", "file:///"];
+    private const string FileScheme = "file://";
+    private static readonly string[] Schemes = ["https://", "http://", "ssh://", "git://", FileScheme + "/"];
 
     /// <summary>What is wrong with an address, or null: https, http, ssh, git, file, an absolute path or <c>user@host:path</c>, at most <see cref="WireLimits.MaxRepo"/> characters.</summary>
     public static string? Complaint(string address) =>
@@ -13,6 +14,12 @@ public static class RepositoryAddress
         : address.Any(char.IsWhiteSpace) ? "holds a space"
         : Schemes.Any(scheme => address.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) || IsScp(address) ? null
         : "is none of https, http, ssh, git, file, an absolute path or user@host:path";
+
+    /// <summary>The directory that an address names on the machine where git runs; null for an address of another machine.</summary>
+    public static string? LocalPath(string address) =>
+        address.StartsWith('/') ? address
+        : address.StartsWith(FileScheme, StringComparison.OrdinalIgnoreCase) ? address[FileScheme.Length..]
+        : null;
 
     /// <summary>What is wrong with a branch name, or null; see git-check-ref-format(1).</summary>
     public static string? BranchComplaint(string branch) =>

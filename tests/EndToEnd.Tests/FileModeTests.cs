@@ -24,7 +24,7 @@ public sealed class FileModeTests : IDisposable
         var origin = await GitOrigin.CreateAsync(_directory);
         var agent = Scripts.Agent(_directory, "fleet-sidecar task start\numask > \"$FLEET_TEST_DIR/umask\"\necho out\necho done > done.txt\ngit add --all\ngit commit --quiet -m Done\nfleet-sidecar task complete --output x");
         using var sidecar = TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent,
-            $$"""{ "control": { "socket": "{{_directory["iris-state/control.sock"]}}" }, "workspace": { "allowedRepositories": ["*"] } }""");
+            $$"""{ "control": { "socket": "{{_directory["iris-state/control.sock"]}}" } }""");
         using var daemon = Start(umask, TestProgram.Sidecar, "run", "--config", sidecar.ConfigFile);
         await daemon.WaitForLineAsync("LinkUp]");
 

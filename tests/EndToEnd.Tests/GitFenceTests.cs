@@ -282,9 +282,10 @@ public sealed class GitFenceTests : WorkspaceTests
     {
         var origin = await GitOrigin.CreateAsync(Scene);
         Scene.WriteScript("origin.git/hooks/update", $"case $1 in refs/fleet/task-a/*) [ -e '{Scene["once"]}' ] || {{ touch '{Scene["once"]}'; kill -9 $PPID; }};; esac");
+        using var server = new GitDaemon(Scene);
         await StartAsync($"{Commit}\n{Done}");
 
-        var commit = await CompleteAsync(origin, "task-a", 1);
+        var commit = await CompleteAsync(origin, "task-a", 1, server.AddressOf(origin));
 
         Assert.True(File.Exists(Scene["once"]));
         Assert.Equal(commit, await RefAsync(origin, "refs/fleet/task-a/1"));

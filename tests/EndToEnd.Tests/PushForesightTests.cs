@@ -122,9 +122,10 @@ public sealed class PushForesightTests : WorkspaceTests
         Scene.WriteScript("hook", "echo 'GitLab: LFS objects are missing. Ensure LFS is properly set up.' >&2; exit 1");
         Directory.CreateDirectory(Path.GetDirectoryName(hook)!);
         File.Move(Scene["hook"], hook);
+        using var server = new GitDaemon(Scene);
         await StartAsync(Work);
 
-        var reason = (await FailAsync(origin, "task-a", 1)).GetProperty("reason").GetString();
+        var reason = (await FailAsync(origin, "task-a", 1, address: server.AddressOf(origin))).GetProperty("reason").GetString();
 
         Assert.StartsWith("lfs_objects_missing: git push: remote: GitLab: LFS", reason, StringComparison.Ordinal);
         Assert.DoesNotContain(Sidecar.Program.Lines, line => line.Contains("SubmitAgain]", StringComparison.Ordinal));

@@ -79,7 +79,7 @@ public sealed class RedirectTests : IDisposable
         await using var hub = await ScriptedHub.StartAsync(version: 2);
         var credential = _directory.Write("git-token", Token + "\n");
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory),
-            $$"""{ "workspace": { "allowedRepositories": ["*"], "credentials": [ { "url": "http://{{named.Authority}}", "tokenFile": "{{credential}}" } ] } }""").StartAsync();
+            $$"""{ "workspace": { "credentials": [ { "url": "http://{{named.Authority}}", "tokenFile": "{{credential}}" } ] } }""").StartAsync();
         await sidecar.WaitForAvailableAsync();
 
         await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-1","generation":1,"description":"x","repo":"http://{{named.Authority}}/x.git"}""");

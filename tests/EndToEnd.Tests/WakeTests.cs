@@ -148,7 +148,7 @@ public sealed class WakeTests : IDisposable
     [Fact(Timeout = 120_000)]
     public async Task L13_a_workspace_that_cannot_be_made_fails_the_task_and_the_agent_is_never_woken()
     {
-        var (hub, sidecar) = await StartAsync("exit 0", """{ "workspace": { "allowedRepositories": ["/allowed/*", "ORIGIN"] } }""");
+        var (hub, sidecar) = await StartAsync("exit 0", """{ "workspace": { "allowedRepositories": ["https://*", "/allowed/missing.git"] } }""");
         using (hub)
         using (sidecar)
         {

@@ -45,9 +45,9 @@ public abstract class WorkspaceTests : IAsyncDisposable
         Hub.SendAsync($$"""{"type":"task_assign","task_id":"{{task}}","generation":{{generation}},"description":"The same words","repo":"{{repository}}","metadata":{{metadata}} }""");
 
     /// <summary>Assigns, waits for a good end, acknowledges it; the commit that was delivered.</summary>
-    private protected async Task<string> CompleteAsync(GitOrigin origin, string task, int generation)
+    private protected async Task<string> CompleteAsync(GitOrigin origin, string task, int generation, string? address = null)
     {
-        await AssignAsync(origin.Path, task, generation);
+        await AssignAsync(address ?? origin.Path, task, generation);
         await Wait.UntilAsync(() => Ends(task, generation).Any(), $"{task} to end");
         var end = Ends(task, generation).First();
         Assert.True(end.GetProperty("type").GetString() == "task_complete", end.GetRawText());
@@ -56,9 +56,9 @@ public abstract class WorkspaceTests : IAsyncDisposable
     }
 
     /// <summary>Assigns, waits for the bad end with this number, acknowledges it.</summary>
-    private protected async Task<JsonElement> FailAsync(GitOrigin origin, string task, int generation, int count = 1)
+    private protected async Task<JsonElement> FailAsync(GitOrigin origin, string task, int generation, int count = 1, string? address = null)
     {
-        await AssignAsync(origin.Path, task, generation);
+        await AssignAsync(address ?? origin.Path, task, generation);
         var failed = await Hub.WaitForAsync("task_failed", count);
         await AcknowledgeAsync(failed);
         return failed;

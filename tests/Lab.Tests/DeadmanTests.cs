@@ -91,7 +91,7 @@ public sealed class DeadmanTests : IAsyncLifetime
         _machine.Write($"{directory}/hub-token", "token-token\n");
         _machine.Write($"{directory}/sidecar.json", $$"""
             { "agent": { "id": "{{agent}}" }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "hub-token" },
-              "stateDirectory": "/var/lib/fleet-sidecar{{(agent == "iris" ? "" : $"/instances/{agent}")}}",
+              "stateDirectory": "/var/lib/fleet-sidecar{{(agent == "iris" ? "" : $"-instances/{agent}")}}",
               "wake": { "profiles": [ { "name": "main", "command": ["/bin/true"] } ] }, "alerts": { "hooks": [ { "command": ["/usr/local/bin/tell"] } ] } }
             """);
         await _machine.ShellAsync($"chmod 755 {directory}; chown root:fleet-sidecar {directory}/sidecar.json; chmod 640 {directory}/sidecar.json; systemctl enable -q {unit}; systemctl restart {unit}");

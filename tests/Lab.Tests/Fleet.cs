@@ -54,7 +54,7 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
         machine.Write($"{directory}/sidecar.json", $$"""
             { "agent": { "id": "{{agent}}", "maxConcurrentRuns": 2 }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "{{directory}}/hub-token" },
               "wake": { "profiles": [ { "name": "main", "command": ["/usr/local/bin/agent"], "aliveFor": "00:00:00.2" } ] },
-              "stateDirectory": "/var/lib/fleet-sidecar{{(directory == "/etc/fleet-sidecar" ? "" : $"/instances/{agent}")}}"{{(config.Length > 0 ? ",\n" + config : "")}} }
+              "stateDirectory": "/var/lib/fleet-sidecar{{(directory == "/etc/fleet-sidecar" ? "" : $"-instances/{agent}")}}"{{(config.Length > 0 ? ",\n" + config : "")}} }
             """);
         await machine.ShellAsync($"chmod 755 {directory}; chgrp fleet-sidecar {directory}/sidecar.json; chmod 640 {directory}/sidecar.json; systemctl restart {unit}");
         await UpAsync(agent);

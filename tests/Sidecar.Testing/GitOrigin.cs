@@ -3,6 +3,9 @@ namespace FleetSidecar.Testing;
 /// <summary>A real bare repository with one commit on main.</summary>
 public sealed class GitOrigin
 {
+    /// <summary>The origins that were made in a directory so far. A sidecar takes such only by name.</summary>
+    public static IEnumerable<string> In(TempDir directory) => Directory.EnumerateDirectories(directory.Path, "*.git").Order(StringComparer.Ordinal);
+
     private GitOrigin(string path) => Path = path;
 
     public string Path { get; }

@@ -27,6 +27,9 @@ public sealed class TestHub : IDisposable
     /// <summary>What it is started with the next time.</summary>
     public IReadOnlyList<string> Options { get; set; }
 
+    /// <summary>Takes the origins of tests, which are directories of this machine.</summary>
+    public bool LocalRepositories { get; set; } = true;
+
     public string SocketUrl => $"ws://127.0.0.1:{Port}/ws";
 
     public TestProgram Program => _program ?? throw new InvalidOperationException("The hub is not running.");
@@ -43,7 +46,7 @@ public sealed class TestHub : IDisposable
 
     public async Task StartAsync()
     {
-        _program = TestProgram.Start(TestProgram.Hub, ["serve", "--data", Data, "--listen", $"http://127.0.0.1:{Port}", .. Options], ShortLife);
+        _program = TestProgram.Start(TestProgram.Hub, ["serve", "--data", Data, "--listen", $"http://127.0.0.1:{Port}", .. LocalRepositories ? (string[])["--local-repositories"] : [], .. Options], ShortLife);
         await _program.WaitForLineAsync(" accepts on ");
     }
 

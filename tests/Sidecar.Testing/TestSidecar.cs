@@ -37,6 +37,7 @@ public sealed class TestSidecar : IDisposable
               "control": { "socket": "{{directory[$"{name}.sock"]}}" },
               "deadlines": { "killGrace": "00:00:01" },
               "safeMode": { "starts": 0 },
+              "workspace": { "allowedRepositories": ["*"{{string.Concat(GitOrigin.In(directory).SelectMany(origin => new[] { $", \"{origin}\"", $", \"file://{origin}\"" }))}}] },
               "wake": { "profiles": [ { "name": "main", "command": ["{{agentScript}}"], "aliveFor": "00:00:01", "retryDelay": "00:00:00.2" } ] }
             }
             """)!.AsObject();

@@ -60,8 +60,8 @@ public sealed class AgentUnitRulesTests
 
     [Theory]
     [InlineData("/var/lib/fleet-sidecar", "run_0a1b2c3d4e5f", "fleet-agent@run_0a1b2c3d4e5f.service")]
-    [InlineData("/var/lib/fleet-sidecar/instances/iris", "run_0a1b2c3d4e5f", "fleet-agent@iris-run_0a1b2c3d4e5f.service")]
-    [InlineData("/var/lib/fleet-sidecar/instances/my-agent", "run_0a1b2c3d4e5f", @"fleet-agent@my\x2dagent-run_0a1b2c3d4e5f.service")]
+    [InlineData("/var/lib/fleet-sidecar-instances/iris", "run_0a1b2c3d4e5f", "fleet-agent@iris-run_0a1b2c3d4e5f.service")]
+    [InlineData("/var/lib/fleet-sidecar-instances/my-agent", "run_0a1b2c3d4e5f", @"fleet-agent@my\x2dagent-run_0a1b2c3d4e5f.service")]
     public void A_runs_unit_is_named_after_its_directories(string state, string run, string unit)
     {
         var units = new AgentUnits(new SidecarConfig { StateDirectory = state }, new ToolRunner(TimeProvider.System));
@@ -75,10 +75,10 @@ public sealed class AgentUnitRulesTests
     [Fact]
     public void Directories_that_agents_see_lie_side_by_side_for_all_sidecars_of_a_machine()
     {
-        var config = new SidecarConfig { StateDirectory = "/var/lib/fleet-sidecar/instances/iris" };
+        var config = new SidecarConfig { StateDirectory = "/var/lib/fleet-sidecar-instances/iris" };
         Assert.Equal("/var/lib/fleet-sidecar/runs/iris", config.RunsDirectory);
         Assert.Equal("/var/lib/fleet-sidecar/workspaces/iris", config.WorkspacesDirectory);
-        Assert.Equal("/var/lib/fleet-sidecar/instances/iris/state.db", config.DatabaseFile);
+        Assert.Equal("/var/lib/fleet-sidecar-instances/iris/state.db", config.DatabaseFile);
     }
 
     [Theory]

@@ -25,6 +25,11 @@ internal static class NewTaskRules
             ?? (task.VerificationSteps?.Count > WireLimits.MaxListItems
                 || task.VerificationSteps?.Any(step => step is null || Long(step.Type) || Long(step.Target) || Long(step.Description)) == true ? "verification_steps is too long or holds null" : null);
 
+    /// <summary>Why a task's repository is refused here, or null. Whoever may submit tasks would otherwise choose a directory that the sidecar's git works in.</summary>
+    public static string? LocalComplaint(NewTask task, HubOptions options) => !options.LocalRepositories && task.Repo is { } repo && RepositoryAddress.LocalPath(repo) is not null
+        ? "repo is a directory of the machine that works on it, which this hub does not take; serve it by https, ssh or git, or start the hub with --local-repositories"
+        : null;
+
     private static string? Words(string field, IReadOnlyList<string>? words, int longest) =>
         words is null ? null
         : words.Count > WireLimits.MaxListItems ? $"{field} has more than {WireLimits.MaxListItems} entries"

@@ -22,14 +22,14 @@ internal static class TaskEndpoints
         tasks.MapPost("/{id}/cancel", CancelAsync);
     }
 
-    private static async Task<IResult> AddAsync(HttpContext context, TaskQueue queue)
+    private static async Task<IResult> AddAsync(HttpContext context, TaskQueue queue, HubOptions options)
     {
         if (await Answers.ReadAsync(context, HubJson.Body.NewTask) is not { } task)
         {
             return Answers.Error(StatusCodes.Status400BadRequest, "invalid_json", "the body must be one JSON object with the fields of docs/protocol.md");
         }
 
-        if (NewTaskRules.Complaint(task) is { } complaint)
+        if ((NewTaskRules.Complaint(task) ?? NewTaskRules.LocalComplaint(task, options)) is { } complaint)
         {
             return Answers.Error(StatusCodes.Status422UnprocessableEntity, "validation_failed", complaint);
         }

@@ -34,10 +34,15 @@ internal static class ServeCommand
         HelpName = "ADDRESS|CIDR",
     };
 
+    private static readonly Option<bool> LocalRepositories = new("--local-repositories")
+    {
+        Description = "Take tasks whose repository is a directory of the machine that works on it (default: refuse them); the sidecar there must name it word for word in workspace.allowedRepositories",
+    };
+
     public static Command Create()
     {
         var command = new Command("serve", "Run the hub. Prints one line when it accepts connections; SIGTERM ends it with exit code 0.\n\n"
-            + "Example:\n  fleet-hub serve --data /var/lib/fleet-hub --listen http://127.0.0.1:7070") { HubStore.Data, Listen, AcceptDeadline, Lease, IdleLimit, RetryDelays, TrustedProxies };
+            + "Example:\n  fleet-hub serve --data /var/lib/fleet-hub --listen http://127.0.0.1:7070") { HubStore.Data, Listen, AcceptDeadline, Lease, IdleLimit, RetryDelays, TrustedProxies, LocalRepositories };
         command.SetAction((arguments, token) => RunAsync(arguments.GetValue(HubStore.Data)!, arguments.GetValue(Listen)!, Options(arguments), token));
         return command;
     }
@@ -127,6 +132,7 @@ internal static class ServeCommand
         IdleLimit = Read(arguments, IdleLimit),
         RetryDelays = arguments.GetValue(RetryDelays) is { Length: > 0 } given ? [.. given.Select(text => Parse("--retry-delay", text, TimeSpan.Zero))] : new HubOptions().RetryDelays,
         TrustedProxies = [.. (arguments.GetValue(TrustedProxies) ?? []).Select(Network)],
+        LocalRepositories = arguments.GetValue(LocalRepositories),
     };
 
     private static IPNetwork Network(string text)

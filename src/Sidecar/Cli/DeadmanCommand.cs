@@ -43,7 +43,17 @@ internal static class DeadmanCommand
 
     private static Task<int> PassAsync(string file, string unit, string? state, ToolRunner tools, ILoggerFactory logs, CancellationToken token) => CommandRunner.GuardAsync("fleet-sidecar", async () =>
     {
-        await new DeadmanPass(file, unit, state, new ServiceUnit(tools), tools, TimeProvider.System, logs).RunAsync(token);
+        var pass = new DeadmanPass(file, unit, state, new ServiceUnit(tools), tools, TimeProvider.System, logs);
+        try
+        {
+            await pass.RunAsync(token);
+        }
+        catch (SidecarException fault)
+        {
+            pass.LogFault(fault);
+            throw;
+        }
+
         return ExitCodes.Ok;
     }, _ => null);
 }

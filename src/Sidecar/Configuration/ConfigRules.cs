@@ -68,7 +68,7 @@ internal static class ConfigRules
         else if (config.AgentsInUnits && !PackagePaths.IsState(config.StateDirectory))
         {
             yield return new("stateDirectory", $"is {config.StateDirectory}, where the units of agents cannot see their run (they look below {PackagePaths.State}), so no agent would start",
-                $"leave it at {PackagePaths.State} ({PackagePaths.State}/instances/NAME for one of several) and mount another disk there, or set agent.launcher to process");
+                $"leave it at {PackagePaths.State} ({PackagePaths.State}-instances/NAME for one of several) and mount another disk there, or set agent.launcher to process");
         }
 
         if (Encoding.UTF8.GetByteCount(config.SocketFile) > LongestSocketPath)

@@ -6,6 +6,10 @@ internal static class PackagePaths
     /// <summary>The package's state directory: <c>fleet-agent@.service</c> and its helpers have it in their text.</summary>
     public const string State = "/var/lib/fleet-sidecar";
 
+    // Beside the state directory: the service manager gives these directories to the daemon's user, and whoever owns a parent
+    // could put a link in the place of one.
+    private const string InstanceStates = State + "-instances";
+
     private const string Runtime = "/run/fleet-sidecar";
 
     /// <summary>Where the instances of a machine have their directories.</summary>
@@ -15,11 +19,15 @@ internal static class PackagePaths
     public static string? UnitOf(string configFile) => NameOf(configFile) switch { null => null, "" => "fleet-sidecar.service", var name => $"fleet-sidecar@{name}.service" };
 
     /// <summary>The state directory of an instance's configuration file; null for every other file, whose default is the default.</summary>
-    public static string? StateOf(string configFile) => NameOf(configFile) is { Length: > 0 } name ? $"{State}/instances/{name}" : null;
+    public static string? StateOf(string configFile) => NameOf(configFile) is { Length: > 0 } name ? $"{InstanceStates}/{name}" : null;
 
     /// <summary>Whether the units of agents find a run's directories below this state directory: it is the package's own, or that of an instance.</summary>
     public static bool IsState(string stateDirectory) =>
-        Path.GetFullPath(stateDirectory).TrimEnd('/') is var state && (state == State || (Path.GetDirectoryName(state) == $"{State}/instances" && IsInstanceName(Path.GetFileName(state))));
+        Path.GetFullPath(stateDirectory).TrimEnd('/') == State || InstanceOf(stateDirectory).Length > 0;
+
+    /// <summary>The instance whose state directory it is; empty for every other directory.</summary>
+    public static string InstanceOf(string stateDirectory) =>
+        Path.GetFullPath(stateDirectory).TrimEnd('/') is var state && Path.GetDirectoryName(state) == InstanceStates && IsInstanceName(Path.GetFileName(state)) ? Path.GetFileName(state) : "";
 
     /// <summary>The runtime directory of its unit; null for a file that is none of the package's.</summary>
     public static string? RuntimeOf(string configFile) => NameOf(configFile) switch { null => null, "" => Runtime, var name => $"{Runtime}-{name}" };

@@ -18,15 +18,15 @@ internal static class SidecarPaths
 
         public string MirrorsDirectory => config.InTree("mirrors");
 
-        /// <summary>The name of this sidecar where several share a machine: its state directory is then <c>…/instances/NAME</c>. Empty for the only one.</summary>
-        public string Instance => Path.GetDirectoryName(config.StateDirectory) is { } parent && Path.GetFileName(parent) == "instances" ? Path.GetFileName(config.StateDirectory) : "";
+        /// <summary>The name of this sidecar where several share a machine: its state directory is then <c>/var/lib/fleet-sidecar-instances/NAME</c>. Empty for the only one.</summary>
+        public string Instance => PackagePaths.InstanceOf(config.StateDirectory);
 
         /// <summary>A run's directories, below those that the sidecars of a machine share: what a unit for its agent is named after.</summary>
         public string InstancePath(string run) => config.Instance.Length > 0 ? $"{config.Instance}/{run}" : run;
 
         // What agents get to see lies side by side for all sidecars of a machine, so that one template fits every run.
         private string InTree(string kind) => config.Instance is { Length: > 0 } name
-            ? Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(config.StateDirectory))!, kind, name)
+            ? Path.Combine(PackagePaths.State, kind, name)
             : Path.Combine(config.StateDirectory, kind);
 
         public string ResultsDirectory => config.Agent.ResultsDirectory ?? Path.Combine(config.StateDirectory, "results");

@@ -1,4 +1,5 @@
 using FleetSidecar.Alerts;
+using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Systemd;
@@ -37,6 +38,9 @@ internal sealed partial class DeadmanPass(string configFile, string unit, string
 
         return step;
     }
+
+    /// <summary>Logs why a pass could do nothing: the timer's unit keeps only what is at least a notice, not what a command prints.</summary>
+    public void LogFault(SidecarException fault) => LogReported(unit, $"{fault.Message}; {fault.Hint}");
 
     private DeadmanStep Keep(LastGood good, DeadmanStep step, DeadmanMemory memory)
     {

@@ -10,8 +10,10 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
     /// <param name="configFile">The daemon's configuration file.</param>
     /// <param name="state">Its state directory, where the caller knows it; null for what the configuration says.</param>
     /// <param name="settings">What its unit sets beside the files.</param>
+    /// <exception cref="ConfigurationException">This is root, and another user decides what stands in the files' place.</exception>
     public static DeadmanScene Of(string configFile, string? state, IReadOnlyList<string> settings)
     {
+        RequireTrust(configFile);
         var (config, problem) = Load(configFile, settings);
         config.StateDirectory = state ?? config.StateDirectory;
         var good = new LastGood(configFile, PackagePaths.DeadmanOf(configFile, config.StateDirectory));
@@ -28,11 +30,23 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
     public bool IsEnrolled => PathFacts.Of(Good.ConfigFile) is not null
         || (Good.IsUsable && (File.Exists(Path.Combine(Path.GetDirectoryName(Good.ConfigFile)!, "hub-token")) || (Path.IsPathRooted(Config.Hub.TokenFile) && File.Exists(Config.Hub.TokenFile))));
 
+    // Root runs the hooks that these files name, and renames and writes files beside them.
+    private static void RequireTrust(string configFile)
+    {
+        var directory = Path.GetDirectoryName(configFile)!;
+        if (TrustedPath.IsRoot && (TrustedPath.Doubt(directory) ?? TrustedPath.Doubt(Path.Combine(directory, "conf.d"))) is { } doubt)
+        {
+            throw new ConfigurationException($"root does nothing by {configFile}: {doubt}", "give the directory to root, and look at what is in it");
+        }
+    }
+
     private static (SidecarConfig Config, string? Problem) Load(string configFile, IReadOnlyList<string> settings)
     {
         try
         {
-            return (ConfigLoader.Load(configFile, settings), null);
+            return TrustedPath.IsRoot && ConfigFiles.More(configFile).Prepend(configFile).Select(file => TrustedPath.Doubt(file)).FirstOrDefault(found => found is not null) is { } doubt
+                ? (ConfigLoader.WhatIsReadable(configFile), $"root goes by no file that another user may write: {doubt}")
+                : (ConfigLoader.Load(configFile, settings), null);
         }
         catch (ConfigurationException fault)
         {

@@ -33,7 +33,12 @@ internal sealed class GitCheck(SidecarConfig config, Git git) : ICheck
     {
         try
         {
-            await git.RunAsync("/", token, "ls-remote", "--quiet", address, "HEAD");
+            if (RepositoryRules.Refuse(address, config) is { } refusal)
+            {
+                throw refusal;
+            }
+
+            await git.RunAsync("/", token, "ls-remote", "--quiet", "--", address, "HEAD");
             return new CheckResult("origin", CheckResult.Ok, $"{address} answers");
         }
         catch (SidecarException fault)

@@ -73,12 +73,16 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         }
     }
 
+    /// <summary>Who else may have written what git does in a directory: the directory, or the configuration in it; null for nobody.</summary>
+    public static string? DoubtIn(string directory) =>
+        new[] { directory, Path.Combine(directory, ".git"), Path.Combine(directory, ".git/config"), Path.Combine(directory, "config") }
+            .Select(place => TrustedPath.Doubt(place)).FirstOrDefault(found => found is not null);
+
     // Git runs what a repository's configuration names, and takes some from the place it is started in. For root that must be
     // root's own; whoever owns the fleet's directories asks there.
     private static void RequireTrust(string directory)
     {
-        string[] places = [directory, Path.Combine(directory, ".git"), Path.Combine(directory, ".git/config"), Path.Combine(directory, "config")];
-        if (TrustedPath.IsRoot && places.Select(place => TrustedPath.Doubt(place)).FirstOrDefault(found => found is not null) is { } doubt)
+        if (TrustedPath.IsRoot && DoubtIn(directory) is { } doubt)
         {
             throw new GitException(GitFaults.Untrusted, $"git was not run as root in {directory}: {doubt}", "call this as the service's user (runuser -u fleet-sidecar -- fleet-sidecar …)");
         }

@@ -17,7 +17,7 @@ internal sealed partial class Preparation(
     /// <exception cref="GitException">The workspace could not be made whole.</exception>
     public async Task<RunFacts> PrepareAsync(Run run, CancellationToken token)
     {
-        if (RepositoryRules.Refuse(run.Assignment.Repo!, config.Workspace.AllowedRepositories) is { } refusal)
+        if (RepositoryRules.Refuse(run.Assignment.Repo!, config) is { } refusal)
         {
             throw refusal;
         }
