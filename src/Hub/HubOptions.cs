@@ -25,6 +25,12 @@ internal sealed record HubOptions
     /// <summary>How long a new connection may take to identify; default 10 s.</summary>
     public TimeSpan IdentifyLimit { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Most connections at a time that have not identified; default 2,048. Each may hold 8 KiB of a first frame.</summary>
+    public int MaxUnidentified { get; init; } = 2_048;
+
+    /// <summary>The same for one address (IPv6: for a /64); default 256.</summary>
+    public int MaxUnidentifiedPerAddress { get; init; } = 256;
+
     /// <summary>Proxies whose <c>X-Forwarded-Proto</c> and <c>X-Forwarded-Host</c> are believed; default none.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 

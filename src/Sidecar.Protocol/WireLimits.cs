@@ -10,6 +10,9 @@ public static class WireLimits
     /// <summary>Largest frame in either direction, in bytes of UTF-8: 1 MiB. Enforced at the socket, before parsing.</summary>
     public const int MaxFrameBytes = 1024 * 1024;
 
+    /// <summary>Most bytes of a connection's first frame, <c>identify</c>: its sender has shown no token yet.</summary>
+    public const int MaxFirstFrameBytes = 8 * 1024;
+
     /// <summary>Deepest nesting of JSON objects and arrays in a frame.</summary>
     public const int MaxDepth = 32;
 

@@ -31,7 +31,7 @@ internal static class FleetEndpoints
         app.MapGroup("/api/onboard").RequireRole(TokenStore.Enrol).MapPost("/register", RegisterAsync);
     }
 
-    private static async Task SocketAsync(HttpContext context, SidecarEndpoint endpoint)
+    private static async Task SocketAsync(HttpContext context, SidecarEndpoint endpoint, UnidentifiedConnections unidentified, HubOptions options)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -39,8 +39,16 @@ internal static class FleetEndpoints
             return;
         }
 
+        if (unidentified.Enter(PublicAddress.CallerOf(context.Request, options.TrustedProxies)) is not { } place)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            context.Response.Headers.RetryAfter = "2";
+            return;
+        }
+
+        using var held = place;
         using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { KeepAliveInterval = TimeSpan.Zero });
-        await endpoint.ServeAsync(socket, context.RequestAborted);
+        await endpoint.ServeAsync(socket, place, context.RequestAborted);
     }
 
     // The page holds no data; what it shows it fetches with the operator's token.

@@ -5,7 +5,7 @@ namespace FleetHub.Api;
 /// <summary>The address under which a caller reached the hub: the connection's, or what a trusted proxy says of it.</summary>
 internal sealed record PublicAddress(bool IsSecure, string Host)
 {
-    private const string Proto = "X-Forwarded-Proto", ForwardedHost = "X-Forwarded-Host";
+    private const string Proto = "X-Forwarded-Proto", ForwardedHost = "X-Forwarded-Host", ForwardedFor = "X-Forwarded-For";
 
     public string SocketUrl => $"{(IsSecure ? "wss" : "ws")}://{Host}/ws";
 
@@ -28,6 +28,13 @@ internal sealed record PublicAddress(bool IsSecure, string Host)
         };
         var host = Last(request, ForwardedHost);
         return new PublicAddress(isSecure, host is not null && IsHost(host) ? host : direct.Host);
+    }
+
+    /// <summary>Who calls: the connection's address, or what a trusted proxy says of it.</summary>
+    public static IPAddress? CallerOf(HttpRequest request, IReadOnlyList<IPNetwork> trusted)
+    {
+        var peer = request.HttpContext.Connection.RemoteIpAddress;
+        return IsTrusted(peer, trusted) && IPAddress.TryParse(Last(request, ForwardedFor), out var caller) ? caller : peer;
     }
 
     private static bool IsTrusted(IPAddress? peer, IReadOnlyList<IPNetwork> trusted)

@@ -29,7 +29,7 @@ internal static class ServeCommand
     private static readonly Option<string[]> RetryDelays = new("--retry-delay") { Description = "Pause before a retry; give it once for each retry, the last one counts for the rest (default 0, 30 s, 2 min)", HelpName = "hh:mm:ss" };
     private static readonly Option<string[]> TrustedProxies = new("--trusted-proxy")
     {
-        Description = "Address or network (CIDR) of a TLS proxy whose X-Forwarded-Proto and X-Forwarded-Host are believed; "
+        Description = "Address or network (CIDR) of a TLS proxy whose X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-For are believed; "
             + "may be given more than once (default none)",
         HelpName = "ADDRESS|CIDR",
     };
@@ -101,7 +101,7 @@ internal static class ServeCommand
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, HubJson.Compact));
         services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(opened.Store).AddSingleton(new HubHealth(opened.DamagedFile));
         services.AddSingleton<Verdict>().AddSingleton<TokenStore>().AddSingleton<IdentityWatch>().AddSingleton<AgentRegistry>().AddSingleton<TaskQueue>().AddSingleton<ProofTasks>();
-        services.AddSingleton<MessageHandler>().AddSingleton<SidecarEndpoint>().AddSingleton<FleetView>();
+        services.AddSingleton<MessageHandler>().AddSingleton<SidecarEndpoint>().AddSingleton<UnidentifiedConnections>().AddSingleton<FleetView>();
         services.AddHostedService<Scheduler>().AddHostedService<IdleLoop>();
         var app = builder.Build();
         if (opened.DamagedFile is { } damaged)

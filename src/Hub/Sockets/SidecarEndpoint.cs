@@ -34,7 +34,10 @@ internal sealed partial class SidecarEndpoint(
         Hint = $"another sidecar has this identity and answers; give each machine an agent id of its own, {RetryIn}",
     };
 
-    public async Task ServeAsync(WebSocket webSocket, CancellationToken aborted)
+    /// <param name="webSocket">The connection.</param>
+    /// <param name="place">What it counts as until it has identified.</param>
+    /// <param name="aborted">Ends it.</param>
+    public async Task ServeAsync(WebSocket webSocket, IDisposable place, CancellationToken aborted)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
         using var socket = new FrameSocket(webSocket, SendLimit, time);
@@ -42,6 +45,7 @@ internal sealed partial class SidecarEndpoint(
         {
             if (await IdentifyAsync(socket, ending.Token) is { } connection)
             {
+                place.Dispose();
                 using (connection)
                 {
                     await ServeAsync(socket, connection, ending);
@@ -64,7 +68,7 @@ internal sealed partial class SidecarEndpoint(
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var alarm = time.CreateTimer(_ => limited.Cancel(), null, options.IdentifyLimit, Timeout.InfiniteTimeSpan);
-        if (await socket.ReceiveAsync(limited.Token) is not { } frame)
+        if (await socket.ReceiveFirstAsync(limited.Token) is not { } frame)
         {
             return null;
         }

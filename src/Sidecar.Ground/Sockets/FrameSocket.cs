@@ -43,7 +43,12 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
     }
 
     /// <summary>The next frame, or null when the peer closed. The bytes are valid until the next call.</summary>
-    public async Task<ReceivedFrame?> ReceiveAsync(CancellationToken token)
+    public Task<ReceivedFrame?> ReceiveAsync(CancellationToken token) => ReceiveAsync(WireLimits.MaxFrameBytes, token);
+
+    /// <summary>The first frame of a peer that has not identified: nothing above the limit is read, so the connection must end after a refusal.</summary>
+    public Task<ReceivedFrame?> ReceiveFirstAsync(CancellationToken token) => ReceiveAsync(WireLimits.MaxFirstFrameBytes, token);
+
+    private async Task<ReceivedFrame?> ReceiveAsync(int most, CancellationToken token)
     {
         Return();
         var first = await socket.ReceiveAsync(Memory<byte>.Empty, token);
@@ -65,16 +70,16 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
             length += part.Count;
             if (part.EndOfMessage)
             {
-                return new ReceivedFrame(buffer.AsMemory(0, length),
+                return length > most ? TooLarge(length, most) : new ReceivedFrame(buffer.AsMemory(0, length),
                     part.MessageType == WebSocketMessageType.Text ? null : new Refusal(RefusalCode.NotText, "a binary frame"));
             }
 
-            if (length > WireLimits.MaxFrameBytes)
+            if (length > most)
             {
-                return await DiscardAsync(buffer, length, token);
+                return most == WireLimits.MaxFrameBytes ? await DiscardAsync(buffer, length, token) : TooLarge(length, most);
             }
 
-            buffer = length == buffer.Length ? Grow(buffer, length) : buffer;
+            buffer = length == buffer.Length ? Grow(buffer, length, most) : buffer;
         }
     }
 
@@ -108,9 +113,11 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
         }
     }
 
-    private byte[] Grow(byte[] buffer, int length)
+    private static ReceivedFrame TooLarge(long length, int most) => new(default, new Refusal(RefusalCode.TooLarge, $"{length} bytes; the limit is {most}"));
+
+    private byte[] Grow(byte[] buffer, int length, int most)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Min(length * 2, WireLimits.MaxFrameBytes + FirstBuffer));
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Min(length * 2, most + FirstBuffer));
         buffer.AsSpan(0, length).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
         return _buffer = larger;
@@ -129,7 +136,7 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
 
             if (part.EndOfMessage)
             {
-                return new ReceivedFrame(default, new Refusal(RefusalCode.TooLarge, $"{length} bytes; the limit is {WireLimits.MaxFrameBytes}"));
+                return TooLarge(length, WireLimits.MaxFrameBytes);
             }
         }
 

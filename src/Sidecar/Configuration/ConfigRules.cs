@@ -18,7 +18,7 @@ internal static class ConfigRules
     private const int LongestSocketPath = 107;
     // Filled in, this still fits into an empty pipe (64 KiB): the order is written by the run loop, and a recorder that somebody
     // stopped must not hold the loop up.
-    private const int LongestCommand = 4_096;
+    private const int LongestCommand = 4_096, LongestCapabilities = 2_048;
     private static readonly string[] OfTheShell = ["_", "ENV", "IFS", "LINENO", "OLDPWD", "OPTARG", "OPTIND", "PPID", "PS1", "PS2", "PS4", "PWD"];
 
     public static ConfigProblem? FirstProblem(SidecarConfig config) =>
@@ -29,6 +29,11 @@ internal static class ConfigRules
         if (!TaskIds.IsValid(config.Agent.Id))
         {
             yield return new("agent.id", "must be 1 to 128 letters, digits, '.', '_' or '-'", "use the name that 'fleet-hub token create' was given");
+        }
+
+        if (config.Agent.Capabilities.Sum(capability => (capability ?? "").Length) > LongestCapabilities)
+        {
+            yield return new("agent.capabilities", $"are longer than {LongestCapabilities} characters together", $"use fewer or shorter words; the hub reads {WireLimits.MaxFirstFrameBytes} bytes of a sidecar that has not identified");
         }
 
         if (config.Agent.MaxConcurrentRuns is < 1 or > 64)

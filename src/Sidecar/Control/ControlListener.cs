@@ -19,6 +19,9 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
     /// <summary>The file.</summary>
     public string File => file;
 
+    /// <summary>Whether it was made, at the start or since.</summary>
+    public bool IsOpen { get; private set; }
+
     /// <summary>Whether something stands in the file's place; no other program listens there while we run.</summary>
     public bool IsInPlace => PathFacts.Of(file) is not null;
 
@@ -31,6 +34,7 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
     /// <exception cref="SocketException">The file cannot be made; the socket is closed.</exception>
     public void Open()
     {
+        IsOpen = false;
         _socket?.Dispose(); // First, because it removes its file, whichever stands there by then.
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         if (PathFacts.Of(file) is { Kind: not PathKind.Socket })
@@ -48,6 +52,7 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
         _socket.Bind(new UnixDomainSocketEndPoint(file));
         System.IO.File.SetUnixFileMode(file, mode);
         _socket.Listen(backlog);
+        IsOpen = true;
     }
 
     /// <summary>The next connection.</summary>

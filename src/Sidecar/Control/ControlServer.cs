@@ -27,16 +27,29 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     private readonly ControlListener _operators = new(config.SocketFile, config.IsOwnPlace(config.SocketFile), Owners, MostAtOnce);
     private readonly ControlListener _agents = new(config.AgentSocketFile, config.IsOwnPlace(config.AgentSocketFile), Everybody, MostAtOnce);
 
-    /// <summary>Opens the sockets; part of the start, so that a client that sees READY can connect.</summary>
+    /// <summary>Opens the sockets; part of the start, so that a client that sees READY can connect. A disk that is full costs the sockets and not the start.</summary>
     public void Open()
     {
-        _operators.Open();
-        _agents.Open();
+        foreach (var listener in new[] { _operators, _agents })
+        {
+            try
+            {
+                listener.Open();
+            }
+            catch (Exception fault) when (fault is IOException or SocketException { SocketErrorCode: not SocketError.AccessDenied })
+            {
+                LogSocketMissing(listener.File, fault.Message);
+            }
+        }
     }
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
-        LogControlReady(config.SocketFile);
+        if (_operators.IsOpen)
+        {
+            LogControlReady(config.SocketFile);
+        }
+
         using (_operators)
         using (_agents)
         {
@@ -84,8 +97,8 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
 
     private async Task<Socket> AcceptAsync(ControlListener listener, CancellationToken stopping)
     {
-        Task<Socket>? next = listener.AcceptAsync(stopping);
-        var isSaid = false;
+        var next = listener.IsOpen ? listener.AcceptAsync(stopping) : null;
+        var isSaid = next is null;
         while (true)
         {
             var pause = Task.Delay(Pulse.Usual / LooksInAPulse, time, stopping);
@@ -196,7 +209,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     [LoggerMessage(EventIds.ControlSocketMadeAgain, LogLevel.Warning, "{Socket} had been removed and is there again; look what cleans that directory", EventName = "ControlSocketMadeAgain")]
     private partial void LogSocketMadeAgain(string socket);
 
-    [LoggerMessage(EventIds.ControlSocketMissing, LogLevel.Error, "{Socket} has been removed and cannot be made again: {Message}; commands do not get through, agents and hub do", EventName = "ControlSocketMissing")]
+    [LoggerMessage(EventIds.ControlSocketMissing, LogLevel.Error, "{Socket} is missing and cannot be made: {Message}; commands do not get through, agents and hub do", EventName = "ControlSocketMissing")]
     private partial void LogSocketMissing(string socket, string message);
 
     [LoggerMessage(EventIds.ControlRequestFailed, LogLevel.Warning, "a request on the control socket failed: {Message}; the socket stays open", EventName = "ControlRequestFailed")]

@@ -23,7 +23,7 @@ internal static class MirrorFiles
 
     /// <summary>Removes them. None holds a byte of the repository that only it has.</summary>
     /// <param name="mirror">The mirror's directory.</param>
-    /// <param name="isOurTurn">No git of ours works there now: locks are leftovers too.</param>
+    /// <param name="isOurTurn">No git of ours works there now: locks and half-written objects are leftovers too.</param>
     /// <returns>
     /// Whether something stood in the place of what git needs, also where it could not be removed: the mirror then counts
     /// as damaged. Locks and what git can do without are removed and count for nothing.
@@ -42,7 +42,7 @@ internal static class MirrorFiles
                     continue;
                 }
 
-                if (Foreign.Contains(name) || (isOurTurn && name.EndsWith(".lock", StringComparison.Ordinal)))
+                if (Foreign.Contains(name) || (isOurTurn && (name.EndsWith(".lock", StringComparison.Ordinal) || (facts.Kind == PathKind.File && GitLeftovers.Is(name)))))
                 {
                     Remove(path, facts.Kind);
                 }

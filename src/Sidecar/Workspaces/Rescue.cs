@@ -38,6 +38,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
             return (new RescueNote(now, ended, null, Pushed: false, ruin), null);
         }
 
+        GitLeftovers.Remove(Path.Combine(work, ".git")); // Of the last look, where a time limit ended it.
         var name = RefNames.Rescue(mark.TaskId, mark.Generation);
         var (refs, unasked) = await AskOriginAsync(mark, name, token);
         var known = new HashSet<string> { mark.Base };

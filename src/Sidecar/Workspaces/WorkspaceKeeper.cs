@@ -28,7 +28,7 @@ internal sealed partial class WorkspaceKeeper(
         while (true)
         {
             await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
-            Pulse.Beat(config.Workspace.GitTimeout * 10);
+            Pulse.Beat(LongestLook);
             foreach (var directory in Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList())
             {
                 if (_failed.ContainsKey(Path.GetFileName(directory)) && _nudge.CurrentCount > 0)
@@ -39,14 +39,18 @@ internal sealed partial class WorkspaceKeeper(
                 if (!IsOpen(Path.GetFileName(directory)))
                 {
                     await TryPassAsync(directory, () => TendAsync(directory, stopping), stopping);
-                    Pulse.Beat(config.Workspace.GitTimeout * 10);
+                    Pulse.Beat(LongestLook);
                 }
             }
 
             var next = _failed.Values.Select(failed => TimeSpan.FromMilliseconds(failed.NotBefore - Now)).Append(Interval).Min();
+            Pulse.Beat(Interval + LongestLook);
             await _nudge.WaitAsync(next > TimeSpan.Zero ? next : Soon, stopping);
         }
     }
+
+    // A look asks git some thirty times, and each may take as long as it is let.
+    private TimeSpan LongestLook => (config.Workspace.GitTimeout * 40) + Interval;
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>What a git of the sidecar leaves on the disk when it is killed does not pile up.</summary>
+public sealed class GitLeftoverTests : WorkspaceTests
+{
+    private static readonly EnumerationOptions All = new() { AttributesToSkip = 0, RecurseSubdirectories = true };
+
+    // Real git, killed in the middle of each look at a large file that was not committed.
+    [Fact(Timeout = 180_000), Trait("kind", "killed programs leave files")]
+    public async Task Half_written_objects_of_a_rescue_that_is_killed_again_and_again_do_not_fill_the_disk()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("bin/git", $$"""
+            for word; do [ "$word" != add ] || add=yes; done
+            [ -n "$add" ] || exec /usr/bin/git "$@"
+            echo look >> '{{Scene["looks"]}}'
+            /usr/bin/git -c core.compression=0 "$@" & git=$!
+            while [ -z "$(ls '{{Scene["iris-state"]}}'/workspaces/*/work/.git/objects/pack/tmp_pack_* 2>/dev/null)" ] && kill -0 $git 2>/dev/null; do sleep 0.01; done
+            kill -9 $git; exec sleep 60
+            """);
+        await StartAsync("head -c 200000000 /dev/zero > loose; exit 3", """{ "workspace": { "gitTimeout": "00:00:01" } }""",
+            new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+        await AssignAsync(origin.Path);
+
+        await Wait.UntilAsync(() => Looks() >= 3, "three looks", TimeSpan.FromMinutes(2));
+
+        var left = Directory.EnumerateFiles(Directory.GetDirectories(Scene["iris-state/workspaces"]).Single() + "/work", "tmp_*", All).Select(file => new FileInfo(file)).ToList();
+        Assert.True(left.Count <= 1, string.Join('\n', left.Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.FullName} {file.Length}"))));
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "killed programs leave files")]
+    public async Task Half_written_objects_of_a_fetch_that_was_killed_are_gone_after_the_next_one()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("echo x > new; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
+        await CompleteAsync(origin, "task-a", 1);
+        var mirror = Directory.GetDirectories(Scene["iris-state/mirrors"]).Single();
+        string[] left = ["objects/pack/tmp_pack_aB3xYz", "objects/pack/tmp_idx_aB3xYz", "objects/ab/tmp_obj_aB3xYz", "objects/tmp_objdir-x"];
+        foreach (var name in left)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(mirror, name))!);
+            await File.WriteAllTextAsync(Path.Combine(mirror, name), "half");
+        }
+
+        await CompleteAsync(origin, "task-b", 1);
+
+        Assert.DoesNotContain(left, name => File.Exists(Path.Combine(mirror, name)));
+        Assert.DoesNotContain(Sidecar.Program.Lines, line => line.Contains("MirrorReplaced", StringComparison.Ordinal));
+    }
+
+    private int Looks() => File.Exists(Scene["looks"]) ? File.ReadAllLines(Scene["looks"]).Length : 0;
+}
