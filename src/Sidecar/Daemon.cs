@@ -38,6 +38,8 @@ internal static partial class Daemon
         var config = origin.Load();
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
+        var reserve = new StoreReserve(Path.Combine(config.StateDirectory, "reserve"));
+        reserve.GiveUpIfFull(); // A start needs a little of the disk; without one nobody would stop who has filled it.
         var starts = new StartBook(config, time);
         await StartPause.TakeAsync(config, starts, time, stopping);
         MakeDirectories(config);
@@ -50,7 +52,7 @@ internal static partial class Daemon
         var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
         using var store = opened.Store;
         dialer.IdentifyEarly(LinkLoop.StatusWord(opened.DamagedFile));
-        using var host = Build(config, starts, origin, reloads, opened, dialer, redactor, time);
+        using var host = Build(config, starts, origin, reloads, opened, reserve, dialer, redactor, time);
         await StartAsync(host.Services, opened, config, time);
         await host.StartAsync(stopping);
         signals.HostListens = true;
@@ -123,7 +125,7 @@ internal static partial class Daemon
         services.GetRequiredService<ControlServer>().Open();
     }
 
-    private static IHost Build(SidecarConfig config, StartBook starts, ConfigOrigin origin, ReloadRequests reloads, OpenedStore opened, Dialer dialer, Redactor redactor, TimeProvider time)
+    private static IHost Build(SidecarConfig config, StartBook starts, ConfigOrigin origin, ReloadRequests reloads, OpenedStore opened, StoreReserve reserve, Dialer dialer, Redactor redactor, TimeProvider time)
     {
         // Empty: the default host reads settings we do not have and watches the directory it was started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
@@ -146,7 +148,7 @@ internal static partial class Daemon
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<CommitCheck>();
         services.AddSingleton<Origin>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
-        services.AddSingleton(new StoreReserve(Path.Combine(config.StateDirectory, "reserve"))).AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<AgentQuestions>().AddSingleton<UnitTool>();
+        services.AddSingleton(reserve).AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<AgentQuestions>().AddSingleton<UnitTool>();
         _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton(all => new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake, time));

@@ -37,6 +37,7 @@ public sealed class GitFaultsTests
     [InlineData("fatal: unable to read d00491fd" + HungUp, GitFaults.Damaged)]
     [InlineData("error: x did not send all necessary objects", GitFaults.Damaged)]
     [InlineData("error: unable to write file: No space left on device" + HungUp, GitFaults.DiskFull)]
+    [InlineData("fatal: sha1 file '.git/objects/pack/tmp_pack_0ypc5c' write error. Out of diskspace", GitFaults.DiskFull)]
     [InlineData("fatal: Out of memory, malloc failed (tried to allocate 107374182400 bytes)", GitFaults.OutOfMemory)]
     [InlineData("error: packfile .git/objects/pack/pack-1.pack cannot be mapped: Cannot allocate memory", GitFaults.OutOfMemory)]
     [InlineData("fatal: something new", GitFaults.Other)]

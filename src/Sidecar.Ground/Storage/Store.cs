@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using FleetSidecar.Ground.Files;
 using Microsoft.Data.Sqlite;
 
 namespace FleetSidecar.Ground.Storage;
@@ -15,9 +16,13 @@ public sealed class Store : IDisposable
     // A bound on how long the first in a batch waits for the last; the queue itself is bounded by its callers, who all wait.
     private const int LargestBatch = 256;
 
+    // Four times what the engine lets the log grow to before it moves it into the file.
+    private const long LogRoom = 16 * 1024 * 1024, FileRoomBytes = 4 * 1024 * 1024;
+
     private readonly string _path;
     private readonly string? _openMark;
     private bool _disposed;
+    private Microsoft.Win32.SafeHandles.SafeFileHandle? _file;
     private readonly SqliteConnection _connection;
     private readonly Db _db;
     private readonly Lock _turn = new();
@@ -108,6 +113,31 @@ public sealed class Store : IDisposable
         }
     }
 
+    /// <summary>Claims room on the disk for many thousand commits, so that they succeed after somebody else has filled it. Called again and again: a log that was cut has lost its claim.</summary>
+    /// <returns>Whether both the file and its log have it.</returns>
+    public bool ClaimRoom()
+    {
+        lock (_turn)
+        {
+            if (_disposed)
+            {
+                return false;
+            }
+
+            try
+            {
+                // Open as long as the store: to close any handle of the file would give up the engine's locks on it, see fcntl(2).
+                _file ??= File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+                using var log = File.OpenHandle($"{_path}-wal", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+                return FileRoom.Claim(log, LogRoom) && FileRoom.Claim(_file, RandomAccess.GetLength(_file) + FileRoomBytes);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }
+    }
+
     public void Dispose()
     {
         lock (_turn)
@@ -119,6 +149,7 @@ public sealed class Store : IDisposable
 
             _disposed = true;
             _connection.Dispose();
+            _file?.Dispose();
         }
     }
 

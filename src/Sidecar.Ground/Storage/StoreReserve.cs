@@ -12,13 +12,19 @@ public sealed class StoreReserve(string path)
     private const int Piece = 1024 * 1024;
 
     /// <summary>Makes it where it is missing and twice <paramref name="floor"/> stays free beside it, so that it brings no disk to its floor. A fault is no fault: it is tried again.</summary>
-    public void MakeIfThereIsRoom(long floor)
+    /// <returns>Whether there was room.</returns>
+    public bool MakeIfThereIsRoom(long floor)
     {
         try
         {
-            if (PathFacts.Of(path) is { Kind: PathKind.File, Length: Bytes } || DiskSpace.At(Path.GetDirectoryName(path)!).Bytes - Bytes < 2 * floor)
+            if (DiskSpace.At(Path.GetDirectoryName(path)!).Bytes - Bytes < 2 * floor)
             {
-                return;
+                return false;
+            }
+
+            if (PathFacts.Of(path) is { Kind: PathKind.File, Length: Bytes })
+            {
+                return true;
             }
 
             ClearPlace.ForFile(path);
@@ -32,10 +38,13 @@ public sealed class StoreReserve(string path)
             {
                 file.Write(piece); // Written and not only claimed: not every file system keeps its word about a claim.
             }
+
+            return true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             GiveUp();
+            return false;
         }
     }
 

@@ -208,6 +208,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
             try
             {
                 DropOther(profile);
+                ClearPlace.For(config.RunsDirectory);
                 _ready ??= _closed ? null : Berth.Make(Berth.NewRunId(), Berth.NewNonce(), attempt: 1, profile, config);
                 Find(null);
                 return true;

@@ -12,7 +12,7 @@ namespace FleetSidecar.Retention;
 
 /// <summary>Sees to it that what settled runs leave stays bounded: looks every minute, and near the disk floor after each run.</summary>
 internal sealed partial class RetentionLoop(
-    SidecarConfig config, RetentionPass pass, StoreReserve reserve, RunLoop runs, SelfTestLoop selfTest, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<RetentionLoop> log)
+    SidecarConfig config, RetentionPass pass, Store store, StoreReserve reserve, RunLoop runs, SelfTestLoop selfTest, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<RetentionLoop> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private const long Mebibyte = 1024 * 1024;
@@ -49,7 +49,13 @@ internal sealed partial class RetentionLoop(
             {
                 last = time.GetTimestamp();
                 await PassAsync(stopping);
-                reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes);
+                _ = reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes) && store.ClaimRoom();
+            }
+
+            // No agent is left who would take it, and a rescue needs a little of the disk.
+            if (runs.Snapshot.All(run => run.State.IsFinal() && !run.ProcessMayLive) && reserve.GiveUpIfFull())
+            {
+                LogReserveGivenUp();
             }
 
             Pulse.Beat();
@@ -133,6 +139,9 @@ internal sealed partial class RetentionLoop(
 
     [LoggerMessage(EventIds.RunFilesRemoved, LogLevel.Warning, "the disk is near its floor: removed the files of the {Count} oldest settled runs, {Mebibytes} MiB; what became of their tasks is still known", EventName = "RunFilesRemoved")]
     private partial void LogRunFilesRemoved(int count, long mebibytes);
+
+    [LoggerMessage(EventIds.ReserveGivenUp, LogLevel.Warning, "the disk is full, and the reserve beside the store was given up so that what the last runs left can be saved; free space", EventName = "ReserveGivenUp")]
+    private partial void LogReserveGivenUp();
 
     [LoggerMessage(EventIds.MirrorRemoved, LogLevel.Warning, "the disk is near its floor and no run has files that could go: removed {Mirror}, a copy of a repository that no workspace borrows from; the next task of it fetches all again", EventName = "MirrorRemoved")]
     private partial void LogMirrorRemoved(string mirror);

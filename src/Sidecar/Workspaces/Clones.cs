@@ -31,6 +31,7 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
         await TreeRemoval.RemoveAsync(tools, beside, token); // Of this run, from before a crash.
         try
         {
+            ClearPlace.For(Root(config));
             Directory.CreateDirectory(beside);
             mark.Write(beside);
             await FillAsync(WorkOf(beside), mirror, mark, start, token);

@@ -161,6 +161,7 @@ internal static class GitSigns
     [
         new("No space left on device", DiskFull, Ours),
         new("Disk quota exceeded", DiskFull, Ours),
+        new("Out of diskspace", DiskFull, Ours),
         new("unable to write file", DiskFull, Ours), // A checkout's last words on a full disk, without the reason.
         new("Out of memory", OutOfMemory, Ours),
         new("Cannot allocate memory", OutOfMemory, Ours),

@@ -47,6 +47,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         await turn.WaitAsync(token);
         try
         {
+            ClearPlace.For(DirectoryOf(config));
             Directory.CreateDirectory(DirectoryOf(config));
             if (PathFacts.Of(path) is { Kind: not PathKind.Directory })
             {

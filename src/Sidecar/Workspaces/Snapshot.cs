@@ -40,9 +40,9 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             await NestedRepositories.PassOverAsync(PlainAsync, work);
             string[] add = [.. Plain, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
-            if (added.TimedOut)
+            if (added.TimedOut || (!added.Ok && GitFaults.Classify(added) is GitFaults.DiskFull or GitFaults.OutOfMemory))
             {
-                throw GitFaults.Explain(add, added); // Its lock is still there, and a second try would take as long.
+                throw GitFaults.Explain(add, added); // A second try would take as long, or meet the same; the next look may not.
             }
 
             var kept = unread ?? Unsaved(added);

@@ -1,0 +1,17 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Room on the disk that belongs to a file before the file needs it, so that it can grow where somebody else has filled the disk. See fallocate(2).</summary>
+/// <remarks>Length and content stay as they are. A file system that copies on write, or knows no claims, keeps no such promise.</remarks>
+public static partial class FileRoom
+{
+    private const int KeepLength = 1; // FALLOC_FL_KEEP_SIZE
+
+    /// <summary>Claims the first bytes of a file; true where it has them.</summary>
+    public static bool Claim(SafeFileHandle file, long bytes) => Allocate(file, KeepLength, 0, bytes) == 0;
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int Allocate(SafeFileHandle file, int mode, long offset, long length);
+}

@@ -1,0 +1,95 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>Whatever fills the disk, runs are stopped and end; what met a full disk is done again when there is room.</summary>
+public sealed class FullDiskTests : WorkspaceTests
+{
+    private const string Small = """{ "workspace": { "keepFor": "00:00:00" }, "retention": { "interval": "00:00:01" }, "deadlines": { "wallClock": "00:00:08" }, "selfTest": { "diskFloorBytes": 4000000, "diskFloorInodes": 100 } }""";
+
+    [Theory(Timeout = 120_000), Trait("kind", "a decision that cannot be stored is not acted on")]
+    [InlineData("deadline")]
+    [InlineData("hub")]
+    public async Task L36_an_agent_that_goes_on_filling_the_disk_is_stopped(string by)
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 64);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("""
+            [ "$FLEET_TASK_ID" = task-a ] || { echo x > new; git add --all; git commit --quiet -m New; exec fleet-sidecar task complete; }
+            echo $$ > "$FLEET_TEST_DIR/pid"; fleet-sidecar task start
+            while :; do cat /dev/zero >> "$FLEET_WORKSPACE/fill"; sleep 0.05; done 2>/dev/null
+            """, Small);
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve")), "the reserve");
+        await AssignAsync(origin.Path);
+        await Wait.UntilAsync(() => new DriveInfo(Sidecar.State).AvailableFreeSpace == 0, "the disk to be full");
+        var agent = (await File.ReadAllTextAsync(Scene["pid"])).Trim();
+
+        if (by == "hub")
+        {
+            await Hub.SendAsync("""{"type":"task_cancelled","task_id":"task-a","generation":1}""");
+        }
+
+        await Wait.UntilAsync(() => !LiveProcess.Exists(agent), "the agent to be gone");
+        await Sidecar.WaitForStatusAsync(status => status.GetProperty("runs").GetArrayLength() == 0 || status.GetProperty("runs")[0].GetProperty("state").GetString() == "failed", "the slot to be free");
+        if (by == "deadline")
+        {
+            Assert.Contains("wall_clock", (await Hub.WaitForAsync("task_failed")).GetProperty("reason").GetString(), StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain("StoreUnavailable]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "a passing fault is taken for a lasting one")]
+    public async Task L29_a_rescue_that_met_a_full_disk_is_done_when_there_is_room()
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 64);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("head -c 20000000 /dev/urandom > loose; exit 3", Small);
+        await AssignAsync(origin.Path);
+        await Sidecar.Program.WaitForLineAsync("RescueFailed]");
+        Assert.Contains("Out of diskspace", Sidecar.Program.Text, StringComparison.Ordinal);
+
+        await disk.RemountAsync("size=200m");
+
+        var saved = await Wait.ForAsync(() => RefAsync(origin, "refs/fleet/rescue/task-a/1"), "the rescue", TimeSpan.FromSeconds(60));
+        Assert.Equal("20000000", (await origin.GitAsync("cat-file", "-s", $"{saved}:loose")).Trim());
+        Assert.DoesNotContain("WorkspaceKept]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "a full disk at the start")]
+    public async Task A_control_socket_for_which_there_is_no_room_costs_the_socket_and_not_the_start()
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["sockets"], 2);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        await disk.RemountAsync("nr_inodes=1");
+        await StartProgramAsync(Scripts.Agent(Scene, "exit 0"), $$"""{ "control": { "socket": "{{Scene["sockets/control.sock"]}}" } }""", available: false);
+        await Sidecar.Program.WaitForLineAsync("ControlSocketMissing]");
+
+        await disk.RemountAsync("nr_inodes=100");
+
+        await Wait.UntilAsync(() => File.Exists(Scene["sockets/control.sock"]), "the socket");
+        await Sidecar.WaitForStatusAsync(status => status.GetProperty("runs").GetArrayLength() == 0, "an answer");
+    }
+
+    [Theory(Timeout = 120_000), Trait("kind", "something else in the place of a directory of ours")]
+    [InlineData("workspaces")]
+    [InlineData("mirrors")]
+    [InlineData("runs")]
+    public async Task A_file_in_the_place_of_a_directory_costs_no_later_task(string directory)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("echo x > \"$FLEET_TASK_ID\"; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
+        await CompleteAsync(origin, "task-a", 1);
+        await Wait.UntilAsync(() => Sidecar.Program.Text.Contains("RunMoved]", StringComparison.Ordinal), "the run");
+        var place = Path.Combine(Sidecar.State, directory);
+        Directory.Move(place, $"{place}.gone");
+        await File.WriteAllTextAsync(place, "planted");
+
+        // The next one may have been begun where the directory was.
+        await AssignAsync(origin.Path, "task-b");
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Concat(Hub.Of("task_failed")).Concat(Hub.Of("task_rejected")).Any(end => end.GetProperty("task_id").GetString() == "task-b"), "task-b to be over");
+        await Sidecar.WaitForAvailableAsync();
+
+        await CompleteAsync(origin, "task-c", 1);
+    }
+}
