@@ -27,7 +27,7 @@ internal static class PackagePaths
 
     /// <summary>The instance whose state directory it is; empty for every other directory.</summary>
     public static string InstanceOf(string stateDirectory) =>
-        Path.GetFullPath(stateDirectory).TrimEnd('/') is var state && Path.GetDirectoryName(state) == InstanceStates && IsInstanceName(Path.GetFileName(state)) ? Path.GetFileName(state) : "";
+        stateDirectory.StartsWith(InstanceStates + "/", StringComparison.Ordinal) && stateDirectory[(InstanceStates.Length + 1)..].TrimEnd('/') is { Length: > 0 } name && IsInstanceName(name) ? name : "";
 
     /// <summary>The runtime directory of its unit; null for a file that is none of the package's.</summary>
     public static string? RuntimeOf(string configFile) => NameOf(configFile) switch { null => null, "" => Runtime, var name => $"{Runtime}-{name}" };

@@ -33,7 +33,7 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
     // Root runs the hooks that these files name, and renames and writes files beside them.
     private static void RequireTrust(string configFile)
     {
-        var directory = Path.GetDirectoryName(configFile)!;
+        var directory = Path.GetDirectoryName(configFile) ?? "/";
         if (TrustedPath.IsRoot && (TrustedPath.Doubt(directory) ?? TrustedPath.Doubt(Path.Combine(directory, "conf.d"))) is { } doubt)
         {
             throw new ConfigurationException($"root does nothing by {configFile}: {doubt}", "give the directory to root, and look at what is in it");

@@ -22,8 +22,20 @@ internal static class GitLeftovers
         {
             foreach (var file in Directory.EnumerateFiles(directory, "tmp_*", All).Where(path => PathFacts.Of(path)?.Kind == PathKind.File).ToList())
             {
-                File.Delete(file);
+                Delete(file);
             }
+        }
+    }
+
+    // What cannot be removed takes up room and stands in nobody's way.
+    private static void Delete(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
         }
     }
 }
