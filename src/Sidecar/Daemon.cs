@@ -39,6 +39,7 @@ internal static partial class Daemon
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
         var reserve = new StoreReserve(Path.Combine(config.StateDirectory, "reserve"));
+        await using var agents = reserve.IsDiskFull ? await HeldAgents.HoldAsync(config, new ToolRunner(time), stopping) : null;
         reserve.GiveUpIfFull(); // A start needs a little of the disk; without one nobody would stop who has filled it.
         var starts = new StartBook(config, time);
         await StartPause.TakeAsync(config, starts, time, stopping);
@@ -51,6 +52,12 @@ internal static partial class Daemon
         dialer.StartEarly();
         var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
         using var store = opened.Store;
+        if (agents is not null)
+        {
+            store.ClaimRoom();
+            await agents.DisposeAsync();
+        }
+
         dialer.IdentifyEarly(LinkLoop.StatusWord(opened.DamagedFile));
         using var host = Build(config, starts, origin, reloads, opened, reserve, dialer, redactor, time);
         await StartAsync(host.Services, opened, config, time);

@@ -16,7 +16,7 @@ public sealed class FullDiskTests : WorkspaceTests
         await StartAsync("""
             [ "$FLEET_TASK_ID" = task-a ] || { echo x > new; git add --all; git commit --quiet -m New; exec fleet-sidecar task complete; }
             echo $$ > "$FLEET_TEST_DIR/pid"; fleet-sidecar task start
-            while :; do cat /dev/zero >> "$FLEET_WORKSPACE/fill"; sleep 0.05; done 2>/dev/null
+            set +e; while :; do cat /dev/zero >> "$FLEET_WORKSPACE/fill"; sleep 0.05; done 2>/dev/null
             """, Small);
         await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve")), "the reserve");
         await AssignAsync(origin.Path);
@@ -36,6 +36,35 @@ public sealed class FullDiskTests : WorkspaceTests
         }
 
         Assert.DoesNotContain("StoreUnavailable]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000), Trait("kind", "a decision that cannot be stored is not acted on")]
+    [InlineData("TERM")]
+    [InlineData("KILL")]
+    public async Task L36_an_agent_that_goes_on_filling_the_disk_is_stopped_also_by_a_sidecar_that_was_started_again_and_again_meanwhile(string signal)
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 64);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("""
+            echo $$ > "$FLEET_TEST_DIR/pid"; fleet-sidecar task start
+            set +e; while :; do cat /dev/zero >> "$FLEET_WORKSPACE/fill"; sleep 0.01; done 2>/dev/null
+            """, Small.Replace("00:00:08", "00:00:30", StringComparison.Ordinal));
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve")), "the reserve");
+        await AssignAsync(origin.Path);
+        await Wait.UntilAsync(() => new DriveInfo(Sidecar.State).AvailableFreeSpace == 0, "the disk to be full");
+        var agent = (await File.ReadAllTextAsync(Scene["pid"])).Trim();
+
+        for (var start = 0; start < 3; start++)
+        {
+            await TestProgram.MustAsync("/bin/kill", $"-{signal}", Sidecar.Program.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            await Sidecar.Program.EndAsync();
+            await Sidecar.StartAsync();
+        }
+
+        await Wait.UntilAsync(() => !LiveProcess.Exists(agent), "the agent to be gone", TimeSpan.FromSeconds(60));
+        var failed = await Hub.WaitForAsync("task_failed");
+        Assert.True(failed.GetProperty("reason").GetString()!.Contains("wall_clock", StringComparison.Ordinal), $"{failed}\n{Sidecar.Program.Text}");
     }
 
     [Fact(Timeout = 120_000), Trait("kind", "a passing fault is taken for a lasting one")]

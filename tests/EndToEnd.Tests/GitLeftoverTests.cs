@@ -20,7 +20,7 @@ public sealed class GitLeftoverTests : WorkspaceTests
             while [ -z "$(ls '{{Scene["iris-state"]}}'/workspaces/*/work/.git/objects/pack/tmp_pack_* 2>/dev/null)" ] && kill -0 $git 2>/dev/null; do sleep 0.01; done
             kill -9 $git; exec sleep 60
             """);
-        await StartAsync("head -c 200000000 /dev/zero > loose; exit 3", """{ "workspace": { "gitTimeout": "00:00:01" } }""",
+        await StartAsync("head -c 200000000 /dev/zero > loose; exit 3", """{ "workspace": { "gitTimeout": "00:00:02" } }""",
             new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
         await AssignAsync(origin.Path);
 

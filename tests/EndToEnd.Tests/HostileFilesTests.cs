@@ -43,8 +43,8 @@ public sealed class HostileFilesTests : WorkspaceTests
     public async Task A_control_socket_that_was_removed_is_made_again()
     {
         var agent = $"{Scripts.WaitForGo}\necho a > a; git add a; git commit --quiet -m A\nfleet-sidecar task complete";
-        await StartAsync(agent, """{ "workspace": { "keepFor": "00:00:00" } }""");
         var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync(agent, """{ "workspace": { "keepFor": "00:00:00" } }""");
         await AssignAsync(origin.Path);
         await Scripts.StartedAsync(Scene);
         var sockets = Directory.GetFiles(Scene.Path, "*.sock", SearchOption.AllDirectories);

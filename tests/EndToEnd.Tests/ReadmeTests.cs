@@ -20,8 +20,10 @@ public sealed partial class ReadmeTests : IDisposable
             echo readme > README; git add --all; git commit --quiet -m readme
             fleet-sidecar task complete --output "added the test"
             """);
-        var commands = Commands(origin.Path).ToList();
-        _directory.Write("sidecar.json", Filled(Configuration().Match(Page).Groups["json"].Value, origin.Path));
+        using var server = new GitDaemon(_directory);
+        var address = server.AddressOf(origin);
+        var commands = Commands(address).ToList();
+        _directory.Write("sidecar.json", Filled(Configuration().Match(Page).Groups["json"].Value, address));
 
         using var hub = TestProgram.Start("/bin/sh", ["-c", $"exec {One(commands, "fleet-hub serve")}"], SearchPath(), _directory.Path);
         await hub.WaitForLineAsync(" accepts on ");

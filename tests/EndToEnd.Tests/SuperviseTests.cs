@@ -191,7 +191,7 @@ public sealed class SuperviseTests : IDisposable
 
         await KillAsync(Lives()[0].Pid);
 
-        await MemberAsync(sidecar, member => member.GetProperty("detail").GetString()!.Contains("not restarted: safe mode", StringComparison.Ordinal), "held");
+        await MemberAsync(sidecar, member => member.TryGetProperty("detail", out var detail) && detail.GetString()!.Contains("not restarted: safe mode", StringComparison.Ordinal), "held");
         await Wait.WhileAsync(() => Lives().Length == 1, "one life", TimeSpan.FromSeconds(1.5));
         await sidecar.CliAsync("resume");
         await LivesAsync(2);

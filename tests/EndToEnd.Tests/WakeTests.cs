@@ -293,13 +293,13 @@ public sealed class WakeTests : IDisposable
             await hub.WaitForAsync(await hub.AddAsync("x"), "completed");
             sidecar.Program.Kill();
             await sidecar.StartAsync();
-            Directory.Move(runs, runs + "-away");
-            await File.WriteAllTextAsync(runs, "a file where the directory should be");
+            using var disk = await SmallDisk.TryMountAsync(runs, 1);
+            Assert.SkipWhen(disk is null, "this user may not mount a file system");
+            await disk.RemountAsync("nr_inodes=1");
             var task = await hub.AddAsync("x", maxRetries: 3);
             await Wait.ForAsync(async () => (await sidecar.StatusAsync()).GetProperty("store").TryGetProperty("problem", out _) ? new object() : null, "status to say so");
 
-            File.Delete(runs);
-            Directory.Move(runs + "-away", runs);
+            await disk.RemountAsync("nr_inodes=1000");
 
             await hub.WaitForAsync(task, "completed", TimeSpan.FromSeconds(60));
         }

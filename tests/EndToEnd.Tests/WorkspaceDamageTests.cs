@@ -136,7 +136,6 @@ public sealed class WorkspaceDamageTests : WorkspaceTests
     public async Task L37_an_origin_that_lacks_an_object_itself_wakes_nobody_and_is_named(bool partial)
     {
         var origin = await OriginAsync();
-        await StartAsync($"{Look}\n{Done}");
         var address = origin.Path;
         if (partial)
         {
@@ -149,6 +148,7 @@ public sealed class WorkspaceDamageTests : WorkspaceTests
             Damage(origin.Path, await IdAsync(origin, "main:README.md"), "lost");
         }
 
+        await StartAsync($"{Look}\n{Done}");
         await AssignAsync(address);
         var reason = (await Hub.WaitForAsync("task_failed")).GetProperty("reason").GetString();
 

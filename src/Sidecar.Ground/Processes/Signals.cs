@@ -5,7 +5,7 @@ namespace FleetSidecar.Ground.Processes;
 /// <summary>Signals to whole process groups, so that no helper of an agent is left behind.</summary>
 public static partial class Signals
 {
-    public const int Terminate = 15, Kill = 9, Continue = 18;
+    public const int Terminate = 15, Kill = 9, Continue = 18, Stop = 19;
 
     /// <summary>Sends a signal to every process of a group; false where the group has no member left.</summary>
     public static bool ToGroup(int group, int signal) => group > 1 && Send(-group, signal) == 0;

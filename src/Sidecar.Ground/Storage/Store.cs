@@ -17,7 +17,7 @@ public sealed class Store : IDisposable
     private const int LargestBatch = 256;
 
     // Four times what the engine lets the log grow to before it moves it into the file.
-    private const long LogRoom = 16 * 1024 * 1024, FileRoomBytes = 4 * 1024 * 1024;
+    private const long LogRoom = 16 * 1024 * 1024, FileRoomBytes = 4 * 1024 * 1024, LeastRoom = 1024 * 1024;
 
     private readonly string _path;
     private readonly string? _openMark;
@@ -129,7 +129,10 @@ public sealed class Store : IDisposable
                 // Open as long as the store: to close any handle of the file would give up the engine's locks on it, see fcntl(2).
                 _file ??= File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
                 using var log = File.OpenHandle($"{_path}-wal", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-                return FileRoom.Claim(log, LogRoom) && FileRoom.Claim(_file, RandomAccess.GetLength(_file) + FileRoomBytes);
+                var hasFile = Claim(_file, RandomAccess.GetLength(_file), FileRoomBytes);
+
+                // Behind its last frame the engine reads nothing of the log, and a recovery ends at what is no frame.
+                return Claim(log, 0, LogRoom) ? hasFile : FileRoom.Fill(log, LogRoom) && hasFile;
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
@@ -138,16 +141,44 @@ public sealed class Store : IDisposable
         }
     }
 
+    // As much of it as there is.
+    private static bool Claim(Microsoft.Win32.SafeHandles.SafeFileHandle file, long beyond, long room)
+    {
+        while (room >= LeastRoom)
+        {
+            if (FileRoom.Claim(file, beyond + room))
+            {
+                return true;
+            }
+
+            room /= 2;
+        }
+
+        return false;
+    }
+
     public void Dispose()
     {
         lock (_turn)
         {
-            if (!_disposed && _openMark is not null)
+            if (_disposed)
             {
-                File.Delete(_openMark);
+                return;
             }
 
             _disposed = true;
+            if (_openMark is not null)
+            {
+                // Closed, the engine would remove the log, and with it the room on the disk, for whoever has filled the disk. Left as
+                // after a crash, the next start finds both.
+                if (StoreReserve.IsFullAt(System.IO.Path.GetDirectoryName(_path)!))
+                {
+                    return;
+                }
+
+                File.Delete(_openMark);
+            }
+
             _connection.Dispose();
             _file?.Dispose();
         }

@@ -48,12 +48,28 @@ public sealed class StoreReserve(string path)
         }
     }
 
+    /// <summary>Whether nothing more than a few pages fit on its file system.</summary>
+    public bool IsDiskFull => IsFullAt(Path.GetDirectoryName(path)!);
+
+    /// <summary>The same for any directory; one that cannot be asked is not full.</summary>
+    public static bool IsFullAt(string directory)
+    {
+        try
+        {
+            return DiskSpace.At(directory).Bytes < Piece;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Frees what it takes up, where the disk is full. True where that gave room.</summary>
     public bool GiveUpIfFull()
     {
         try
         {
-            return DiskSpace.At(Path.GetDirectoryName(path)!).Bytes < Piece && PathFacts.Of(path) is { Kind: PathKind.File, Length: > 0 } && GiveUp();
+            return IsDiskFull && PathFacts.Of(path) is { Kind: PathKind.File, Length: > 0 } && GiveUp();
         }
         catch (IOException)
         {
