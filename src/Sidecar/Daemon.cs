@@ -39,7 +39,7 @@ internal static partial class Daemon
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
         var reserve = new StoreReserve(Path.Combine(config.StateDirectory, "reserve"));
-        await using var agents = reserve.IsDiskFull ? await HeldAgents.HoldAsync(config, new ToolRunner(time), stopping) : null;
+        await using var agents = await HeldAgents.HoldIfNeededAsync(config, reserve.IsDiskFull, new ToolRunner(time));
         reserve.GiveUpIfFull(); // A start needs a little of the disk; without one nobody would stop who has filled it.
         var starts = new StartBook(config, time);
         await StartPause.TakeAsync(config, starts, time, stopping);

@@ -67,6 +67,26 @@ public sealed class FullDiskTests : WorkspaceTests
         Assert.True(failed.GetProperty("reason").GetString()!.Contains("wall_clock", StringComparison.Ordinal), $"{failed}\n{Sidecar.Program.Text}");
     }
 
+    // The state that a start leaves which dies while it holds them.
+    [Fact(Timeout = 120_000), Trait("kind", "a crash leaves an agent stopped")]
+    public async Task An_agent_that_a_start_held_still_and_left_so_goes_on_after_the_next_start_also_when_the_disk_has_room_again()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync($"echo $$ > \"$FLEET_TEST_DIR/pid\"; {Scripts.WaitForGo}\necho x > new; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
+        await AssignAsync(origin.Path);
+        await Scripts.StartedAsync(Scene);
+        var agent = (await File.ReadAllTextAsync(Scene["pid"])).Trim();
+        Sidecar.Program.Kill();
+        await TestProgram.MustAsync("/bin/kill", "-STOP", agent);
+        await File.WriteAllTextAsync(Path.Combine(Sidecar.State, "agents-held"), "");
+
+        await Sidecar.StartAsync();
+        Scripts.Go(Scene);
+
+        await Hub.WaitForAsync("task_complete");
+        Assert.False(File.Exists(Path.Combine(Sidecar.State, "agents-held")));
+    }
+
     [Fact(Timeout = 120_000), Trait("kind", "a passing fault is taken for a lasting one")]
     public async Task L29_a_rescue_that_met_a_full_disk_is_done_when_there_is_room()
     {

@@ -17,7 +17,7 @@ public sealed class GitLeftoverTests : WorkspaceTests
             [ -n "$add" ] || exec /usr/bin/git "$@"
             echo look >> '{{Scene["looks"]}}'
             /usr/bin/git -c core.compression=0 "$@" & git=$!
-            while [ -z "$(ls '{{Scene["iris-state"]}}'/workspaces/*/work/.git/objects/pack/tmp_pack_* 2>/dev/null)" ] && kill -0 $git 2>/dev/null; do sleep 0.01; done
+            while [ -z "$(find '{{Scene["iris-state/workspaces"]}}' -name 'tmp_pack_*')" ] && kill -0 $git 2>/dev/null; do sleep 0.01; done
             kill -9 $git; exec sleep 60
             """);
         await StartAsync("head -c 200000000 /dev/zero > loose; exit 3", """{ "workspace": { "gitTimeout": "00:00:02" } }""",

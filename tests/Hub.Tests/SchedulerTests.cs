@@ -20,37 +20,16 @@ public sealed class SchedulerTests : IDisposable
     // pause falls behind, once.
     [Theory(Timeout = 60_000), Trait("kind", "a deadline that passes between a decision and its alarm")]
     [MemberData(nameof(Looks))]
-    public async Task The_end_of_a_pause_is_seen_wherever_in_a_pass_it_falls(int looks)
+    public Task The_end_of_a_pause_is_seen_wherever_in_a_pass_it_falls(int looks) => AssertAssignedAsync((time, agent, _, _) =>
     {
-        var time = new RestlessTime();
-        using var store = Open();
-        var options = new HubOptions();
-        var queue = new TaskQueue(store, options, time);
-        var agents = new AgentRegistry(store, new IdentityWatch(options, time), time);
-        using var agent = Iris(time);
-        agents.Join(agent);
-        var task = await queue.AddAsync(new TaskSpec { Description = "x" }, 2, "test");
         agent.Hold(time.Now + (looks * RestlessTime.Step));
-
-        await AssertAssignedAsync(queue, agents, time, task);
-    }
+        return Task.CompletedTask;
+    });
 
     [Theory(Timeout = 60_000), Trait("kind", "a deadline that passes between a decision and its alarm")]
     [MemberData(nameof(Looks))]
-    public async Task The_end_of_a_tasks_own_pause_is_seen_wherever_in_a_pass_it_falls(int looks)
-    {
-        var time = new RestlessTime();
-        using var store = Open();
-        var options = new HubOptions();
-        var queue = new TaskQueue(store, options, time);
-        var agents = new AgentRegistry(store, new IdentityWatch(options, time), time);
-        using var agent = Iris(time);
-        agents.Join(agent);
-        var task = await queue.AddAsync(new TaskSpec { Description = "x" }, 2, "test");
-        await queue.ChangeAsync(task.Id, (found, _) => TaskRules.Requeue(found, "test", time.NowMs, TimeSpan.FromTicks(looks * RestlessTime.Step)));
-
-        await AssertAssignedAsync(queue, agents, time, task);
-    }
+    public Task The_end_of_a_tasks_own_pause_is_seen_wherever_in_a_pass_it_falls(int looks) => AssertAssignedAsync((time, _, queue, task) =>
+        queue.ChangeAsync(task.Id, (found, _) => TaskRules.Requeue(found, "test", time.NowMs, TimeSpan.FromTicks(looks * RestlessTime.Step))));
 
     public static TheoryData<int> Looks => [.. Enumerable.Range(1, 12)];
 
@@ -60,8 +39,16 @@ public sealed class SchedulerTests : IDisposable
         return new AgentConnection(null!, identify, ProtocolVersions.V1, 1, time.GetUtcNow(), 0); // Nothing is sent: no socket is behind it.
     }
 
-    private static async Task AssertAssignedAsync(TaskQueue queue, AgentRegistry agents, RestlessTime time, TaskRecord task)
+    private async Task AssertAssignedAsync(Func<RestlessTime, AgentConnection, TaskQueue, TaskRecord, Task> pause)
     {
+        var (time, options) = (new RestlessTime(), new HubOptions());
+        using var store = Open();
+        var queue = new TaskQueue(store, options, time);
+        var agents = new AgentRegistry(store, new IdentityWatch(options, time), time);
+        using var agent = Iris(time);
+        agents.Join(agent);
+        var task = await queue.AddAsync(new TaskSpec { Description = "x" }, 2, "test");
+        await pause(time, agent, queue, task);
         using var scheduler = new Scheduler(queue, agents, time, new Verdict(), new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<Scheduler>.Instance);
         await scheduler.StartAsync(CancellationToken.None);
 

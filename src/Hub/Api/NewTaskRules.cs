@@ -25,7 +25,7 @@ internal static class NewTaskRules
             ?? (task.VerificationSteps?.Count > WireLimits.MaxListItems
                 || task.VerificationSteps?.Any(step => step is null || Long(step.Type) || Long(step.Target) || Long(step.Description)) == true ? "verification_steps is too long or holds null" : null);
 
-    /// <summary>Why a task's repository is refused here, or null. Whoever may submit tasks would otherwise choose a directory that the sidecar's git works in.</summary>
+    /// <summary>Why a task's repository is refused here, or null. A submitter would otherwise choose a directory of the worker machine for git to work in.</summary>
     public static string? LocalComplaint(NewTask task, HubOptions options) => !options.LocalRepositories && task.Repo is { } repo && RepositoryAddress.LocalPath(repo) is not null
         ? "repo is a directory of the machine that works on it, which this hub does not take; serve it by https, ssh or git, or start the hub with --local-repositories"
         : null;

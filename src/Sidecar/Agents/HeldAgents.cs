@@ -7,8 +7,8 @@ namespace FleetSidecar.Agents;
 /// <summary>Agents that are held still (SIGSTOP) while the sidecar starts on a full disk, and go on when it has what it needs.</summary>
 /// <remarks>
 /// One that writes on takes each block in the moment that it becomes free: no start would ever succeed, and nobody would stop
-/// the agent. A start that is killed meanwhile leaves them still; the next one on a full disk lets them go on, and otherwise a
-/// deadline of their run ends them.
+/// the agent. A mark on disk comes first and goes last, so that a start after a crash in between lets the agents go on. Without
+/// a mark none is held.
 /// </remarks>
 internal sealed class HeldAgents : IAsyncDisposable
 {
@@ -18,17 +18,25 @@ internal sealed class HeldAgents : IAsyncDisposable
     private readonly List<ProcessIdentity> _processes = [];
     private readonly List<string> _unitNames = [];
     private readonly AgentUnits _units;
+    private readonly string _mark;
 
-    private HeldAgents(AgentUnits units) => _units = units;
+    private HeldAgents(AgentUnits units, string mark) => (_units, _mark) = (units, mark);
 
-    /// <summary>Holds every agent of this sidecar.</summary>
-    public static async Task<HeldAgents> HoldAsync(SidecarConfig config, ToolRunner tools, CancellationToken token)
+    /// <summary>Holds every agent of this sidecar where the disk is full, or where an earlier start held them and died.</summary>
+    /// <returns>What lets them go on; null where none is held.</returns>
+    public static async Task<HeldAgents?> HoldIfNeededAsync(SidecarConfig config, bool isDiskFull, ToolRunner tools)
     {
-        var held = new HeldAgents(new AgentUnits(config, tools));
+        var mark = Path.Combine(config.StateDirectory, "agents-held");
+        if (!File.Exists(mark) && !(isDiskFull && TryMark(mark)))
+        {
+            return null;
+        }
+
+        var held = new HeldAgents(new AgentUnits(config, tools), mark);
         if (config.AgentsInUnits)
         {
             held._unitNames.AddRange(await held._units.ListAsync());
-            await held.SignalUnitsAsync("STOP", token);
+            await held.SignalUnitsAsync("STOP");
             return held;
         }
 
@@ -56,15 +64,30 @@ internal sealed class HeldAgents : IAsyncDisposable
         }
 
         _processes.Clear();
-        await SignalUnitsAsync("CONT", CancellationToken.None);
+        await SignalUnitsAsync("CONT");
         _unitNames.Clear();
+        File.Delete(_mark);
     }
 
-    private async Task SignalUnitsAsync(string signal, CancellationToken token)
+    // Empty, so that it needs no block of a full disk.
+    private static bool TryMark(string mark)
+    {
+        try
+        {
+            File.Create(mark).Dispose();
+            return true;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private async Task SignalUnitsAsync(string signal)
     {
         foreach (var unit in _unitNames)
         {
-            await _units.SignalAsync(unit, signal, token);
+            await _units.SignalAsync(unit, signal, CancellationToken.None);
         }
     }
 }
