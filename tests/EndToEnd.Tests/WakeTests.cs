@@ -293,9 +293,8 @@ public sealed class WakeTests : IDisposable
             await hub.WaitForAsync(await hub.AddAsync("x"), "completed");
             sidecar.Program.Kill();
             await sidecar.StartAsync();
-            using var disk = await SmallDisk.TryMountAsync(runs, 1);
+            using var disk = await SmallDisk.TryMountAsync(runs, 1, ",nr_inodes=1"); // From the first moment: the sidecar makes directories there.
             Assert.SkipWhen(disk is null, "this user may not mount a file system");
-            await disk.RemountAsync("nr_inodes=1");
             var task = await hub.AddAsync("x", maxRetries: 3);
             await Wait.ForAsync(async () => (await sidecar.StatusAsync()).GetProperty("store").TryGetProperty("problem", out _) ? new object() : null, "status to say so");
 

@@ -10,10 +10,10 @@ public sealed class SmallDisk : IDisposable
     private string Ballast => Path.Combine(_path, "ballast");
 
     /// <summary>Mounts one at a path, or returns null where this user may not mount.</summary>
-    public static async Task<SmallDisk?> TryMountAsync(string path, int megabytes)
+    public static async Task<SmallDisk?> TryMountAsync(string path, int megabytes, string more = "")
     {
         Directory.CreateDirectory(path);
-        return File.Exists("/bin/mount") && (await TestProgram.RunAsync("/bin/mount", ["-t", "tmpfs", "-o", $"size={megabytes}m,mode=0755", "tmpfs", path])).ExitCode == 0
+        return File.Exists("/bin/mount") && (await TestProgram.RunAsync("/bin/mount", ["-t", "tmpfs", "-o", $"size={megabytes}m,mode=0755{more}", "tmpfs", path])).ExitCode == 0
             ? new SmallDisk(path) : null;
     }
 
