@@ -39,8 +39,8 @@ internal static partial class Daemon
         var time = TimeProvider.System;
         using var directory = DirectoryLock.Take(config.StateDirectory);
         var reserve = new StoreReserve(Path.Combine(config.StateDirectory, "reserve"));
-        await using var agents = await HeldAgents.HoldIfNeededAsync(config, reserve.IsDiskFull, new ToolRunner(time));
-        reserve.GiveUpIfFull(); // A start needs a little of the disk; without one nobody would stop who has filled it.
+        await using var agents = await HeldAgents.HoldIfNeededAsync(config, reserve, new ToolRunner(time));
+        reserve.GiveUpIfFull(inodesToo: true); // A start needs a little of the disk; without one nobody would stop who has filled it.
         var starts = new StartBook(config, time);
         await StartPause.TakeAsync(config, starts, time, stopping);
         MakeDirectories(config);
@@ -55,6 +55,7 @@ internal static partial class Daemon
         if (agents is not null)
         {
             store.ClaimRoom();
+            reserve.TakeInodesBack();
             await agents.DisposeAsync();
         }
 

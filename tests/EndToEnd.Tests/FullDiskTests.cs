@@ -87,6 +87,57 @@ public sealed class FullDiskTests : WorkspaceTests
         Assert.False(File.Exists(Path.Combine(Sidecar.State, "agents-held")));
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "what a rescue needs is used up by what it saves")]
+    [InlineData("")]
+    [InlineData("TERM")]
+    [InlineData("KILL")]
+    public async Task L29_an_agent_that_uses_up_every_inode_is_stopped_its_work_saved_and_the_next_one_works(string signal)
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 200, ",nr_inodes=12000");
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("""
+            [ "$FLEET_TASK_ID" = task-a ] || { echo x > new; git add --all; git commit --quiet -m New; exec fleet-sidecar task complete; }
+            fleet-sidecar task start; mkdir new; set +e
+            number=0; while :; do number=$((number + 1)); echo "line $number" > new/$number || { touch "$FLEET_TEST_DIR/full"; sleep 0.01; }; done 2>/dev/null
+            """, Small.Replace("00:00:08", "00:00:12", StringComparison.Ordinal));
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve.inodes", "255")), "the reserve");
+        await AssignAsync(origin.Path);
+        await Wait.UntilAsync(() => File.Exists(Scene["full"]), "no inode to be left");
+        for (var start = 0; start < (signal.Length == 0 ? 0 : 2); start++)
+        {
+            await TestProgram.MustAsync("/bin/kill", $"-{signal}", Sidecar.Program.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            await Sidecar.Program.EndAsync();
+            await Sidecar.StartAsync();
+        }
+
+        Assert.Contains("wall_clock", (await Hub.WaitForAsync("task_failed")).GetProperty("reason").GetString(), StringComparison.Ordinal);
+        var saved = await Wait.ForAsync(() => RefAsync(origin, "refs/fleet/rescue/task-a/1"), "the rescue", TimeSpan.FromSeconds(60));
+
+        Assert.Equal("line 100", (await origin.GitAsync("show", $"{saved}:new/100")).Trim());
+        await Sidecar.WaitForAvailableAsync();
+        await CompleteAsync(origin, "task-b", 1);
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve.inodes", "255")), "the reserve to be there again");
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "a date that the framework does not know")]
+    public async Task Dates_that_no_calendar_has_cost_no_later_task()
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 64); // A file system that takes such a date.
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("echo x > \"$FLEET_TASK_ID\"; git add --all; git commit --quiet -m New; fleet-sidecar task complete", Small);
+        await CompleteAsync(origin, "task-a", 1);
+        await TestProgram.MustAsync("/bin/sh", "-c", $"find '{Sidecar.State}/mirrors' '{Sidecar.State}/runs' '{Sidecar.State}/results' -exec touch -h -d @1099511627776 {{}} +");
+
+        await CompleteAsync(origin, "task-b", 1);
+        Sidecar.Program.Kill();
+        await Sidecar.StartAsync();
+        await CompleteAsync(origin, "task-c", 1);
+
+        Assert.DoesNotContain("Broke]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 120_000), Trait("kind", "a passing fault is taken for a lasting one")]
     public async Task L29_a_rescue_that_met_a_full_disk_is_done_when_there_is_room()
     {

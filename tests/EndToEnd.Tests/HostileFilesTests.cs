@@ -61,6 +61,38 @@ public sealed class HostileFilesTests : WorkspaceTests
     }
 
     [Theory(Timeout = 120_000)]
+    [InlineData("mkfifo")]
+    [InlineData("touch")]
+    [InlineData("mkdir")]
+    [InlineData("ln -s /dev/null")]
+    public async Task What_was_put_in_the_place_of_the_control_socket_is_set_aside(string plant)
+    {
+        var socket = Scene["iris-state/control.sock"];
+        await StartAsync("fleet-sidecar task complete", $$"""{ "control": { "socket": "{{socket}}" } }""");
+        await TestProgram.MustAsync("/bin/sh", "-c", $"rm '{socket}' && {plant} '{socket}'");
+
+        await Sidecar.Program.WaitForLineAsync("ControlSocketMadeAgain]");
+
+        Assert.Contains("iris", await Sidecar.CliAsync("status"), StringComparison.Ordinal);
+        Assert.Single(Directory.GetFileSystemEntries(Sidecar.State, "control.sock.replaced-*"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task In_a_place_that_the_operator_named_it_stays_and_is_told_until_it_is_gone()
+    {
+        await StartAsync("fleet-sidecar task complete");
+        var socket = Scene["iris.sock"];
+        await TestProgram.MustAsync("/bin/sh", "-c", $"rm '{socket}' && echo theirs > '{socket}'");
+        await Sidecar.Program.WaitForLineAsync($"{socket} exists and is no socket");
+        Assert.Equal("theirs\n", await File.ReadAllTextAsync(socket));
+
+        File.Delete(socket);
+
+        await Sidecar.Program.WaitForLineAsync("ControlSocketMadeAgain]");
+        Assert.Contains("iris", await Sidecar.CliAsync("status"), StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
     [InlineData("mkfifo logs/sidecar.log")]
     [InlineData("mkfifo state.db")]
     [InlineData("mkfifo state.db-wal")]
@@ -69,6 +101,7 @@ public sealed class HostileFilesTests : WorkspaceTests
     [InlineData("mkfifo lock")]
     [InlineData("mkfifo identity")]
     [InlineData("mkdir -p lock/full")]
+    [InlineData("mkdir -p state.db/full")]
     [InlineData("mkdir -p state.db-wal/full")]
     [InlineData("mkdir -p .state.db.open/full")]
     [InlineData("ln -s /dev/zero state.db-wal")]

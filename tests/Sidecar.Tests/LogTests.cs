@@ -19,6 +19,17 @@ public sealed class LogTests
         Assert.Equal(expected, redactor.Clean(text));
     }
 
+    [Theory]
+    [InlineData('x')]
+    [InlineData('\x1b')]
+    public void A_line_has_an_end_however_much_an_agent_said(char letter)
+    {
+        var line = LogLine.OneLine(new string(letter, 400_000));
+
+        Assert.InRange(line.Length, 8_000, 48 * 1024); // journald's LineMax=.
+        Assert.EndsWith("… (392000 characters more)", line, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_secret_prints_as_stars() => Assert.Equal("***", $"{new Secret("x")}");
 }

@@ -20,11 +20,6 @@ public static class StoreFile
     public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
     {
         SqliteEngine.Use();
-        if (Directory.Exists(path))
-        {
-            throw new ConfigurationException($"{path} is a directory", "move it away; a file of that name is made here");
-        }
-
         StorePlaces.Clear(path, OpenMark(path), Mark(path));
         string? movedTo = null;
         if (IsPresent(path) && Damage(path, applicationId) is { } damage)

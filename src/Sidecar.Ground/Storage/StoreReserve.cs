@@ -2,8 +2,8 @@ using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Ground.Storage;
 
-/// <summary>A file beside the store that only takes up room. When somebody else has filled the disk it is given up, so that outcomes can still be stored.</summary>
-/// <param name="path">Its place, on the store's file system.</param>
+/// <summary>A file beside the store that only takes up room, and files that only take up inodes. When somebody else has filled the disk they are given up, so that outcomes can still be stored and work be saved.</summary>
+/// <param name="path">The file's place, on the store's file system.</param>
 public sealed class StoreReserve(string path)
 {
     /// <summary>What it takes up: 16 MiB, many thousand commits.</summary>
@@ -11,22 +11,103 @@ public sealed class StoreReserve(string path)
 
     private const int Piece = 1024 * 1024;
 
-    /// <summary>Makes it where it is missing and twice <paramref name="floor"/> stays free beside it, so that it brings no disk to its floor. A fault is no fault: it is tried again.</summary>
-    /// <returns>Whether there was room.</returns>
-    public bool MakeIfThereIsRoom(long floor)
+    private readonly InodeReserve _inodes = new($"{path}.inodes");
+
+    /// <summary>Makes it where it is missing and twice the floor stays free beside it, so that it brings no disk to its floor. A fault is no fault: it is tried again.</summary>
+    /// <param name="floorBytes">Free bytes below which no work is taken.</param>
+    /// <param name="floorInodes">Free inodes below which no work is taken.</param>
+    /// <returns>Whether there was room for the bytes.</returns>
+    public bool MakeIfThereIsRoom(long floorBytes, long floorInodes)
     {
         try
         {
-            if (DiskSpace.At(Path.GetDirectoryName(path)!).Bytes - Bytes < 2 * floor)
+            var space = DiskSpace.At(Path.GetDirectoryName(path)!);
+            _inodes.MakeIfThereIsRoom(space, floorInodes);
+            return space.Bytes - Bytes >= 2 * floorBytes && Make();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Whether nothing more than a few pages, or a few files, fit on its file system.</summary>
+    public bool IsDiskFull => IsFullAt(Path.GetDirectoryName(path)!);
+
+    /// <summary>The same for any directory; one that cannot be asked is not full.</summary>
+    public static bool IsFullAt(string directory)
+    {
+        try
+        {
+            return DiskSpace.At(directory) is var space && (space.Bytes < Piece || InodeReserve.IsUsedUp(space));
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Frees what is used up: bytes, inodes or both. True where that gave room.</summary>
+    /// <param name="inodesToo">False while agents work: they would take them, and a commit needs none.</param>
+    public bool GiveUpIfFull(bool inodesToo)
+    {
+        try
+        {
+            var space = DiskSpace.At(Path.GetDirectoryName(path)!);
+            var gave = inodesToo && InodeReserve.IsUsedUp(space) && _inodes.GiveUp();
+            return (space.Bytes < Piece && PathFacts.Of(path) is { Kind: PathKind.File, Length: > 0 } && GiveUp()) || gave;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Makes an empty file, also where the disk has neither a block nor an inode left.</summary>
+    /// <returns>Whether it is there.</returns>
+    public bool TryMark(string file)
+    {
+        try
+        {
+            if (!_inodes.TryPut(file))
             {
-                return false;
+                NewFile.Write(file, []);
             }
 
-            if (PathFacts.Of(path) is { Kind: PathKind.File, Length: Bytes })
-            {
-                return true;
-            }
+            return true;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
+    /// <summary>Takes a mark away. Its inode stays ours.</summary>
+    /// <exception cref="IOException">It cannot be taken away.</exception>
+    public void TakeMarkBack(string file) => _inodes.TakeBack(file);
+
+    /// <summary>Takes back the inodes that a start has left, before agents that were held still can: for the rescue, and for the next start.</summary>
+    public void TakeInodesBack()
+    {
+        try
+        {
+            _inodes.MakeAgain();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // As many as there are.
+        }
+    }
+
+    private bool Make()
+    {
+        if (PathFacts.Of(path) is { Kind: PathKind.File, Length: Bytes })
+        {
+            return true;
+        }
+
+        try
+        {
             ClearPlace.ForFile(path);
             File.Delete(path);
             var piece = new byte[Piece];
@@ -44,35 +125,6 @@ public sealed class StoreReserve(string path)
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             GiveUp();
-            return false;
-        }
-    }
-
-    /// <summary>Whether nothing more than a few pages fit on its file system.</summary>
-    public bool IsDiskFull => IsFullAt(Path.GetDirectoryName(path)!);
-
-    /// <summary>The same for any directory; one that cannot be asked is not full.</summary>
-    public static bool IsFullAt(string directory)
-    {
-        try
-        {
-            return DiskSpace.At(directory).Bytes < Piece;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Frees what it takes up, where the disk is full. True where that gave room.</summary>
-    public bool GiveUpIfFull()
-    {
-        try
-        {
-            return IsDiskFull && PathFacts.Of(path) is { Kind: PathKind.File, Length: > 0 } && GiveUp();
-        }
-        catch (IOException)
-        {
             return false;
         }
     }

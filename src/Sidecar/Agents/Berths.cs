@@ -147,7 +147,7 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
         {
             foreach (var directory in Directory.EnumerateDirectories(config.RunsDirectory).Where(directory =>
                 !openRuns.Contains(Path.GetFileName(directory))
-                && Directory.GetLastWriteTimeUtc(directory) < _started // What is newer is ours.
+                && PathFacts.Of(directory) is { } facts && facts.Written < _started // What is newer is ours.
                 && IsUnused(directory)))
             {
                 Directory.Delete(directory, recursive: true);

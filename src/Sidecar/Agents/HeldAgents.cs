@@ -1,6 +1,7 @@
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Storage;
 
 namespace FleetSidecar.Agents;
 
@@ -18,21 +19,22 @@ internal sealed class HeldAgents : IAsyncDisposable
     private readonly List<ProcessIdentity> _processes = [];
     private readonly List<string> _unitNames = [];
     private readonly AgentUnits _units;
+    private readonly StoreReserve _reserve;
     private readonly string _mark;
 
-    private HeldAgents(AgentUnits units, string mark) => (_units, _mark) = (units, mark);
+    private HeldAgents(AgentUnits units, StoreReserve reserve, string mark) => (_units, _reserve, _mark) = (units, reserve, mark);
 
     /// <summary>Holds every agent of this sidecar where the disk is full, or where an earlier start held them and died.</summary>
     /// <returns>What lets them go on; null where none is held.</returns>
-    public static async Task<HeldAgents?> HoldIfNeededAsync(SidecarConfig config, bool isDiskFull, ToolRunner tools)
+    public static async Task<HeldAgents?> HoldIfNeededAsync(SidecarConfig config, StoreReserve reserve, ToolRunner tools)
     {
         var mark = Path.Combine(config.StateDirectory, "agents-held");
-        if (!File.Exists(mark) && !(isDiskFull && TryMark(mark)))
+        if (!File.Exists(mark) && !(reserve.IsDiskFull && reserve.TryMark(mark)))
         {
             return null;
         }
 
-        var held = new HeldAgents(new AgentUnits(config, tools), mark);
+        var held = new HeldAgents(new AgentUnits(config, tools), reserve, mark);
         if (config.AgentsInUnits)
         {
             held._unitNames.AddRange(await held._units.ListAsync());
@@ -66,21 +68,7 @@ internal sealed class HeldAgents : IAsyncDisposable
         _processes.Clear();
         await SignalUnitsAsync("CONT");
         _unitNames.Clear();
-        File.Delete(_mark);
-    }
-
-    // Empty, so that it needs no block of a full disk.
-    private static bool TryMark(string mark)
-    {
-        try
-        {
-            File.Create(mark).Dispose();
-            return true;
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
+        _reserve.TakeMarkBack(_mark);
     }
 
     private async Task SignalUnitsAsync(string signal)

@@ -22,8 +22,8 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
     /// <summary>Whether it was made, at the start or since.</summary>
     public bool IsOpen { get; private set; }
 
-    /// <summary>Whether something stands in the file's place; no other program listens there while we run.</summary>
-    public bool IsInPlace => PathFacts.Of(file) is not null;
+    /// <summary>Whether a socket stands in the file's place; no other program listens there while we run.</summary>
+    public bool IsInPlace => PathFacts.Of(file) is { Kind: PathKind.Socket };
 
     /// <summary>
     /// Opens the socket, or closes it and opens it again. A file there was left by a crash: the lock on the state
@@ -35,24 +35,38 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
     public void Open()
     {
         IsOpen = false;
-        _socket?.Dispose(); // First, because it removes its file, whichever stands there by then.
+        PutAside(); // First: a socket that is closed removes its file, whatever stands there by then.
+        _socket?.Dispose();
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        if (PathFacts.Of(file) is { Kind: not PathKind.Socket })
-        {
-            if (!isOwnPlace)
-            {
-                throw new ConfigurationException($"control.socket: {file} exists and is no socket", "remove it if nobody needs it, or name another path");
-            }
-
-            Directory.Move(file, $"{file}.replaced-{Guid.NewGuid():N}");
-        }
-
         System.IO.File.Delete(file);
         _socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         _socket.Bind(new UnixDomainSocketEndPoint(file));
         System.IO.File.SetUnixFileMode(file, mode);
         _socket.Listen(backlog);
         IsOpen = true;
+    }
+
+    private void PutAside()
+    {
+        if (PathFacts.Of(file) is not { Kind: not PathKind.Socket } facts)
+        {
+            return;
+        }
+
+        if (!isOwnPlace)
+        {
+            throw new ConfigurationException($"control.socket: {file} exists and is no socket", "remove it if nobody needs it, or name another path");
+        }
+
+        var aside = $"{file}.replaced-{Guid.NewGuid():N}";
+        if (facts.Kind == PathKind.Directory)
+        {
+            Directory.Move(file, aside);
+        }
+        else
+        {
+            System.IO.File.Move(file, aside, overwrite: true); // One rename, whatever it is.
+        }
     }
 
     /// <summary>The next connection.</summary>

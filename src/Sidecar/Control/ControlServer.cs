@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Text.Json;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Protocol;
 using Microsoft.Extensions.Hosting;
@@ -126,7 +127,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
         {
             listener.Open();
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or SocketException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or SocketException or ConfigurationException)
         {
             if (!isSaid)
             {

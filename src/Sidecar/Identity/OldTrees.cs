@@ -62,24 +62,24 @@ internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repositor
     // A program that had the book open went on in the old one. Its rows are nowhere else, and only a person can say what they mean.
     private bool WasWrittenLate(string old, string path)
     {
-        var (file, log) = (new FileInfo(Path.Combine(old, path)), new FileInfo(Path.Combine(old, path) + "-wal"));
-        if (!file.Exists || file.LinkTarget is not null || !IsBook(file.FullName))
+        var (file, log) = (PathFacts.Of(Path.Combine(old, path)), PathFacts.Of(Path.Combine(old, path) + "-wal"));
+        if (file is not { Kind: PathKind.File } book || !IsBook(Path.Combine(old, path)))
         {
             return false;
         }
 
-        var next = Directory.GetDirectories(paths.Trees).Where(other => IsOurs(paths, other)).Select(Made).Where(made => made > Made(old)).DefaultIfEmpty(DateTime.MaxValue).Min();
-        return file.LastWriteTimeUtc > next || (log.Exists && log.Length > 0 && log.LastWriteTimeUtc > next);
+        var next = Directory.GetDirectories(paths.Trees).Where(other => IsOurs(paths, other)).Select(Made).Where(made => made > Made(old)).DefaultIfEmpty(DateTimeOffset.MaxValue).Min();
+        return book.Written > next || (log is { Kind: PathKind.File, Length: > 0 } rows && rows.Written > next);
     }
 
-    private static DateTime Made(string directory) =>
-        DateTime.TryParseExact(Path.GetFileName(directory).Split('-')[1], "yyyyMMdd'T'HHmmssfff", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var made) ? made : DateTime.MinValue;
+    private static DateTimeOffset Made(string directory) =>
+        DateTimeOffset.TryParseExact(Path.GetFileName(directory).Split('-')[1], "yyyyMMdd'T'HHmmssfff", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var made) ? made : DateTimeOffset.MinValue;
 
     private static bool IsBook(string file)
     {
         var start = new byte[15];
-        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.AsSpan().SequenceEqual("SQLite format 3"u8);
+        using var stream = OutsideFile.Stream(file);
+        return stream is not null && stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.AsSpan().SequenceEqual("SQLite format 3"u8);
     }
 
     // A version has no .git of its own, so whichever is there has history that nobody else has.

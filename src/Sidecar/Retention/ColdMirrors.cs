@@ -65,9 +65,11 @@ internal sealed class ColdMirrors(SidecarConfig config, Func<bool> isRepositoryI
         return names;
     }
 
-    private static DateTime LastUse(string mirror)
+    private static DateTimeOffset LastUse(string mirror)
     {
-        var (directory, mark) = (Directory.GetLastWriteTimeUtc(mirror), File.GetLastWriteTimeUtc(Path.Combine(mirror, CheckedFile)));
+        var (directory, mark) = (Written(mirror), Written(Path.Combine(mirror, CheckedFile)));
         return directory > mark ? directory : mark;
     }
+
+    private static DateTimeOffset Written(string path) => PathFacts.Of(path) is { } facts ? facts.Written : DateTimeOffset.MinValue;
 }

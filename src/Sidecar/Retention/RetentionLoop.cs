@@ -49,11 +49,11 @@ internal sealed partial class RetentionLoop(
             {
                 last = time.GetTimestamp();
                 await PassAsync(stopping);
-                _ = reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes) && store.ClaimRoom();
+                _ = reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes, config.SelfTest.DiskFloorInodes) && store.ClaimRoom();
             }
 
             // No agent is left who would take it, and a rescue needs a little of the disk.
-            if (runs.Snapshot.All(run => run.State.IsFinal() && !run.ProcessMayLive) && reserve.GiveUpIfFull())
+            if (runs.Snapshot.All(run => run.State.IsFinal() && !run.ProcessMayLive) && reserve.GiveUpIfFull(inodesToo: true))
             {
                 LogReserveGivenUp();
             }

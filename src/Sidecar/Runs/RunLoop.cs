@@ -264,7 +264,7 @@ internal sealed partial class RunLoop : DaemonLoop
             catch (StoreUnavailableException fault)
             {
                 Pulse.Beat();
-                if (_reserve.GiveUpIfFull())
+                if (_reserve.GiveUpIfFull(inodesToo: false))
                 {
                     LogReserveGivenUp(fault.Message);
                     continue;

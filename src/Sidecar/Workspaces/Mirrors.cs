@@ -94,7 +94,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         }
 
         var mark = Path.Combine(path, "fleet-checked");
-        if (File.Exists(mark) && time.GetUtcNow() - File.GetLastWriteTimeUtc(mark) is var age && age >= TimeSpan.Zero && age < CheckEvery)
+        if (PathFacts.Of(mark) is { Kind: PathKind.File } known && time.GetUtcNow() - known.Written is var age && age >= TimeSpan.Zero && age < CheckEvery)
         {
             return true;
         }
@@ -106,7 +106,8 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
 
         // Many small packs make every later step slow. Everything is kept, reachable or not.
         await git.TryAsync(path, token, "repack", "-a", "-d", "-k", "--quiet");
-        await File.WriteAllTextAsync(mark, "", token);
+        ClearPlace.ForFile(mark);
+        NewFile.Write(mark, []);
         File.SetLastWriteTimeUtc(mark, time.GetUtcNow().UtcDateTime);
         return true;
     }

@@ -17,6 +17,10 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
         "-c", "core.autocrlf=false", "-c", "core.safecrlf=false", "-c", "core.fsmonitor=false", "-c", "advice.addEmbeddedRepo=false", "-c", "core.quotePath=true",
     ];
 
+    // A disk on which an agent used up every inode has room for one pack, not for a file of git's for each file. Git collects into a
+    // pack what it takes for large.
+    private static readonly string[] OnePack = ["-c", "core.bigFileThreshold=1"];
+
     /// <summary>Takes it with an index of our own: the agent's may say that a file is not to be looked at.</summary>
     /// <param name="origin">Git on the clone's objects.</param>
     /// <param name="work">The clone, in which <see cref="WorkTraps"/> found none.</param>
@@ -38,7 +42,7 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             }
 
             await NestedRepositories.PassOverAsync(PlainAsync, work);
-            string[] add = [.. Plain, "add", "--all", "--", "."];
+            string[] add = [.. Plain, .. OnePack, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
             if (added.TimedOut || (!added.Ok && GitFaults.Classify(added) is GitFaults.DiskFull or GitFaults.OutOfMemory))
             {
@@ -49,7 +53,7 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             if (!added.Ok)
             {
                 // The rest can still be saved; what stands in the way is a reason to keep it all.
-                await origin.TryAsync(work, ours, token, [.. Plain, "add", "--all", "--ignore-errors", "--", "."]);
+                await origin.TryAsync(work, ours, token, [.. Plain, .. OnePack, "add", "--all", "--ignore-errors", "--", "."]);
             }
 
             kept ??= (await NestedRepositories.ListAsync(PlainAsync)).FirstOrDefault(path => NestedRepositories.IsInhabited(work, path)) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;
