@@ -134,6 +134,7 @@ public sealed class HubMannersTests : IDisposable
     [Theory(Timeout = 60_000)]
     [InlineData(1_100_000)]
     [InlineData(1_048_500)]
+    [InlineData(524_200)]
     public async Task L38_a_task_that_no_frame_can_carry_is_refused_when_it_is_submitted(int length)
     {
         using var hub = await TestHub.StartAsync(_directory);
@@ -142,8 +143,30 @@ public sealed class HubMannersTests : IDisposable
             hub.AddJsonAsync($$"""{"description":"x","metadata":{"text":"{{new string('y', length)}}"} }"""));
 
         Assert.StartsWith("422 ", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("the limit is 1048576", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("the limit is 524288", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, (await hub.GetAsync("/api/tasks")).GetProperty("count").GetInt32());
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task L64_what_the_page_is_given_does_not_grow_with_what_was_submitted()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        var ids = new List<string>();
+        for (var number = 0; number < 20; number++)
+        {
+            ids.Add(await hub.AddJsonAsync($$"""{"description":"task {{number}}","metadata":{"text":"{{new string('y', 500_000)}}"} }"""));
+        }
+
+        var small = await hub.AddAsync("a small one");
+
+        var page = await hub.GetAsync("/api/dashboard");
+
+        Assert.InRange(page.GetRawText().Length, 1, 100_000);
+        var shown = page.GetProperty("tasks").EnumerateArray().ToDictionary(task => task.GetProperty("id").GetString()!, task => task.GetProperty("description").GetString());
+        Assert.Equal(21, shown.Count);
+        Assert.Equal("a small one", shown[small]);
+        Assert.Equal($"(a task of 488 KiB: fleet-hub task show {ids[0]})", shown[ids[0]]);
+        Assert.Equal("task 0", (await hub.TaskAsync(ids[0])).GetProperty("description").GetString());
     }
 
     private static async Task ConnectAgainAndAgainAsync(TestHub hub, string name, int times)

@@ -85,8 +85,14 @@ public sealed class AgentUnitRulesTests
     [InlineData("/system.slice/fleet-sidecar.service", "fleet-sidecar.service")]
     [InlineData("/fleet.slice/fleet-agents.slice/fleet-agent@run_1.service/sub/x", "fleet-agent@run_1.service")]
     [InlineData("/user.slice/user-0.slice/session-1.scope", "session-1.scope")]
+    [InlineData("/user.slice/user-1000.slice/user@1000.service/app.slice/fleet-agent@run_1.service", "user@1000.service")]
+    [InlineData("/elsewhere/fleet-agent@run_1.service", null)]
     [InlineData("/", null)]
     public void A_process_is_in_the_unit_that_its_control_group_names(string path, string? unit) => Assert.Equal(unit, ControlGroup.UnitIn(path));
+
+    [Fact]
+    public void In_a_container_that_sees_the_groups_outside_the_managers_own_comes_first() =>
+        Assert.Equal("fleet-agent@run_1.service", ControlGroup.UnitIn("/docker-1.scope/system.slice/fleet-agent@run_1.service", "/docker-1.scope"));
 
     [Theory]
     [InlineData(0, 0)]

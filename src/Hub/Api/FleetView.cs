@@ -17,7 +17,7 @@ internal sealed class FleetView(AgentRegistry registry, TaskQueue queue, HubOpti
     }
 
     public DashboardView Dashboard() => new(Agents(),
-        [.. queue.List(limit: TasksShown).Select(task => TaskView.Of(task, options))], queue.Counts(), Alerts(), time.GetUtcNow().ToUnixTimeMilliseconds());
+        [.. queue.Brief(null, TasksShown).Select(task => TaskView.Of(task, options))], queue.Counts(), Alerts(), time.GetUtcNow().ToUnixTimeMilliseconds());
 
     public List<Alert> Alerts()
     {
@@ -38,7 +38,7 @@ internal sealed class FleetView(AgentRegistry registry, TaskQueue queue, HubOpti
     }
 
     private List<TaskRecord> Attention() =>
-        [.. new[] { Tasks.TaskStatus.DeadLetter, Tasks.TaskStatus.Queued, Tasks.TaskStatus.Working, Tasks.TaskStatus.Assigned, Tasks.TaskStatus.RetryWait }.SelectMany(status => queue.List(status, limit: 500))];
+        [.. new[] { Tasks.TaskStatus.DeadLetter, Tasks.TaskStatus.Queued, Tasks.TaskStatus.Working, Tasks.TaskStatus.Assigned, Tasks.TaskStatus.RetryWait }.SelectMany(status => queue.Brief(status, limit: 500))];
 
     private AgentView View(AgentConnection agent)
     {

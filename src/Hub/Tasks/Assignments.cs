@@ -6,6 +6,9 @@ namespace FleetHub.Tasks;
 /// <summary>The frame that gives a task to an agent.</summary>
 internal static class Assignments
 {
+    // A page of tasks, a scheduler's look and an answer hold several: none may be as large as the wire allows.
+    private const int LargestTask = WireLimits.MaxFrameBytes / 2;
+
     // As long as these can get on the wire.
     private const long LongestGeneration = long.MaxValue / 2, LongestTime = long.MaxValue / 2;
 
@@ -17,9 +20,9 @@ internal static class Assignments
         try
         {
             var frame = Frame.Write(Of(spec, "task-0000000000000000", LongestGeneration, LongestTime));
-            if (frame.Length > WireLimits.MaxFrameBytes)
+            if (frame.Length > LargestTask)
             {
-                return $"the assignment would be a frame of {frame.Length} bytes on the wire; the limit is {WireLimits.MaxFrameBytes}";
+                return $"the assignment would be a frame of {frame.Length} bytes on the wire; the limit is {LargestTask}, half of what a frame may hold";
             }
 
             return Frame.TryRead(frame, out HubMessage? _, out var refusal) ? null : $"no sidecar would take the assignment: {refusal.Detail}";

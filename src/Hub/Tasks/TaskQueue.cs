@@ -183,6 +183,9 @@ internal sealed class TaskQueue(Store store, HubOptions options, TimeProvider ti
     public List<TaskRecord> List(string? status = null, int? priority = null, string? assignedTo = null, int limit = 1000) =>
         store.Read(db => TaskStore.List(db, status, priority, assignedTo, limit));
 
+    /// <summary>The newest, without what is large of them; for pages and alerts.</summary>
+    public List<TaskRecord> Brief(string? status, int limit) => store.Read(db => TaskStore.Brief(db, status, limit));
+
     public Dictionary<string, long> Counts() => store.Read(TaskStore.CountByStatus);
 
     /// <summary>The decision about a finished task, in the form that <see cref="TakeAsync"/> wants.</summary>

@@ -7,10 +7,17 @@ namespace FleetHub.Tasks;
 /// <summary>Tasks, their history and the messages already taken, in SQL. Every method runs inside a commit or a read of the caller's.</summary>
 internal static class TaskStore
 {
-    private const string Columns = """
-        task_id, status, priority, spec, assigned_to, assigned_at_unix_ms, accept_by_unix_ms, lease_until_unix_ms, not_before_unix_ms, generation,
-        retry_count, last_error, result, verification_report, tokens_used, handed_off_by, submitted_by, created_at_unix_ms, updated_at_unix_ms
+    private const string First = "task_id, status, priority";
+    private const string Second = "assigned_to, assigned_at_unix_ms, accept_by_unix_ms, lease_until_unix_ms, not_before_unix_ms, generation, retry_count, last_error";
+    private const string Third = "tokens_used, handed_off_by, submitted_by, created_at_unix_ms, updated_at_unix_ms";
+    private const string Columns = $"{First}, spec, {Second}, result, verification_report, {Third}";
+
+    private const string BriefSpec = """
+        CASE WHEN octet_length(spec) <= 16384 THEN spec
+        ELSE json_object('description', '(a task of ' || octet_length(spec) / 1024 || ' KiB: fleet-hub task show ' || task_id || ')') END
         """;
+
+    private const string BriefColumns = $"{First}, {BriefSpec}, {Second}, CASE WHEN octet_length(result) <= 4096 THEN result END, NULL, {Third}";
 
     public static TaskRecord? Find(Db db, string id) =>
         db.Query($"SELECT {Columns} FROM tasks WHERE task_id = ?1", Read, id).FirstOrDefault();
@@ -35,6 +42,15 @@ internal static class TaskStore
         WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR priority = ?2) AND (?3 IS NULL OR assigned_to = ?3)
         ORDER BY updated_at_unix_ms DESC, task_id LIMIT ?4
         """, Read, status, priority, assignedTo, limit);
+
+    /// <summary>The newest, for a page that shows many: what is large of a task stands there as its size alone, so that a page costs the same whatever was submitted.</summary>
+    /// <remarks>Not to be stored again: the specification is not whole.</remarks>
+    public static List<TaskRecord> Brief(Db db, string? status, int limit) => db.Query(
+        $"""
+        SELECT {BriefColumns} FROM tasks
+        WHERE (?1 IS NULL OR status = ?1)
+        ORDER BY updated_at_unix_ms DESC, task_id LIMIT ?2
+        """, Read, status, limit);
 
     public static Dictionary<string, long> CountByStatus(Db db)
     {

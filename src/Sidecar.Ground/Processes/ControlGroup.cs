@@ -7,11 +7,18 @@ namespace FleetSidecar.Ground.Processes;
 public static class ControlGroup
 {
     /// <summary>The systemd unit that a process is in, for example <c>fleet-agent@run_0a1b2c3d4e5f.service</c>; null where there is none.</summary>
-    public static string? UnitOf(int pid) => PathOf(pid)?.Path is { } path ? UnitIn(path) : null;
+    public static string? UnitOf(int pid) => PathOf(pid)?.Path is { } path ? UnitIn(path, ManagerRoot.Value) : null;
 
-    /// <summary>The last service or scope of a control group's path: what is below it is the unit's own business.</summary>
-    public static string? UnitIn(string path) =>
-        path.Split('/').LastOrDefault(part => part.EndsWith(".service", StringComparison.Ordinal) || part.EndsWith(".scope", StringComparison.Ordinal));
+    /// <summary>The service or scope of a control group's path, as systemd itself reads one: below the manager's own group come slices,
+    /// then the unit. What is below that was made by the unit: a user's own manager may give its services any name.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="root">The manager's own group: not empty in a container that sees the groups outside.</param>
+    public static string? UnitIn(string path, string root = "")
+    {
+        var inside = path.StartsWith($"{root}/", StringComparison.Ordinal) ? path[root.Length..] : path;
+        return inside.Split('/', StringSplitOptions.RemoveEmptyEntries).SkipWhile(part => part.EndsWith(".slice", StringComparison.Ordinal)).FirstOrDefault() is { } unit
+            && (unit.EndsWith(".service", StringComparison.Ordinal) || unit.EndsWith(".scope", StringComparison.Ordinal)) ? unit : null;
+    }
 
     /// <summary>Every live process in the control group of a process; empty where that one is gone.</summary>
     public static List<ProcessIdentity> MembersOf(ProcessIdentity process)
@@ -28,28 +35,40 @@ public static class ControlGroup
         }
     }
 
+    // The manager is the first process, in a scope of its own at the top.
+    private static readonly Lazy<string> ManagerRoot = new(() => LinesOf(1)
+        .Select(line => line.Split(':', 3)[^1]).FirstOrDefault(path => path.EndsWith(ManagerScope, StringComparison.Ordinal)) is { } path ? path[..^ManagerScope.Length] : "");
+
+    private const string ManagerScope = "/init.scope";
+
     // The hierarchy that systemd keeps its units in: the only one, or beside the old ones "unified" or "systemd".
     private static (string Root, string Path)? PathOf(int pid)
     {
-        try
+        foreach (var line in LinesOf(pid))
         {
-            foreach (var line in File.ReadLines($"/proc/{pid}/cgroup"))
+            if (line.Split(':', 3) is ["0", "", var unified] && UnitIn(unified, ManagerRoot.Value) is not null)
             {
-                if (line.Split(':', 3) is ["0", "", var unified] && UnitIn(unified) is not null)
-                {
-                    return (Directory.Exists("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup", unified);
-                }
-
-                if (line.Split(':', 3) is [_, "name=systemd", var path])
-                {
-                    return ("/sys/fs/cgroup/systemd", path);
-                }
+                return (Directory.Exists("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup", unified);
             }
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
+
+            if (line.Split(':', 3) is [_, "name=systemd", var path])
+            {
+                return ("/sys/fs/cgroup/systemd", path);
+            }
         }
 
         return null;
+    }
+
+    private static string[] LinesOf(int pid)
+    {
+        try
+        {
+            return File.ReadAllLines($"/proc/{pid}/cgroup");
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 }

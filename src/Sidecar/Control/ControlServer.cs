@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Text.Json;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Loops;
@@ -15,12 +15,11 @@ namespace FleetSidecar.Control;
 /// <remarks>Bounded on every side: a request has a size and a time, and only so many are open at once; whoever comes next waits in
 /// the kernel's queue, agents never in the operators'. Who may ask as an operator is the socket's file mode, owner and group; who
 /// may speak for a run is what the run's agent alone knows, and where it is.</remarks>
-internal sealed partial class ControlServer(SidecarConfig config, ControlHandler handler, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<ControlServer> log)
+internal sealed partial class ControlServer(SidecarConfig config, ControlHandler handler, AgentUnits units, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<ControlServer> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private const int LargestRequest = 512 * 1024;
     private const int MostAtOnce = 32, LooksInAPulse = 12;
-    private const int MostOfOneUnit = 8; // An agent that holds its connections open shuts out only itself.
     private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private const UnixFileMode Everybody = Owners | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -60,31 +59,21 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
 
     private async Task ServeAllAsync(ControlListener listener, bool isAgents, CancellationToken stopping)
     {
+        if (isAgents && config.AgentsInUnits)
+        {
+            await ServeUnitsAsync(listener, stopping);
+        }
+
         using var slots = new SemaphoreSlim(MostAtOnce);
-        var open = new ConcurrentDictionary<string, int>();
         while (true)
         {
             await slots.WaitAsync(stopping);
             var client = await AcceptAsync(listener, stopping);
-            var caller = Caller.Of(client, isAgents);
-            var unit = isAgents && config.AgentsInUnits ? caller.Unit : null;
-            if (unit is not null && open.AddOrUpdate(unit, 1, (_, count) => count + 1) > MostOfOneUnit)
-            {
-                client.Dispose();
-                Done(unit);
-                continue;
-            }
-
-            _ = ServeAsync(client, caller, () => Done(unit), stopping);
+            _ = ServeAsync(client, Caller.Of(client, isAgents), Done, stopping);
         }
 
-        void Done(string? unit)
+        void Done()
         {
-            if (unit is not null && open.AddOrUpdate(unit, 0, (_, count) => count - 1) <= 0)
-            {
-                open.TryRemove(new(unit, 0));
-            }
-
             try
             {
                 slots.Release();
@@ -92,6 +81,25 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
             catch (ObjectDisposedException)
             {
                 // The server has stopped meanwhile.
+            }
+        }
+    }
+
+    // Taken from the queue at once, and refused where there is no place: whoever waits there would keep others out.
+    private async Task ServeUnitsAsync(ControlListener listener, CancellationToken stopping)
+    {
+        var door = new AgentDoor(unit => units.RunOf(unit) is not null);
+        while (true)
+        {
+            var client = await AcceptAsync(listener, stopping);
+            var caller = Caller.Of(client, isAgent: true);
+            if (door.TryEnter(caller.Unit))
+            {
+                _ = ServeAsync(client, caller, () => door.Leave(caller.Unit!), stopping);
+            }
+            else
+            {
+                client.Dispose();
             }
         }
     }
