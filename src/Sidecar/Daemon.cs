@@ -50,7 +50,7 @@ internal static partial class Daemon
         var redactor = new Redactor();
         var dialer = new Dialer(config, new TokenFile(config.Hub, redactor), redactor, time);
         dialer.StartEarly();
-        var opened = StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time);
+        var opened = StoreHolders.Open(config, () => StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time));
         using var store = opened.Store;
         if (agents is not null)
         {

@@ -9,6 +9,8 @@ internal static class EventIds
     public const int StoreUnavailable = 103;
     public const int StoreRecovered = 104;
     public const int ReserveGivenUp = 113;
+    public const int StoreHolderEnded = 114;
+    public const int StoppedWithoutStore = 115;
     public const int OrphanStopped = 105;
     public const int LoopOverdue = 106;
     public const int RunUnreadable = 107;

@@ -90,19 +90,40 @@ public sealed class VerificationTests : IDisposable
         Assert.Single(Scripts.Executions(_directory));
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task A_step_that_kills_its_parent_ends_itself_and_not_the_daemon()
+    [Theory(Timeout = 120_000), Trait("kind", "a program of others in the daemon's own process group")]
+    [InlineData("kill -9 $PPID")]
+    [InlineData("trap 'kill 0' EXIT")] // Test scripts end their helpers that way.
+    [InlineData("kill -9 0")]
+    [InlineData("kill -STOP 0")]
+    public async Task A_step_that_signals_its_parent_or_its_group_ends_itself_and_not_the_daemon(string harm)
     {
-        var step = _directory.WriteScript("step", "kill -9 $PPID");
+        var step = _directory.WriteScript("step", harm);
         var origin = await GitOrigin.CreateAsync(_directory);
         await using var hub = await ScriptedHub.StartAsync(version: 2);
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory), """{ "workspace": { "verifyTimeout": "00:00:03" } }""").StartAsync();
         Scripts.Go(_directory);
 
         await hub.SendAsync(Assign(origin, [new("command", step)]));
 
         Assert.Equal("verification", (await hub.WaitForAsync("task_failed")).GetProperty("code").GetString());
         Assert.True(sidecar.Program.IsRunning);
+        Assert.Equal("", sidecar.Program.Text.Contains("Stopping]", StringComparison.Ordinal) ? sidecar.Program.Text : "");
+    }
+
+    [Theory(Timeout = 120_000), Trait("kind", "a program of others in the daemon's own process group")]
+    [InlineData("TERM")]
+    [InlineData("STOP")]
+    public async Task A_look_at_an_agents_program_that_signals_its_group_costs_the_look_alone(string signal)
+    {
+        var agent = _directory.WriteScript("agent", $"[ \"$1\" != --version ] || kill -{signal} 0\nexec fleet-sidecar task complete");
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent,
+            $$"""{ "wake": { "profiles": [ { "name": "main", "adapter": "claude-code", "command": ["{{agent}}"] } ] } }""").StartAsync();
+
+        await Wait.UntilAsync(() => hub.Of("heartbeat").Any(beat => beat.TryGetProperty("self_test", out _)), "a self-test", TimeSpan.FromSeconds(60));
+
+        Assert.True(sidecar.Program.IsRunning);
+        Assert.Contains("iris", await sidecar.CliAsync("status"), StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 120_000)]

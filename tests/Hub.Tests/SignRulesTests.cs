@@ -76,8 +76,8 @@ public sealed class SignRulesTests
 
     [Theory]
     [InlineData(60_000, 0, null)]
-    [InlineData(1_000, 1_100_000, "the limit is 1048576")]
-    [InlineData(60_000, 1_048_400, "the limit is 1048576")]
+    [InlineData(1_000, 1_100_000, "the limit is 524288")]
+    [InlineData(60_000, 1_048_400, "the limit is 524288")]
     public void What_the_wire_cannot_carry_is_refused(int description, int metadata, string? part)
     {
         var spec = new TaskSpec

@@ -27,6 +27,26 @@ public sealed class StoreTests : IDisposable
         Assert.Equal(2, again.Read(db => db.Number("PRAGMA synchronous"))); // FULL
     }
 
+    // https://www.sqlite.org/rescode.html: a mistake of ours ends a loop; what a file system or another program does must not.
+    [Theory]
+    [InlineData(5, true)] // BUSY
+    [InlineData(6, true)] // LOCKED
+    [InlineData(7, false)] // NOMEM
+    [InlineData(8, false)] // READONLY
+    [InlineData(9, true)] // INTERRUPT
+    [InlineData(10, false)] // IOERR
+    [InlineData(13, false)] // FULL
+    [InlineData(14, false)] // CANTOPEN
+    [InlineData(15, true)] // PROTOCOL: a lock on the log's index that is kept
+    [InlineData(22, false)] // NOLFS
+    [InlineData(23, false)] // AUTH
+    public void What_passes_is_no_mistake_of_ours(int code, bool isLock)
+    {
+        var explained = StoreFaults.Explain(new Microsoft.Data.Sqlite.SqliteException("x", code), "/state.db");
+
+        Assert.Equal(isLock, Assert.IsType<StoreUnavailableException>(explained).IsLocked);
+    }
+
     [Fact]
     public async Task Work_that_throws_is_undone_whole()
     {

@@ -13,11 +13,11 @@ internal static class TaskStore
     private const string Columns = $"{First}, spec, {Second}, result, verification_report, {Third}";
 
     private const string BriefSpec = """
-        CASE WHEN octet_length(spec) <= 16384 THEN spec
-        ELSE json_object('description', '(a task of ' || octet_length(spec) / 1024 || ' KiB: fleet-hub task show ' || task_id || ')') END
+        CASE WHEN length(spec) <= 16384 THEN spec
+        ELSE json_object('description', '(a task of ' || (length(spec) / 1024) || ' KiB: fleet-hub task show ' || task_id || ')') END
         """;
 
-    private const string BriefColumns = $"{First}, {BriefSpec}, {Second}, CASE WHEN octet_length(result) <= 4096 THEN result END, NULL, {Third}";
+    private const string BriefColumns = $"{First}, {BriefSpec}, {Second}, CASE WHEN length(result) <= 4096 THEN result END, NULL, {Third}";
 
     public static TaskRecord? Find(Db db, string id) =>
         db.Query($"SELECT {Columns} FROM tasks WHERE task_id = ?1", Read, id).FirstOrDefault();

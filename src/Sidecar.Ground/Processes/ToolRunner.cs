@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Ground.Processes;
 
@@ -19,6 +20,10 @@ public sealed class ToolRunner(TimeProvider time)
     /// <summary>Most characters kept of each stream.</summary>
     public const int OutputLimit = 1_000_000;
 
+    // It becomes the program: a new process forks only where it leads a group, and one that was just made does not.
+    private const string Session = "setsid";
+    private const int NoEntry = 2, NoFormat = 8, NotPermitted = 13; // ENOENT, ENOEXEC, EACCES
+
     private static readonly UTF8Encoding Plain = new(encoderShouldEmitUTF8Identifier: false);
 
     // How long the last words of a tool that was killed are waited for; its pipes are empty or nobody reads them by then.
@@ -32,14 +37,17 @@ public sealed class ToolRunner(TimeProvider time)
     /// <param name="linger">How long to read on after it has ended while something that it left behind holds its output; null reads to the limit.</param>
     /// <param name="room">Most characters kept of what it prints.</param>
     /// <param name="input">What it reads on its standard input, less than a pipe holds; null for nothing.</param>
+    /// <param name="ownSession">For programs that are not ours to know (an agent's, a step's, a hook's): what they do to their whole
+    /// process group, <c>kill 0</c> above all, does not reach this process.</param>
     /// <exception cref="SpawnException">The tool is not installed, may not be executed, or may be written by another user.</exception>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the seam that the ban points to.")]
     public async Task<ToolOutcome> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null, int room = OutputLimit, string? input = null)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string directory, TimeSpan limit, CancellationToken token, TimeSpan? linger = null, int room = OutputLimit, string? input = null, bool ownSession = false)
     {
         var searchPath = Environment.GetEnvironmentVariable("PATH");
         var program = ProgramFile.Require(command[0], directory, searchPath);
-        using var process = new Process { StartInfo = Describe([program, .. command.Skip(1)], environment, directory) };
+        string[] session = ownSession ? [ProgramFile.Require(Session, "/", searchPath)] : [];
+        using var process = new Process { StartInfo = Describe([.. session, program, .. command.Skip(1)], environment, directory) };
         try
         {
             process.Start();
@@ -73,6 +81,10 @@ public sealed class ToolRunner(TimeProvider time)
             }
 
             token.ThrowIfCancellationRequested();
+            if (ownSession && NotStarted(process.ExitCode, error.Head, program) is { } reason)
+            {
+                throw new SpawnException(StartFaults.Explain(reason, command[0], directory, [], searchPath), reason);
+            }
 
             return new ToolOutcome(process.ExitCode, output.Head, error.Head, TimedOut: false) { Last = (output.Tail, error.Tail) };
         }
@@ -84,6 +96,14 @@ public sealed class ToolRunner(TimeProvider time)
             return new ToolOutcome(-1, output.Head, $"no end after {limit}", TimedOut: true) { Last = (output.Tail, error.Tail) };
         }
     }
+
+    // What setsid(1) ends with where it could not become the program. One that pretends the same gets an error in other words.
+    private static int? NotStarted(int exitCode, string error, string program) => !error.StartsWith($"{Session}: ", StringComparison.Ordinal) ? null : exitCode switch
+    {
+        127 => NoEntry,
+        126 => FileAccessCheck.MayExecute(program) ? NoFormat : NotPermitted,
+        _ => null,
+    };
 
     // UTF-8 whatever comes first: the framework's own reader takes two bytes of a file's name for a byte order mark and
     // all the rest for UTF-16, and passes over the three bytes of UTF-8's own mark.

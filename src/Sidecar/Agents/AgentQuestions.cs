@@ -34,7 +34,7 @@ internal sealed class AgentQuestions(SidecarConfig config, ToolRunner tools, Uni
 
         if (units is null || !config.AgentsInUnits)
         {
-            return await tools.RunAsync(command, AgentEnvironment.ForQuestion(profile), "/", limit, token);
+            return await tools.RunAsync(command, AgentEnvironment.ForQuestion(profile), "/", limit, token, ownSession: true);
         }
 
         await _turn.WaitAsync(token); // One at a time in that unit.

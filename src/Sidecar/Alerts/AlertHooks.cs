@@ -47,7 +47,7 @@ internal sealed partial class AlertHooks(AlertsOptions options, ToolRunner tools
     private async Task<string?> RunAsync(IReadOnlyList<string> command, byte[] body, CancellationToken token)
     {
         var environment = Passed.Select(name => (name, Value: Environment.GetEnvironmentVariable(name))).Where(one => one.Value is not null).ToDictionary(one => one.name, one => one.Value!);
-        var outcome = await tools.RunAsync(command, environment, "/", options.Timeout, token, linger: TimeSpan.FromSeconds(1), room: MostKept, input: Encoding.UTF8.GetString(body) + "\n");
+        var outcome = await tools.RunAsync(command, environment, "/", options.Timeout, token, linger: TimeSpan.FromSeconds(1), room: MostKept, input: Encoding.UTF8.GetString(body) + "\n", ownSession: true);
         return outcome.Ok ? null : outcome.TimedOut ? $"no end within {options.Timeout}" : $"ended with {outcome.ExitCode}";
     }
 

@@ -32,7 +32,7 @@ internal sealed class ServiceRestart(SidecarConfig config, IdentityPaths paths, 
             var environment = Passed.Select(name => (name, Value: Environment.GetEnvironmentVariable(name))).Where(one => one.Value is not null).ToDictionary(one => one.name, one => one.Value!);
             try
             {
-                var outcome = await tools.RunAsync(command, environment, "/", Limit, token);
+                var outcome = await tools.RunAsync(command, environment, "/", Limit, token, ownSession: true);
                 if (!outcome.Ok)
                 {
                     throw new RestartFailedException(command[0], $"{(outcome.TimedOut ? $"did not end within {Limit}" : $"ended with {outcome.ExitCode}")}{Keep(outcome)}");

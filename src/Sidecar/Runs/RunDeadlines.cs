@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace FleetSidecar.Runs;
 
 /// <summary>One timer a run, for the deadline of the state it is in.</summary>
@@ -6,6 +8,7 @@ internal sealed class RunDeadlines(
     DeadlineOptions limits, TimeProvider time, Func<string, string?> doing, Action<RunInput> passed)
 {
     private readonly Dictionary<string, (RunState State, long Since, ITimer Timer)> _set = [];
+    private readonly ConcurrentDictionary<string, (RunState State, long Since)> _passed = new();
 
     /// <summary>Stops the clock of a run that is no longer known.</summary>
     public void Drop(string runId)
@@ -14,7 +17,12 @@ internal sealed class RunDeadlines(
         {
             set.Timer.Dispose();
         }
+
+        _passed.TryRemove(runId, out _);
     }
+
+    /// <summary>Whether the deadline of the state that a run is in has passed, also while nobody could take that in.</summary>
+    public bool HasPassed(Run run) => _passed.TryGetValue(run.Id, out var passed) && passed == (run.State, run.StateSinceUnixMs);
 
     /// <summary>Sees to it that the run's deadline, and no other, is ticking.</summary>
     public void Follow(Run run)
@@ -27,8 +35,7 @@ internal sealed class RunDeadlines(
                 return;
             }
 
-            set.Timer.Dispose();
-            _set.Remove(run.Id);
+            Drop(run.Id);
         }
 
         if (deadline is { } due)
@@ -37,7 +44,12 @@ internal sealed class RunDeadlines(
             var left = gone < due.Limit ? due.Limit - gone : TimeSpan.Zero;
             var input = new RunInput.DeadlinePassed(run.Id, run.State, due.Name);
             var timer = time.CreateTimer(
-                _ => passed(input with { Doing = doing(run.Id) }), null, left, Timeout.InfiniteTimeSpan);
+                _ =>
+                {
+                    _passed[run.Id] = (run.State, run.StateSinceUnixMs);
+                    passed(input with { Doing = doing(run.Id) });
+                },
+                null, left, Timeout.InfiniteTimeSpan);
             _set[run.Id] = (run.State, run.StateSinceUnixMs, timer);
         }
     }

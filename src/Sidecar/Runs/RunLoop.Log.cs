@@ -48,6 +48,17 @@ internal sealed partial class RunLoop
         }
     }
 
+    private void SayAvailable()
+    {
+        if (StoreProblem is not null)
+        {
+            LogStoreRecovered();
+            StoreProblem = null;
+            _withoutStore.Recovered();
+            _availability.Say(AvailabilitySource.Store, null);
+        }
+    }
+
     private void SayUnavailable(StoreUnavailableException fault)
     {
         if (StoreProblem is null)

@@ -30,6 +30,7 @@ internal sealed partial class RunLoop : DaemonLoop
     private readonly DraftMaker _drafts;
     private readonly Reconciler _reconciler;
     private readonly RunDeadlines _deadlines;
+    private readonly AgentsWithoutStore _withoutStore;
     private readonly DueTimer _due;
     private readonly RunStore _store;
     private readonly RunOrders _work;
@@ -58,6 +59,7 @@ internal sealed partial class RunLoop : DaemonLoop
         _orders = new OrderBoard(work, id => _snapshot.FirstOrDefault(open => open.Id == id), PostAsync, time, log);
         _due = new DueTimer(_book, config.Deadlines, time, () => _ = PostAsync(new RunInput.IntakeDue(), _stopping).AsTask());
         _deadlines = new RunDeadlines(config.Deadlines, time, work.Doing, input => _ = PostAsync(input, _stopping).AsTask());
+        _withoutStore = new AgentsWithoutStore(_deadlines, work, config, time, log);
     }
 
     /// <summary>Open runs as of the last commit.</summary>
@@ -252,13 +254,7 @@ internal sealed partial class RunLoop : DaemonLoop
             try
             {
                 var draft = await _drafts.CommitAsync(batch, _time.GetUtcNow().ToUnixTimeMilliseconds());
-                if (StoreProblem is not null)
-                {
-                    LogStoreRecovered();
-                    StoreProblem = null;
-                    _availability.Say(AvailabilitySource.Store, null);
-                }
-
+                SayAvailable();
                 return draft;
             }
             catch (StoreUnavailableException fault)
@@ -271,6 +267,7 @@ internal sealed partial class RunLoop : DaemonLoop
                 }
 
                 SayUnavailable(fault);
+                _withoutStore.Look(_snapshot, fault, stopping);
                 await Task.Delay(StoreRetry, _time, stopping);
             }
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Forge;
@@ -184,6 +185,20 @@ internal sealed partial class RunOrders(
         }
 
         await ends.LearnAsync(scene);
+    }
+
+    /// <summary>Ends an agent whose stop cannot be stored yet; the stop that is stored later finds it gone, or tries again.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Nobody waits for it, and what failed is tried again by the order.")]
+    public async Task StopNowAsync(Run run, CancellationToken token)
+    {
+        try
+        {
+            await host.StopAsync(run, config.Deadlines.KillGrace, token);
+        }
+        catch (Exception fault)
+        {
+            LogOrderFailed(run.Id, run.TaskId, "a stop without the store", fault.Message, "it is tried again when the store can be written");
+        }
     }
 
     private async Task<RunFacts> VerifyAsync(Run run, CancellationToken token)

@@ -49,7 +49,7 @@ internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTo
         leftovers.Sweep();
         try
         {
-            return (await tools.RunAsync([.. Parent, program!, .. words.Skip(1)], environment, workspace, limit, token, Linger), null);
+            return (await tools.RunAsync([.. Parent, program!, .. words.Skip(1)], environment, workspace, limit, token, Linger, ownSession: true), null);
         }
         finally
         {
