@@ -103,6 +103,22 @@ public sealed class DoctorTests : IDisposable
         await hub.WaitForBeatAsync(beat => !beat.GetProperty("available").GetBoolean(), "unavailable: the only slot is held");
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "what was measured once is taken for what is")]
+    public async Task A_clock_that_is_put_right_while_the_link_is_up_opens_the_door_again_and_a_wrong_one_closes_it()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        hub.ClockAhead = TimeSpan.FromDays(365);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory), """{ "selfTest": { "interval": "00:00:01" } }""").StartAsync();
+        await hub.WaitForBeatAsync(beat => !beat.GetProperty("available").GetBoolean() && beat.GetRawText().Contains("clock", StringComparison.Ordinal), "closed for its clock");
+
+        hub.ClockAhead = TimeSpan.Zero;
+        await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "open");
+        hub.ClockAhead = TimeSpan.FromDays(-365);
+        await Wait.UntilAsync(() => !hub.Of("heartbeat").Last().GetProperty("available").GetBoolean(), "closed again");
+
+        Assert.Equal(1, hub.Identified); // Measured on the link that there was.
+    }
+
     private static async Task<(int Code, JsonElement Report)> DoctorAsync(TestSidecar sidecar, params string[] more)
     {
         var (code, text) = await TestProgram.RunAsync(TestProgram.Sidecar, ["doctor", "--json", .. more, "--config", sidecar.ConfigFile]);

@@ -47,6 +47,9 @@ public sealed class ScriptedHub : IAsyncDisposable
     /// <summary>Answers to messages of a sidecar; null leaves a frame without an answer.</summary>
     public Func<JsonElement, string?>? Answer { get; set; }
 
+    /// <summary>How far its clock is ahead of ours; null where it does not tell its time.</summary>
+    public TimeSpan? ClockAhead { get; set; }
+
     public static async Task<ScriptedHub> StartAsync(int version)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -188,6 +191,8 @@ public sealed class ScriptedHub : IAsyncDisposable
         }
     }
 
+    private string Clock => ClockAhead is { } ahead ? $",\"timestamp\":{TimeProvider.System.GetUtcNow().Add(ahead).ToUnixTimeMilliseconds()}" : "";
+
     private string? Usual(string type, JsonElement frame)
     {
         var task = frame.TryGetProperty("task_id", out var id) ? id.GetString() : "";
@@ -199,9 +204,9 @@ public sealed class ScriptedHub : IAsyncDisposable
             case "identify":
                 Identified++;
                 return _version == 1 ? $$"""{"type":"identified","agent_id":"{{frame.GetProperty("agent_id").GetString()}}"}"""
-                    : $$"""{"type":"identified","agent_id":"{{frame.GetProperty("agent_id").GetString()}}","protocol_version":2}""";
+                    : $$"""{"type":"identified","agent_id":"{{frame.GetProperty("agent_id").GetString()}}","protocol_version":2{{Clock}}}""";
             case "ping" or "heartbeat":
-                return """{"type":"pong","timestamp":1}""";
+                return $$"""{"type":"pong"{{Clock}}}""";
             case "task_accepted" when _version == 1:
                 return $$"""{"type":"task_ack","task_id":"{{task}}","status":"accepted"}""";
             case "task_complete":

@@ -251,7 +251,7 @@ public sealed class RetentionPassTests : IDisposable
     private async Task<RetentionOutcome> PassAsync()
     {
         var tools = new ToolRunner(TimeProvider.System);
-        var directories = new RunDirectories(_config, new DetachedHost(_config, _berths, _watch, TimeProvider.System), tools);
+        var directories = new RunDirectories(_config, new DetachedHost(_config, _berths, _watch, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<DetachedHost>.Instance), tools);
         var pass = new RetentionPass(_config, new RetentionStore(_store), directories, new ColdMirrors(_config, () => _repositoryInUse, tools), _berths, _clock);
         RetentionOutcome outcome;
         do

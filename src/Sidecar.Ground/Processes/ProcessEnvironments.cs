@@ -27,15 +27,5 @@ public static class ProcessEnvironments
     public static string? Value(int pid, string name) => Encoding.UTF8.GetString(Read(pid)).Split('\0')
         .FirstOrDefault(variable => variable.StartsWith($"{name}=", StringComparison.Ordinal))?[(name.Length + 1)..];
 
-    private static byte[] Read(int pid)
-    {
-        try
-        {
-            return File.ReadAllBytes($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/environ");
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return []; // Ended meanwhile, or somebody else's; ours are readable.
-        }
-    }
+    private static byte[] Read(int pid) => PatientReader.Read(pid, $"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/environ");
 }

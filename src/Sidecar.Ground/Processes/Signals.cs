@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace FleetSidecar.Ground.Processes;
@@ -12,6 +13,22 @@ public static partial class Signals
 
     /// <summary>Sends a signal to one process; false where it is gone.</summary>
     public static bool ToProcess(int pid, int signal) => pid > 1 && Send(pid, signal) == 0;
+
+    /// <summary>Whether a process has been killed and only the kernel keeps it, in the middle of a call (a file system that does not
+    /// answer): its own code does not run again.</summary>
+    public static bool IsKilled(int pid)
+    {
+        try
+        {
+            // SigPnd and ShdPnd of proc(5): a set of signals in hexadecimal digits.
+            return File.ReadLines($"/proc/{pid}/status").Any(line => line.Split(':') is ["SigPnd" or "ShdPnd", var set]
+                && ulong.TryParse(set.Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var pending) && (pending & (1UL << (Kill - 1))) != 0);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Send(int pid, int signal);

@@ -2,15 +2,16 @@ using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
+using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Agents;
 
 /// <summary>Agents as processes in sessions of their own, each below a recorder that outlives the sidecar. For machines without systemd.</summary>
-internal sealed class DetachedHost(SidecarConfig config, Berths berths, ProcessWatch watch, TimeProvider time) : IAgentHost
+internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, ProcessWatch watch, TimeProvider time, ILogger<DetachedHost> log) : IAgentHost
 {
     private const int NoSuchFile = 2, NotPermitted = 13;
     private const int MostRecorders = 3;
-    private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5), KernelTakesAtMost = TimeSpan.FromSeconds(30);
 
     public string LostGuarantees =>
         "agents run as processes of the sidecar's user: they can read its token and its store, have no limits on memory, tasks and processor of their own, "
@@ -110,9 +111,24 @@ internal sealed class DetachedHost(SidecarConfig config, Berths berths, ProcessW
                 Signals.ToProcess(leftover.Pid, Signals.Kill);
             }
 
-            await Task.WhenAll(leftovers.Select(watch.EndOfAsync));
+            var ended = Task.WhenAll(leftovers.Select(watch.EndOfAsync));
+            if (await Task.WhenAny(ended, Task.Delay(KernelTakesAtMost, time, token)) == ended)
+            {
+                continue;
+            }
+
+            // None of its own code runs again; to wait for its file system would hold the slot for ever.
+            token.ThrowIfCancellationRequested();
+            if (leftovers.Where(leftover => leftover.IsAlive()).All(leftover => Signals.IsKilled(leftover.Pid)))
+            {
+                LogAgentStuck(run.Id, run.TaskId, ProcessReport.Describe(leftovers));
+                return;
+            }
         }
     }
+
+    [LoggerMessage(EventIds.AgentStuck, LogLevel.Error, "{Run} processes of {Task} were killed and the kernel keeps them: {Processes}; the run ends without them", EventName = "AgentStuck")]
+    private partial void LogAgentStuck(string run, string task, string processes);
 
     public Task ReclaimAsync(string run, string? workspace) => Task.CompletedTask;
 

@@ -55,11 +55,17 @@ internal sealed partial class LinkLoop(
         using (connection)
         {
             var version = Math.Min(identified.ProtocolVersion ?? ProtocolVersions.V1, config.Hub.ProtocolVersion);
-            Show(LinkState.Up, $"identified as {config.Agent.Id}", version, 0, identified.Timestamp is { } hub ? time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(hub, 0, LatestClock)) : null);
+            Show(LinkState.Up, $"identified as {config.Agent.Id}", version, 0, identified.Timestamp is { } hub ? SkewTo(hub) : null);
             LogLinkUp(config.Hub.Url, config.Agent.Id, version);
-            return await new Session(connection, version, config, runs, outbox, heartbeats, inbox, Pulse, time).RunAsync(stopping);
+            return await new Session(connection, version, config, runs, outbox, heartbeats, inbox, Pulse, time)
+            {
+                // Either clock may be set while the link is up: a machine that starts before its time service does has a wrong one at first.
+                HubClock = identified.Timestamp is null ? null : now => _view = _view with { ClockSkew = SkewTo(now) },
+            }.RunAsync(stopping);
         }
     }
+
+    private TimeSpan SkewTo(long hub) => time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(hub, 0, LatestClock));
 
     private async Task WaitAsync(LinkEnd end, int failures, CancellationToken stopping)
     {

@@ -24,6 +24,9 @@ internal sealed class Session(
     private TimeSpan _calm;
     private TaskCompletionSource _pong = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Hears the hub's clock, unix milliseconds, with each answer that gives it.</summary>
+    public Action<long>? HubClock { get; init; }
+
     public async Task<LinkEnd> RunAsync(CancellationToken stopping)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -73,9 +76,13 @@ internal sealed class Session(
                     continue;
                 }
 
-                if (message is HubMessage.Pong)
+                if (message is HubMessage.Pong pong)
                 {
                     _pong.TrySetResult();
+                    if (pong.Timestamp is { } now)
+                    {
+                        HubClock?.Invoke(now);
+                    }
                 }
                 else if (message is HubMessage.Error { Code: "superseded" } error)
                 {

@@ -1,0 +1,96 @@
+namespace FleetSidecar.Ground.Processes;
+
+/// <summary>Reads files of <c>/proc</c> that lie in a process's own memory, on a thread of its own.</summary>
+/// <remarks>
+/// Such a read may never return: the process hangs in its file system and holds the lock on its memory, or it has mapped a
+/// file over it that nobody delivers. Whoever waited would hang as well, and with it the stop that would end the process.
+/// </remarks>
+internal static class PatientReader
+{
+    // A healthy read takes microseconds; on a busy machine a thread may wait for its turn. Too short would hide a healthy process.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    private static readonly Lock Turn = new();
+    private static readonly Dictionary<int, Reader> Silent = [];
+    private static Reader? _reader;
+
+    /// <summary>The bytes; empty where the process has ended, is somebody else's, or does not answer.</summary>
+    public static byte[] Read(int pid, string path)
+    {
+        lock (Turn)
+        {
+            // Looked at again as soon as the read that hung has come back: the number may be another process's by then.
+            if (Silent.TryGetValue(pid, out var silent))
+            {
+                if (!silent.IsDone)
+                {
+                    return [];
+                }
+
+                Silent.Remove(pid);
+                silent.Dispose();
+            }
+
+            var reader = _reader ??= new Reader();
+            if (reader.TryRead(path, Patience) is { } bytes)
+            {
+                return bytes;
+            }
+
+            Silent[pid] = reader;
+            _reader = null;
+            return [];
+        }
+    }
+
+    private sealed class Reader : IDisposable
+    {
+        private const int StackBytes = 256 * 1024;
+
+        private readonly SemaphoreSlim _asked = new(0), _answered = new(0);
+        private volatile string? _path;
+        private byte[] _bytes = [];
+
+        public Reader() => new Thread(Serve, StackBytes) { IsBackground = true, Name = "process-reader" }.Start();
+
+        /// <summary>Whether the last read has come back.</summary>
+        public bool IsDone => _answered.CurrentCount > 0;
+
+        public byte[]? TryRead(string path, TimeSpan patience)
+        {
+            _path = path;
+            _asked.Release();
+            return _answered.Wait(patience) ? _bytes : null;
+        }
+
+        /// <summary>Ends the thread; only after the last read has come back.</summary>
+        public void Dispose()
+        {
+            _path = null;
+            _asked.Release();
+        }
+
+        private void Serve()
+        {
+            while (true)
+            {
+                _asked.Wait();
+                if (_path is not { } path)
+                {
+                    return;
+                }
+
+                try
+                {
+                    _bytes = File.ReadAllBytes(path);
+                }
+                catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+                {
+                    _bytes = []; // Ended meanwhile, or somebody else's; ours are readable.
+                }
+
+                _answered.Release();
+            }
+        }
+    }
+}
