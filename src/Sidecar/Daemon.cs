@@ -37,6 +37,7 @@ internal static partial class Daemon
     {
         var config = origin.Load();
         var time = TimeProvider.System;
+        OwnModes.Restore(config);
         using var directory = DirectoryLock.Take(config.StateDirectory);
         var reserve = new StoreReserve(Path.Combine(config.StateDirectory, "reserve"));
         await using var agents = await HeldAgents.HoldIfNeededAsync(config, reserve, new ToolRunner(time));

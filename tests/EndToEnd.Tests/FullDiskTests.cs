@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace FleetSidecar.EndToEnd;
 
 /// <summary>Whatever fills the disk, runs are stopped and end; what met a full disk is done again when there is room.</summary>
@@ -120,6 +123,25 @@ public sealed class FullDiskTests : WorkspaceTests
         await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve.inodes", "255")), "the reserve to be there again");
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "a floor that is looked at once")]
+    public async Task A_repository_that_takes_the_disk_below_half_of_the_floor_is_ended_while_it_comes()
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 200);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        await StartAsync("exit 0", """{ "selfTest": { "diskFloorBytes": 120000000, "diskFloorInodes": 100 } }""");
+        await AssignAsync($"git://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/x.git");
+        using var git = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken); // It waits for what never comes.
+
+        await File.WriteAllBytesAsync(Path.Combine(Sidecar.State, "ballast"), new byte[150_000_000]);
+
+        var reason = (await Hub.WaitForAsync("task_failed")).GetProperty("reason").GetString();
+        Assert.StartsWith("disk_full: ", reason, StringComparison.Ordinal);
+        Assert.Contains("while the repository was still coming", reason, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(Path.Combine(Sidecar.State, "mirrors"), "*.making-*"));
+    }
+
     [Fact(Timeout = 120_000), Trait("kind", "a date that the framework does not know")]
     public async Task Dates_that_no_calendar_has_cost_no_later_task()
     {
@@ -144,7 +166,7 @@ public sealed class FullDiskTests : WorkspaceTests
         using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 64);
         Assert.SkipWhen(disk is null, "this user may not mount a file system");
         var origin = await GitOrigin.CreateAsync(Scene);
-        await StartAsync("head -c 20000000 /dev/urandom > loose; exit 3", Small);
+        await StartAsync("head -c 26000000 /dev/urandom > loose; exit 3", Small);
         await AssignAsync(origin.Path);
         await Sidecar.Program.WaitForLineAsync("RescueFailed]");
         Assert.Contains("Out of diskspace", Sidecar.Program.Text, StringComparison.Ordinal);
@@ -152,7 +174,7 @@ public sealed class FullDiskTests : WorkspaceTests
         await disk.RemountAsync("size=200m");
 
         var saved = await Wait.ForAsync(() => RefAsync(origin, "refs/fleet/rescue/task-a/1"), "the rescue", TimeSpan.FromSeconds(60));
-        Assert.Equal("20000000", (await origin.GitAsync("cat-file", "-s", $"{saved}:loose")).Trim());
+        Assert.Equal("26000000", (await origin.GitAsync("cat-file", "-s", $"{saved}:loose")).Trim());
         Assert.DoesNotContain("WorkspaceKept]", Sidecar.Program.Text, StringComparison.Ordinal);
     }
 

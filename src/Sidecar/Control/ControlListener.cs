@@ -75,9 +75,16 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
     public void Dispose()
     {
         _socket?.Dispose();
-        if (PathFacts.Of(file) is { Kind: PathKind.Socket })
+        try
         {
-            System.IO.File.Delete(file);
+            if (PathFacts.Of(file) is { Kind: PathKind.Socket })
+            {
+                System.IO.File.Delete(file);
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The next start replaces it.
         }
     }
 }

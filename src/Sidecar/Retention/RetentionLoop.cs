@@ -45,6 +45,7 @@ internal sealed partial class RetentionLoop(
         while (true)
         {
             Pulse.Beat(MaxPassTime);
+            OwnModes.Restore(config);
             if (last is null || time.GetElapsedTime(last.Value) >= config.Retention.Interval || !pass.Shortage().IsNone)
             {
                 last = time.GetTimestamp();

@@ -14,10 +14,15 @@ internal static class GitLeftovers
     public static bool Is(string name) => name.StartsWith("objects/", StringComparison.Ordinal) && Path.GetFileName(name.AsSpan()).StartsWith("tmp_", StringComparison.Ordinal);
 
     /// <summary>Removes them. No git may be at work there.</summary>
-    /// <param name="repository">The <c>.git</c> directory, whose parts are no links.</param>
+    /// <param name="repository">The <c>.git</c> directory, whose parts are no links; one that is missing has none.</param>
     public static void Remove(string repository)
     {
         var objects = Path.Combine(repository, "objects");
+        if (PathFacts.Of(objects) is not { Kind: PathKind.Directory })
+        {
+            return;
+        }
+
         foreach (var directory in Directory.EnumerateDirectories(objects, "*", All).Prepend(objects).Where(path => PathFacts.Of(path)?.Kind == PathKind.Directory).ToList())
         {
             foreach (var file in Directory.EnumerateFiles(directory, "tmp_*", All).Where(path => PathFacts.Of(path)?.Kind == PathKind.File).ToList())

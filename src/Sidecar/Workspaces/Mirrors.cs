@@ -47,6 +47,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         await turn.WaitAsync(token);
         try
         {
+            OwnModes.Restore(config);
             ClearPlace.For(DirectoryOf(config));
             Directory.CreateDirectory(DirectoryOf(config));
             if (PathFacts.Of(path) is { Kind: not PathKind.Directory })
@@ -65,6 +66,11 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
             }
 
             return new Mirror(path, copy);
+        }
+        catch
+        {
+            GitLeftovers.Remove(path); // Of a fetch that was ended: it may have filled the disk.
+            throw;
         }
         finally
         {

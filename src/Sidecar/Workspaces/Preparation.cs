@@ -27,10 +27,15 @@ internal sealed partial class Preparation(
         int? damaged = null;
         for (var attempt = 1; ; attempt++)
         {
+            using var guard = new FloorGuard(config, time, token);
             try
             {
-                mirror = await mirrors.RefreshAsync(run.Assignment.Repo!, damaged, token);
-                return await PrepareOnceAsync(run, mirror.Value.Path, token);
+                mirror = await mirrors.RefreshAsync(run.Assignment.Repo!, damaged, guard.Token);
+                return await PrepareOnceAsync(run, mirror.Value.Path, guard.Token);
+            }
+            catch (OperationCanceledException) when (guard.Reason is { } reason && !token.IsCancellationRequested)
+            {
+                throw new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk, or work on that repository on a larger machine; half of selfTest.diskFloorBytes is never used for a repository");
             }
             catch (GitException fault) when (attempt < Attempts && (fault.IsPassing || IsCurable(fault, damaged)))
             {

@@ -27,6 +27,7 @@ internal sealed partial class WorkspaceKeeper(
     {
         while (true)
         {
+            OwnModes.Restore(config);
             await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
             Pulse.Beat(LongestLook);
             foreach (var directory in Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList())
@@ -57,9 +58,8 @@ internal sealed partial class WorkspaceKeeper(
     // The directories first, the runs afterwards: a run is known before its workspace is there.
     private bool IsOpen(string runId) => runs.Snapshot.FirstOrDefault(run => run.Id == runId) is { } run && (!run.State.IsFinal() || run.ProcessMayLive);
 
-    private IEnumerable<string> Marked() => Directory.Exists(Clones.Root(config))
-        ? Directory.EnumerateDirectories(Clones.Root(config)).Where(path => !Path.GetFileName(path).StartsWith('.') && new DirectoryInfo(path).LinkTarget is null && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path))
-        : [];
+    private IEnumerable<string> Marked() => Leftovers(Clones.Root(config), "*")
+        .Where(path => !Path.GetFileName(path).StartsWith('.') && new DirectoryInfo(path).LinkTarget is null && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path));
 
     [SuppressMessage("Design", "CA1031", Justification = "What one agent made of its workspace must not cost the others theirs, or the daemon.")]
     private async Task TendAsync(string directory, CancellationToken token)

@@ -1,0 +1,71 @@
+using System.Text.Json;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>Without systemd an agent may change the modes of what is the daemon's: that closes no machine and ends no loop.</summary>
+[Trait("kind", "rights that were taken from the daemon's own files")]
+public sealed class OwnModeTests : IDisposable
+{
+    // Root may do everything; without these two it is held by modes like everybody.
+    private static readonly string[] HeldByModes = ["--bounding-set", "-dac_override,-dac_read_search", "--"];
+
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("chmod 500 .")]
+    [InlineData("chmod 0 workspaces")]
+    [InlineData("chmod 0 mirrors")]
+    [InlineData("chmod 500 runs")]
+    [InlineData("chmod 0 results logs")]
+    [InlineData("chmod 400 state.db")]
+    [InlineData("chmod 0 state.db-wal lock")]
+    public async Task A_mode_that_an_agent_took_away_costs_no_later_task_and_no_start(string harm)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $$"""
+            [ "$FLEET_TASK_ID" = task-a ] || { echo x > "$FLEET_TASK_ID"; git add --all; git commit --quiet -m New; exec fleet-sidecar task complete; }
+            ( cd "$FLEET_TEST_DIR/iris-state"; {{harm}} ); fleet-sidecar task complete
+            """);
+        using var sidecar = TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent);
+        using (var daemon = Start(sidecar))
+        {
+            await daemon.WaitForLineAsync("LinkUp]");
+            await DoAsync(hub, "task-a", null);
+            await DoAsync(hub, "task-b", origin);
+            await daemon.SignalAsync("TERM");
+            Assert.Equal(0, await daemon.EndAsync());
+        }
+
+        using var again = Start(sidecar);
+        await again.WaitForLineAsync("LinkUp]");
+        await DoAsync(hub, "task-c", origin);
+        Assert.DoesNotContain("Died]", again.Text, StringComparison.Ordinal);
+    }
+
+    private static async Task DoAsync(ScriptedHub hub, string task, GitOrigin? origin)
+    {
+        var before = Ends(hub).Count;
+        var repo = origin is null ? "" : $",\"repo\":\"{origin.Path}\"";
+        for (var generation = 1; ; generation++)
+        {
+            var rejected = hub.Of("task_rejected").Count();
+            await hub.SendAsync($$"""{"type":"task_assign","task_id":"{{task}}","generation":{{generation}},"description":"x"{{repo}}}""");
+            await Wait.UntilAsync(() => Ends(hub).Count > before || hub.Of("task_rejected").Count() > rejected, $"an answer to {task}");
+            if (Ends(hub).Count > before)
+            {
+                break;
+            }
+        }
+
+        Assert.Equal(("task_complete", task), (Ends(hub)[^1].GetProperty("type").GetString(), Ends(hub)[^1].GetProperty("task_id").GetString()));
+    }
+
+    private static List<JsonElement> Ends(ScriptedHub hub) => [.. hub.Of("task_complete").Concat(hub.Of("task_failed"))];
+
+    private TestProgram Start(TestSidecar sidecar) => Environment.IsPrivilegedProcess
+        ? TestProgram.Start("/usr/bin/setpriv", [.. HeldByModes, TestProgram.Sidecar, "run", "--config", sidecar.ConfigFile], directory: _directory.Path)
+        : TestProgram.Start(TestProgram.Sidecar, ["run", "--config", sidecar.ConfigFile], directory: _directory.Path);
+}
