@@ -38,7 +38,7 @@ internal static partial class Daemon
         var config = origin.Load();
         var time = TimeProvider.System;
         OwnModes.Restore(config);
-        using var directory = DirectoryLock.Take(config.StateDirectory);
+        using var directory = StoreHolders.Take(config);
         var reserve = new StoreReserve(Path.Combine(config.StateDirectory, "reserve"));
         await using var agents = await HeldAgents.HoldIfNeededAsync(config, reserve, new ToolRunner(time));
         reserve.GiveUpIfFull(inodesToo: true); // A start needs a little of the disk; without one nobody would stop who has filled it.
@@ -154,7 +154,7 @@ internal static partial class Daemon
         services.AddSingleton<ProcessWatch>().AddSingleton<ToolRunner>();
         services.AddSingleton<Git>().AddSingleton<Mirrors>().AddSingleton<Clones>().AddSingleton<Fences>();
         services.AddSingleton<PushForesight>();
-        services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<CommitCheck>();
+        services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<LostMarks>().AddSingleton<CommitCheck>();
         services.AddSingleton<Origin>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
         services.AddSingleton(reserve).AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<AgentQuestions>().AddSingleton<UnitTool>();

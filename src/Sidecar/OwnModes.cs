@@ -32,7 +32,8 @@ internal static class OwnModes
         }
     }
 
-    private static void Allow(string path)
+    /// <summary>The same for one of them.</summary>
+    public static void Allow(string path)
     {
         if (PathFacts.Of(path) is not { Kind: PathKind.Directory or PathKind.File } facts || facts.Owner != UnixAccounts.Self)
         {

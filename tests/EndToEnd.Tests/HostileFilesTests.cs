@@ -118,6 +118,35 @@ public sealed class HostileFilesTests : WorkspaceTests
         await Sidecar.WaitForAvailableAsync();
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData(".gitconfig")]
+    [InlineData(".config/git/config")]
+    [InlineData(".config/git/ignore")]
+    [InlineData(".config/git/attributes")]
+    public async Task A_pipe_in_the_place_of_the_users_own_git_files_holds_no_git(string file)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Directory.CreateDirectory(Scene["home/.config/git"]);
+        await StartAsync("echo x > \"$FLEET_TASK_ID\"; GIT_CONFIG_GLOBAL=/dev/null git -c core.excludesFile=/dev/null -c core.attributesFile=/dev/null add --all; GIT_CONFIG_GLOBAL=/dev/null git -c core.attributesFile=/dev/null -c core.excludesFile=/dev/null commit --quiet -m New; fleet-sidecar task complete",
+            environment: new Dictionary<string, string?> { ["HOME"] = Scene["home"] });
+        await TestProgram.MustAsync("mkfifo", Scene[$"home/{file}"]);
+
+        await CompleteAsync(origin, "task-a", 1);
+
+        Assert.Contains("is nothing that git could read", await Sidecar.CliAsync("doctor"), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_git_directory_of_ours_that_became_a_pipe_is_made_again()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("echo x > \"$FLEET_TASK_ID\"; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
+        await CompleteAsync(origin, "task-a", 1);
+        await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{Sidecar.State}' && rm -r control.git && mkfifo control.git");
+
+        await CompleteAsync(origin, "task-b", 1);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task A_mark_that_became_a_pipe_holds_nobody()
     {

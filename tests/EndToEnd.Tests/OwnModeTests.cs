@@ -45,6 +45,26 @@ public sealed class OwnModeTests : IDisposable
         Assert.DoesNotContain("Died]", again.Text, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "what is left keeps the machine closed though it could go")]
+    [InlineData("rm ../fleet-workspace.json")]
+    [InlineData("chmod 0 ..")]
+    [InlineData("chmod 0 .git/objects .git/refs .git/HEAD")]
+    [InlineData("mkdir deep deep/er; echo work > deep/er/file; chmod 0 deep/er/file deep/er deep")]
+    public async Task A_workspace_whose_mark_or_rights_an_agent_took_is_saved_and_removed(string harm)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"echo loose > loose; {harm}; exit 3");
+        using var sidecar = TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "workspace": { "keepFor": "00:00:00" } }""");
+        using var daemon = Start(sidecar);
+        await daemon.WaitForLineAsync("LinkUp]");
+        await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x","repo":"{{origin.Path}}"}""");
+
+        await daemon.WaitForLineAsync("WorkspaceRemoved]");
+
+        Assert.Equal("loose", (await origin.GitAsync("show", "refs/fleet/rescue/task-a/1:loose")).Trim());
+    }
+
     private static async Task DoAsync(ScriptedHub hub, string task, GitOrigin? origin)
     {
         var before = Ends(hub).Count;

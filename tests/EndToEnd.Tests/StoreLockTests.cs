@@ -38,6 +38,23 @@ public sealed class StoreLockTests : WorkspaceTests
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_start_gets_by_an_agent_that_has_taken_the_lock_of_the_state_directory()
+    {
+        await StartAsync("""
+            fleet-sidecar task start
+            set +e; exec 9<>"$FLEET_TEST_DIR/iris-state/lock"; until flock -n 9; do sleep 0.01; done; touch "$FLEET_TEST_DIR/held"; sleep 30; exit 3
+            """);
+        await Hub.SendAsync(Assign);
+        await Sidecar.WaitForStatusAsync(status => status.GetProperty("runs").GetArrayLength() == 1 && status.GetProperty("runs")[0].GetProperty("state").GetString() == "working", "the run to be working");
+        Sidecar.Program.Kill();
+        await Wait.UntilAsync(() => File.Exists(Scene["held"]), "the lock");
+
+        await Sidecar.StartAsync();
+
+        await Hub.WaitForAsync("task_failed", limit: TimeSpan.FromSeconds(60));
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task L36_a_deadline_ends_an_agent_while_somebody_else_keeps_the_store()
     {
         await StartAsync("""

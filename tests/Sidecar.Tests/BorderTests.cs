@@ -21,7 +21,7 @@ public sealed partial class BorderTests
     private static readonly string[] TextReaders =
     [
         "ToolRunner.cs", "ControlGroup.cs", "OomKills.cs", "ProcessIdentity.cs", "ProcessFamily.cs", "ProcessReport.cs", "HeartbeatSource.cs", "Migrations.cs",
-        "FleetEndpoints.cs", "SelfDescription.cs", "LastGood.cs", "GitView.cs", "Clones.cs", "TaskCommands.cs", "HubClient.cs",
+        "Signals.cs", "FleetEndpoints.cs", "SelfDescription.cs", "LastGood.cs", "GitView.cs", "Clones.cs", "TaskCommands.cs", "HubClient.cs",
     ];
 
     [Fact]

@@ -29,6 +29,24 @@ public sealed class DoorTests
         Assert.Equal(IntakeMode.Paused, draft.Intake?.Mode);
     }
 
+    // Said at Now by a clock that was set back since, or not.
+    [Theory]
+    [InlineData(Now - 300_000, 10_000L)]
+    [InlineData(Now - 30_000, null)]
+    [InlineData(Now + 5, null)]
+    public void A_pause_lasts_as_long_as_was_said_also_where_the_clock_is_set_back(long now, long? left)
+    {
+        var book = Some.Book(Some.Config());
+        var said = book.Begin(Now);
+        book.Apply(said, new RunInput.IntakeDecided(new IntakeState(IntakeMode.Paused, "moving", Now, Now + 10_000), null));
+        book.Take(said);
+
+        var later = book.Begin(now);
+        book.Apply(later, new RunInput.Beat());
+
+        Assert.Equal(left, later.Intake?.UntilUnixMs - now);
+    }
+
     [Theory]
     [InlineData(null, true)]
     [InlineData(Now + 1, true)]

@@ -3,6 +3,9 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>One owner for one state directory. The kernel drops the lock with the process, so a crash leaves nothing behind.</summary>
 public sealed class DirectoryLock : IDisposable
 {
+    /// <summary>The file that is locked.</summary>
+    public const string FileName = "lock";
+
     private const int WouldBlock = 11; // EAGAIN: somebody holds it. A read-only file system is IOException as well.
 
     // A child that a killed holder was about to start has its handles until it becomes its program. On a busy machine that
@@ -30,7 +33,7 @@ public sealed class DirectoryLock : IDisposable
 
     private static DirectoryLock? TryTake(string directory)
     {
-        var path = Path.Combine(directory, "lock");
+        var path = Path.Combine(directory, FileName);
         try
         {
             Directory.CreateDirectory(directory, Shared);

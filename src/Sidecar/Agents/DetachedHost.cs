@@ -94,7 +94,13 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
         if (process.IsAlive())
         {
             Signals.ToGroup(process.Pid, Signals.Kill);
-            await watch.EndOfAsync(process).WaitAsync(token);
+            var ended = watch.EndOfAsync(process);
+            while (await Task.WhenAny(ended, Task.Delay(KernelTakesAtMost, time, token)) != ended && !Signals.IsKilled(process.Pid))
+            {
+                token.ThrowIfCancellationRequested();
+            }
+
+            token.ThrowIfCancellationRequested(); // What the kernel keeps is told when the run settles.
         }
     }
 

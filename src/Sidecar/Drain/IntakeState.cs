@@ -29,6 +29,8 @@ internal sealed record Closure(string Word, string Detail);
 /// <summary>What an intake state means at a moment. Pure.</summary>
 internal static class IntakeRules
 {
+    private const long SmallStep = 60_000; // A time service does that.
+
     public static string Word(IntakeMode mode) => mode switch
     {
         IntakeMode.Open => "open",
@@ -58,6 +60,11 @@ internal static class IntakeRules
 
     /// <summary>A drain whose deadline has come: what still runs is stopped.</summary>
     public static bool DrainIsDue(IntakeState state, long now) => state.Mode == IntakeMode.Draining && IsOver(state, now);
+
+    /// <summary>The same state where the clock was set back since it was said: its length counts from now, or a pause of ten seconds that
+    /// was said by a clock a year ahead would hold for a year. Null where there is nothing to change.</summary>
+    public static IntakeState? AfterStepBack(IntakeState state, long now) => state.UntilUnixMs is { } until && now < state.SinceUnixMs - SmallStep
+        ? state with { SinceUnixMs = now, UntilUnixMs = now + Math.Max(0, until - state.SinceUnixMs) } : null;
 
     private static bool IsOver(IntakeState state, long now) => state.UntilUnixMs <= now;
 }

@@ -97,6 +97,9 @@ internal sealed class RunBook(SidecarConfig config, Func<string, IReadOnlyList<R
             case RunInput.IntakeDecided decided:
                 draft.Intake = decided.Intake;
                 break;
+            case RunInput.Beat:
+                draft.Intake ??= IntakeRules.AfterStepBack(Intake, draft.Now);
+                break;
             case RunInput.IntakeDue:
                 EndIntake(draft);
                 break;

@@ -87,6 +87,14 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         FROM runs ORDER BY created_at_unix_ms DESC, run_id LIMIT ?1
         """, TryReadRun, count)).OfType<Run>()];
 
+    /// <summary>One run, settled or not; null where there is no row of it, or none that means anything to this program.</summary>
+    public Run? Find(string id) => store.Read(db => db.Query(
+        """
+        SELECT run_id, task_id, generation, state, nonce, profile, assignment, wake_attempt, pid, start_ticks, boot_id, facts,
+               created_at_unix_ms, state_since_unix_ms
+        FROM runs WHERE run_id = ?1
+        """, TryReadRun, id)).FirstOrDefault();
+
     /// <summary>Settled runs of a task, newest generation first; at most 20.</summary>
     public IReadOnlyList<Run> FindSettled(string taskId) => [.. store.Read(db => db.Query(
         """

@@ -15,7 +15,10 @@ internal sealed class GitCheck(SidecarConfig config, Git git) : ICheck
     {
         try
         {
-            var version = new CheckResult(Name, CheckResult.Ok, await git.RunAsync("/", token, "--version"));
+            var words = await git.RunAsync("/", token, "--version");
+            var version = UserGitFiles.FirstTrap(Environment.GetEnvironmentVariable("HOME")) is { } trap
+                ? new CheckResult(Name, CheckResult.Warning, $"{words}; {trap} is nothing that git could read, and git is kept from it", "remove it, or put your file there again")
+                : new CheckResult(Name, CheckResult.Ok, words);
             var named = config.Workspace.AllowedRepositories.Where(pattern => pattern.AsSpan().IndexOfAny('*', '?') < 0).ToList();
             var origins = await Task.WhenAll(named.Take(MostAsked).Select(address => AskAsync(address, token)));
 

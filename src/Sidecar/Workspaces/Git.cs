@@ -54,8 +54,9 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         {
             var program = ProgramFile.Require("git", directory, _environment.GetValueOrDefault("PATH"));
             string[] words = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)];
-            return await tools.RunAsync([.. GitMemory.Limited(program, words)],
-                more.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(more)), directory, options.GitTimeout, token, room: room);
+            var (around, bypass) = UserGitFiles.Bypass(_environment.GetValueOrDefault("HOME"));
+            return await tools.RunAsync([.. GitMemory.Limited(program, [.. around, .. words])],
+                more.Count + bypass.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(bypass).Concat(more)), directory, options.GitTimeout, token, room: room);
         }
         catch (SpawnException fault)
         {

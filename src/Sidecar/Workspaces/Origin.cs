@@ -99,6 +99,12 @@ internal sealed class Origin(Git git, SidecarConfig config)
         Directory.CreateDirectory(config.StateDirectory);
         await git.RunAsync(config.StateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
         File.SetUnixFileMode(beside, PrivateDirectory.Mode);
+        ClearPlace.For(_control);
+        if (Directory.Exists(_control) && !File.Exists(Path.Combine(_control, "HEAD")))
+        {
+            ClearPlace.ForFile(_control); // What somebody emptied.
+        }
+
         try
         {
             Directory.Move(beside, _control);

@@ -15,7 +15,7 @@ namespace FleetSidecar.Workspaces;
 /// <remarks>It goes by the directories and their marks, not by the store, so that it finds the work of every run that ever ended
 /// here, whatever crashed. What carries no mark of ours is never touched.</remarks>
 internal sealed partial class WorkspaceKeeper(
-    SidecarConfig config, IAgentHost host, Rescue rescue, RunLoop runs, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
+    SidecarConfig config, IAgentHost host, Rescue rescue, RunLoop runs, LostMarks lost, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), Soon = TimeSpan.FromSeconds(2), LookAgain = TimeSpan.FromHours(1);
@@ -29,6 +29,7 @@ internal sealed partial class WorkspaceKeeper(
         {
             OwnModes.Restore(config);
             await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
+            await TryPassAsync("workspaces without a mark", () => Task.Run(() => lost.WriteAgain(Leftovers(Clones.Root(config), "run_*").Where(path => !IsOpen(Path.GetFileName(path)))), stopping), stopping);
             Pulse.Beat(LongestLook);
             foreach (var directory in Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList())
             {
@@ -76,15 +77,17 @@ internal sealed partial class WorkspaceKeeper(
             await host.ReclaimAsync(mark.RunId, Clones.WorkOf(directory)); // After a power cut, or for a run that the store does not know.
             if (NeedsLook(mark.Rescue))
             {
+                await lost.OpenAsync(directory, mark, token);
                 mark = await SaveAsync(directory, mark, token);
             }
 
-            _failed.Remove(mark.RunId);
             if (mark.Rescue is { IsSafe: true } note && IsDue(note))
             {
                 await RemoveAsync(directory, token);
                 LogWorkspaceRemoved(mark.RunId, mark.TaskId, note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}");
             }
+
+            _failed.Remove(mark.RunId);
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
@@ -137,7 +140,8 @@ internal sealed partial class WorkspaceKeeper(
     private bool NeedsLook(RescueNote? note) => note is null || note.Problem is not null || (note.IsSafe && IsDue(note))
         || (!note.Pushed && (note.Kept is null || Now - note.AtUnixMs > LookAgain.TotalMilliseconds));
 
-    private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
+    // One that ended in the future was dated by a clock that was wrong; nothing would be lost with it.
+    private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs is var age && (age >= config.Workspace.KeepFor.TotalMilliseconds || age < -LookAgain.TotalMilliseconds || IsDiskLow());
 
     private bool IsDiskLow()
     {

@@ -1,0 +1,49 @@
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Workspaces;
+
+/// <summary>The user's own files that every git reads. Without systemd an agent has the same home: a pipe there would hold each git until its time limit.</summary>
+internal static class UserGitFiles
+{
+    // Git reads each of them whole.
+    private const long Longest = 16 * 1024 * 1024;
+
+    private static readonly string[] All = [".gitconfig", ".config/git/config", ".config/git/ignore", ".config/git/attributes"];
+
+    /// <summary>What keeps git from those that are no files, or larger than any that a person wrote; empty where all is well.</summary>
+    /// <param name="home">The user's directory; null for none.</param>
+    public static (IReadOnlyList<string> Words, IReadOnlyDictionary<string, string> Variables) Bypass(string? home)
+    {
+        if (string.IsNullOrEmpty(home))
+        {
+            return ([], new Dictionary<string, string>());
+        }
+
+        var words = new List<string>();
+        var variables = new Dictionary<string, string>();
+        if (IsTrap(Path.Combine(home, ".gitconfig")) || IsTrap(Path.Combine(home, ".config/git/config")))
+        {
+            variables["GIT_CONFIG_GLOBAL"] = "/dev/null";
+        }
+
+        if (IsTrap(Path.Combine(home, ".config/git/ignore")))
+        {
+            words.AddRange(["-c", "core.excludesFile=/dev/null"]);
+        }
+
+        if (IsTrap(Path.Combine(home, ".config/git/attributes")))
+        {
+            words.AddRange(["-c", "core.attributesFile=/dev/null"]);
+        }
+
+        return (words, variables);
+    }
+
+    /// <summary>The first of them that git is kept from, or null.</summary>
+    public static string? FirstTrap(string? home) => string.IsNullOrEmpty(home) ? null
+        : All.Select(name => Path.Combine(home, name)).FirstOrDefault(IsTrap);
+
+    // Operators keep such files elsewhere and link to them.
+    private static bool IsTrap(string path) =>
+        PathFacts.Of(RealPath.Of(path) ?? path) is { } facts && facts.Kind != PathKind.Directory && (facts.Kind != PathKind.File || facts.Length > Longest) && facts.Kind != PathKind.Link;
+}
