@@ -12,9 +12,12 @@ internal static class TaskStore
     private const string Third = "tokens_used, handed_off_by, submitted_by, created_at_unix_ms, updated_at_unix_ms";
     private const string Columns = $"{First}, spec, {Second}, result, verification_report, {Third}";
 
+    // Alerts and the scheduler's rules read the small fields.
     private const string BriefSpec = """
         CASE WHEN length(spec) <= 16384 THEN spec
-        ELSE json_object('description', '(a task of ' || (length(spec) / 1024) || ' KiB: fleet-hub task show ' || task_id || ')') END
+        ELSE json_remove(
+          json_set(spec, '$.description', '(a task of ' || (length(spec) / 1024) || ' KiB: fleet-hub task show ' || task_id || ')'),
+          '$.metadata', '$.file_hints', '$.success_criteria', '$.verification_steps', '$.depends_on') END
         """;
 
     private const string BriefColumns = $"{First}, {BriefSpec}, {Second}, CASE WHEN length(result) <= 4096 THEN result END, NULL, {Third}";

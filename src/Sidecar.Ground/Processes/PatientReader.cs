@@ -20,15 +20,15 @@ internal static class PatientReader
         lock (Turn)
         {
             // Looked at again as soon as the read that hung has come back: the number may be another process's by then.
-            if (Silent.TryGetValue(pid, out var silent))
+            foreach (var (number, silent) in Silent.Where(one => one.Value.IsDone).ToList())
             {
-                if (!silent.IsDone)
-                {
-                    return [];
-                }
-
-                Silent.Remove(pid);
+                Silent.Remove(number);
                 silent.Dispose();
+            }
+
+            if (Silent.ContainsKey(pid))
+            {
+                return [];
             }
 
             var reader = _reader ??= new Reader();

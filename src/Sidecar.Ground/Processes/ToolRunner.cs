@@ -46,7 +46,7 @@ public sealed class ToolRunner(TimeProvider time)
     {
         var searchPath = Environment.GetEnvironmentVariable("PATH");
         var program = ProgramFile.Require(command[0], directory, searchPath);
-        string[] session = ownSession ? [ProgramFile.Require(Session, "/", searchPath)] : [];
+        string[] session = ownSession && ProgramFile.Locate(Session, "/", searchPath) is not null ? [ProgramFile.Require(Session, "/", searchPath)] : [];
         using var process = new Process { StartInfo = Describe([.. session, program, .. command.Skip(1)], environment, directory) };
         try
         {
@@ -81,7 +81,7 @@ public sealed class ToolRunner(TimeProvider time)
             }
 
             token.ThrowIfCancellationRequested();
-            if (ownSession && NotStarted(process.ExitCode, error.Head, program) is { } reason)
+            if (session.Length > 0 && NotStarted(process.ExitCode, error.Head, program) is { } reason)
             {
                 throw new SpawnException(StartFaults.Explain(reason, command[0], directory, [], searchPath), reason);
             }

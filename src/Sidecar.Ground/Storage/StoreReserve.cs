@@ -22,7 +22,7 @@ public sealed class StoreReserve(string path)
         try
         {
             var space = DiskSpace.At(Path.GetDirectoryName(path)!);
-            _inodes.MakeIfThereIsRoom(space, floorInodes);
+            TryInodes(() => _inodes.MakeIfThereIsRoom(space, floorInodes));
             return space.Bytes - Bytes >= 2 * floorBytes && Make();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -89,9 +89,14 @@ public sealed class StoreReserve(string path)
     /// <summary>Takes back the inodes that a start has left, before agents that were held still can: for the rescue, and for the next start.</summary>
     public void TakeInodesBack()
     {
+        TryInodes(_inodes.MakeAgain);
+    }
+
+    private static void TryInodes(Action make)
+    {
         try
         {
-            _inodes.MakeAgain();
+            make();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

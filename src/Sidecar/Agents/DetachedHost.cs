@@ -79,7 +79,11 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
     {
         var process = run.Process!;
         var family = ProcessFamily.Of(run.Nonce, process); // Now: once their parents are gone some are nobody's children.
-        Signals.ToGroup(process.Pid, Signals.Terminate);
+        if (process.IsAlive() || family.Count > 0)
+        {
+            Signals.ToGroup(process.Pid, Signals.Terminate); // Else the number may be another group's by now.
+        }
+
         await Task.WhenAny(watch.EndOfAsync(process), Task.Delay(grace, time, token));
         token.ThrowIfCancellationRequested();
 
@@ -110,14 +114,16 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
     {
         // The turn is over: helpers that the agent left would hold its files and its memory for ever, and after a KILL the agent
         // itself may take a moment longer to go than its recorder. If somebody killed the recorder, the agent is among them.
+        var ends = new Dictionary<ProcessIdentity, Task>();
         while (run.Profile.Mode == WakeMode.Run && ProcessFamily.Of(run.Nonce, run.Process) is { Count: > 0 } leftovers)
         {
             foreach (var leftover in leftovers)
             {
                 Signals.ToProcess(leftover.Pid, Signals.Kill);
+                _ = ends.ContainsKey(leftover) || ends.TryAdd(leftover, watch.EndOfAsync(leftover));
             }
 
-            var ended = Task.WhenAll(leftovers.Select(watch.EndOfAsync));
+            var ended = Task.WhenAll(leftovers.Select(leftover => ends[leftover]));
             if (await Task.WhenAny(ended, Task.Delay(KernelTakesAtMost, time, token)) == ended)
             {
                 continue;
@@ -125,9 +131,9 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
 
             // None of its own code runs again; to wait for its file system would hold the slot for ever.
             token.ThrowIfCancellationRequested();
-            if (leftovers.Where(leftover => leftover.IsAlive()).All(leftover => Signals.IsKilled(leftover.Pid)))
+            if (ProcessFamily.Of(run.Nonce, run.Process) is { Count: > 0 } stuck && stuck.TrueForAll(process => Signals.IsKilled(process.Pid)))
             {
-                LogAgentStuck(run.Id, run.TaskId, ProcessReport.Describe(leftovers));
+                LogAgentStuck(run.Id, run.TaskId, ProcessReport.Describe(stuck));
                 return;
             }
         }

@@ -12,7 +12,8 @@ internal sealed class AgentDoor(Func<string, bool> isAgents)
     /// <summary>Connections at a time of all units in which we run nothing: the agents that are woken by a signal live there.</summary>
     public const int MostOfOthers = 32;
 
-    private const string Others = "";
+    // Whoever has ended, and whoever lives outside of any unit, in a container for example, shares the places of one unit.
+    private const string Others = "", NoUnit = "-";
 
     private readonly ConcurrentDictionary<string, int> _open = new();
 
@@ -20,12 +21,7 @@ internal sealed class AgentDoor(Func<string, bool> isAgents)
     /// <returns>Whether it may stay; where it may not, nothing is counted.</returns>
     public bool TryEnter(string? unit)
     {
-        // Whoever has ended, or is in no unit, would be counted nowhere; nobody hears the answer.
-        if (string.IsNullOrEmpty(unit))
-        {
-            return false;
-        }
-
+        unit ??= NoUnit;
         if (!TryCount(unit, MostOfOneUnit))
         {
             return false;
@@ -41,8 +37,9 @@ internal sealed class AgentDoor(Func<string, bool> isAgents)
     }
 
     /// <summary>Counts it out.</summary>
-    public void Leave(string unit)
+    public void Leave(string? unit)
     {
+        unit ??= NoUnit;
         Discount(unit);
         if (!isAgents(unit))
         {

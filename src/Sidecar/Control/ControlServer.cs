@@ -95,7 +95,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
             var caller = Caller.Of(client, isAgent: true);
             if (door.TryEnter(caller.Unit))
             {
-                _ = ServeAsync(client, caller, () => door.Leave(caller.Unit!), stopping);
+                _ = ServeAsync(client, caller, () => door.Leave(caller.Unit), stopping);
             }
             else
             {

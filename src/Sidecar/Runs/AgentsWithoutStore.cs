@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Runs;
 
-/// <summary>What still happens to agents while no decision can be stored. A deadline is read off what is stored already, so a stop by
+/// <summary>What still happens to agents while no decision can be stored. The wall clock is read off what is stored already, so a stop by
 /// it needs no commit: a start after a crash in between comes to the same.</summary>
 internal sealed partial class AgentsWithoutStore(RunDeadlines deadlines, RunOrders work, SidecarConfig config, TimeProvider time, ILogger log)
 {
@@ -32,12 +32,15 @@ internal sealed partial class AgentsWithoutStore(RunDeadlines deadlines, RunOrde
             LogStoreHolderEnded(ended);
         }
 
-        foreach (var run in open.Where(run => run.ProcessMayLive && run.Process is not null && deadlines.HasPassed(run) && _stopped.Add(run.Id)))
+        foreach (var run in open.Where(run => IsPastWallClock(run) && _stopped.Add(run.Id)))
         {
             LogStoppedWithoutStore(run.Id, run.TaskId);
             _ = work.StopNowAsync(run, stopping);
         }
     }
+
+    // The wall clock alone: what ends another deadline may have been learned already and wait for its commit.
+    private bool IsPastWallClock(Run run) => run.State == RunState.Working && !run.IsEnding && run.ProcessMayLive && run.Process is { } process && process.IsAlive() && deadlines.HasPassed(run);
 
     [LoggerMessage(EventIds.StoreHolderEnded, LogLevel.Error, "an agent had locked the store, and no decision could be stored: killed {Count} of its processes", EventName = "StoreHolderEnded")]
     private partial void LogStoreHolderEnded(int count);

@@ -23,12 +23,19 @@ internal static class GitLeftovers
             return;
         }
 
-        foreach (var directory in Directory.EnumerateDirectories(objects, "*", All).Prepend(objects).Where(path => PathFacts.Of(path)?.Kind == PathKind.Directory).ToList())
+        try
         {
-            foreach (var file in Directory.EnumerateFiles(directory, "tmp_*", All).Where(path => PathFacts.Of(path)?.Kind == PathKind.File).ToList())
+            foreach (var directory in Directory.EnumerateDirectories(objects, "*", All).Prepend(objects).Where(path => PathFacts.Of(path)?.Kind == PathKind.Directory).ToList())
             {
-                Delete(file);
+                foreach (var file in Directory.EnumerateFiles(directory, "tmp_*", All).Where(path => PathFacts.Of(path)?.Kind == PathKind.File).ToList())
+                {
+                    Delete(file);
+                }
             }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The next look finds the same.
         }
     }
 

@@ -18,7 +18,8 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
     ];
 
     // A disk on which an agent used up every inode has room for one pack, not for a file of git's for each file. Git collects into a
-    // pack what it takes for large.
+    // pack what it takes for large; it compares each with all before, so only where it must.
+    private const long FewInodes = 50_000;
     private static readonly string[] OnePack = ["-c", "core.bigFileThreshold=1"];
 
     /// <summary>Takes it with an index of our own: the agent's may say that a file is not to be looked at.</summary>
@@ -42,7 +43,8 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             }
 
             await NestedRepositories.PassOverAsync(PlainAsync, work);
-            string[] add = [.. Plain, .. OnePack, "add", "--all", "--", "."];
+            var packed = DiskSpace.At(work).Inodes < FewInodes ? OnePack : [];
+            string[] add = [.. Plain, .. packed, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
             if (added.TimedOut || (!added.Ok && GitFaults.Classify(added) is GitFaults.DiskFull or GitFaults.OutOfMemory))
             {
@@ -53,7 +55,8 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
             if (!added.Ok)
             {
                 // The rest can still be saved; what stands in the way is a reason to keep it all.
-                await origin.TryAsync(work, ours, token, [.. Plain, .. OnePack, "add", "--all", "--ignore-errors", "--", "."]);
+                GitLeftovers.Remove(Path.Combine(work, ".git"));
+                await origin.TryAsync(work, ours, token, [.. Plain, .. packed, "add", "--all", "--ignore-errors", "--", "."]);
             }
 
             kept ??= (await NestedRepositories.ListAsync(PlainAsync)).FirstOrDefault(path => NestedRepositories.IsInhabited(work, path)) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;

@@ -43,7 +43,7 @@ internal static class UserGitFiles
     public static string? FirstTrap(string? home) => string.IsNullOrEmpty(home) ? null
         : All.Select(name => Path.Combine(home, name)).FirstOrDefault(IsTrap);
 
-    // Operators keep such files elsewhere and link to them.
+    // Operators keep such files elsewhere and link to them, or to nothing.
     private static bool IsTrap(string path) =>
-        PathFacts.Of(RealPath.Of(path) ?? path) is { } facts && facts.Kind != PathKind.Directory && (facts.Kind != PathKind.File || facts.Length > Longest) && facts.Kind != PathKind.Link;
+        RealPath.Of(path) != "/dev/null" && PathFacts.Of(RealPath.Of(path) ?? path) is { } facts && facts.Kind != PathKind.Directory && (facts.Kind != PathKind.File || facts.Length > Longest) && facts.Kind != PathKind.Link;
 }

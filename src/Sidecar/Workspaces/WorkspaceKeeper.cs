@@ -31,7 +31,13 @@ internal sealed partial class WorkspaceKeeper(
             await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
             await TryPassAsync("workspaces without a mark", () => Task.Run(() => lost.WriteAgain(Leftovers(Clones.Root(config), "run_*").Where(path => !IsOpen(Path.GetFileName(path)))), stopping), stopping);
             Pulse.Beat(LongestLook);
-            foreach (var directory in Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList())
+            var marked = Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList();
+            foreach (var gone in _failed.Keys.Except(marked.Select(path => Path.GetFileName(path))).ToList())
+            {
+                _failed.Remove(gone);
+            }
+
+            foreach (var directory in marked)
             {
                 if (_failed.ContainsKey(Path.GetFileName(directory)) && _nudge.CurrentCount > 0)
                 {
@@ -75,6 +81,7 @@ internal sealed partial class WorkspaceKeeper(
         try
         {
             await host.ReclaimAsync(mark.RunId, Clones.WorkOf(directory)); // After a power cut, or for a run that the store does not know.
+            mark = Dated(directory, mark);
             if (NeedsLook(mark.Rescue))
             {
                 await lost.OpenAsync(directory, mark, token);
@@ -140,8 +147,20 @@ internal sealed partial class WorkspaceKeeper(
     private bool NeedsLook(RescueNote? note) => note is null || note.Problem is not null || (note.IsSafe && IsDue(note))
         || (!note.Pushed && (note.Kept is null || Now - note.AtUnixMs > LookAgain.TotalMilliseconds));
 
-    // One that ended in the future was dated by a clock that was wrong; nothing would be lost with it.
-    private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs is var age && (age >= config.Workspace.KeepFor.TotalMilliseconds || age < -LookAgain.TotalMilliseconds || IsDiskLow());
+    private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
+
+    // One that ended in the future was dated by a clock that was wrong: its time counts from now.
+    private WorkspaceMark Dated(string directory, WorkspaceMark mark)
+    {
+        if (mark.Rescue is not { } note || note.EndedAtUnixMs < Now + LookAgain.TotalMilliseconds)
+        {
+            return mark;
+        }
+
+        var dated = mark with { Rescue = note with { EndedAtUnixMs = Now } };
+        dated.Write(directory);
+        return dated;
+    }
 
     private bool IsDiskLow()
     {
