@@ -119,17 +119,18 @@ public sealed class HostileFilesTests : WorkspaceTests
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData(".gitconfig")]
-    [InlineData(".config/git/config")]
-    [InlineData(".config/git/ignore")]
-    [InlineData(".config/git/attributes")]
-    public async Task A_pipe_in_the_place_of_the_users_own_git_files_holds_no_git(string file)
+    [InlineData("mkfifo", ".gitconfig")]
+    [InlineData("mkdir", ".gitconfig")]
+    [InlineData("mkfifo", ".config/git/config")]
+    [InlineData("mkfifo", ".config/git/ignore")]
+    [InlineData("mkfifo", ".config/git/attributes")]
+    public async Task A_pipe_in_the_place_of_the_users_own_git_files_holds_no_git(string plant, string file)
     {
         var origin = await GitOrigin.CreateAsync(Scene);
         Directory.CreateDirectory(Scene["home/.config/git"]);
         await StartAsync("echo x > \"$FLEET_TASK_ID\"; GIT_CONFIG_GLOBAL=/dev/null git -c core.excludesFile=/dev/null -c core.attributesFile=/dev/null add --all; GIT_CONFIG_GLOBAL=/dev/null git -c core.attributesFile=/dev/null -c core.excludesFile=/dev/null commit --quiet -m New; fleet-sidecar task complete",
             environment: new Dictionary<string, string?> { ["HOME"] = Scene["home"] });
-        await TestProgram.MustAsync("mkfifo", Scene[$"home/{file}"]);
+        await TestProgram.MustAsync(plant, Scene[$"home/{file}"]);
 
         await CompleteAsync(origin, "task-a", 1);
 

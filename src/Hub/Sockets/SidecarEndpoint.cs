@@ -2,6 +2,7 @@ using System.Net.WebSockets;
 using FleetHub.Agents;
 using FleetHub.Tasks;
 using FleetHub.Tokens;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Protocol;
@@ -67,7 +68,7 @@ internal sealed partial class SidecarEndpoint(
     private async Task<AgentConnection?> IdentifyAsync(FrameSocket socket, CancellationToken token)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, options.IdentifyLimit, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, options.IdentifyLimit);
         if (await socket.ReceiveFirstAsync(limited.Token) is not { } frame)
         {
             return null;

@@ -56,7 +56,7 @@ internal sealed partial class Scheduler : DaemonLoop
     private async Task WaitAsync(TimeSpan sleep, CancellationToken stopping)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        using var alarm = _time.CreateTimer(_ => limited.Cancel(), null, sleep, Timeout.InfiniteTimeSpan);
+        using var alarm = _time.CancelAfter(limited, sleep);
         try
         {
             await _wake.Reader.ReadAsync(limited.Token);

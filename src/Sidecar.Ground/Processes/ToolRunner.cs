@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Loops;
 
 namespace FleetSidecar.Ground.Processes;
 
@@ -64,7 +65,7 @@ public sealed class ToolRunner(TimeProvider time)
         using var standardOutput = AsText(process.StandardOutput);
         using var standardError = AsText(process.StandardError);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, limit);
         var (output, error) = (new KeptText(room), new KeptText(OutputLimit));
         var reading = Task.WhenAll(output.FillAsync(standardOutput, limited.Token), error.FillAsync(standardError, limited.Token));
         try

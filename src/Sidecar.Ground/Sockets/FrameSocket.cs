@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.WebSockets;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Ground.Sockets;
@@ -23,7 +24,7 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
     public async Task SendAsync(ReadOnlyMemory<byte> frame, CancellationToken token)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, sendLimit, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, sendLimit);
         try
         {
             await _turn.WaitAsync(limited.Token);

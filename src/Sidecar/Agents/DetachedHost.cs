@@ -120,7 +120,10 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
             foreach (var leftover in leftovers)
             {
                 Signals.ToProcess(leftover.Pid, Signals.Kill);
-                _ = ends.ContainsKey(leftover) || ends.TryAdd(leftover, watch.EndOfAsync(leftover));
+                if (!ends.TryGetValue(leftover, out var end) || end.IsCompleted)
+                {
+                    ends[leftover] = watch.EndOfAsync(leftover);
+                }
             }
 
             var ended = Task.WhenAll(leftovers.Select(leftover => ends[leftover]));

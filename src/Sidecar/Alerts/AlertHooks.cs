@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
@@ -55,7 +56,7 @@ internal sealed partial class AlertHooks(AlertsOptions options, ToolRunner tools
     {
         using var http = new HttpClient(OneOrigin.OutsideHandler(new Uri(hook.Url!))) { Timeout = Timeout.InfiniteTimeSpan };
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, options.Timeout, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, options.Timeout);
         using var request = new HttpRequestMessage(HttpMethod.Post, hook.Url) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
         if (hook.TokenFile is { } file)
         {

@@ -158,7 +158,7 @@ internal sealed partial class ControlServer(SidecarConfig config, ControlHandler
     private async Task ServeAsync(Socket client, Caller caller, Action done, CancellationToken stopping)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, Patience, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, Patience);
         try
         {
             using var stream = new NetworkStream(client, ownsSocket: true);

@@ -1,6 +1,7 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Drain;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground;
 
 namespace FleetSidecar.Deadman;
@@ -37,7 +38,7 @@ internal sealed class DeadmanLook(TimeProvider time)
     private async Task<StatusView?> AskAsync(string socket, CancellationToken token)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, SocketLimit, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, SocketLimit);
         try
         {
             return (await ControlClient.AskAsync(socket, new ControlRequest { Verb = "status" }, limited.Token)).Status;

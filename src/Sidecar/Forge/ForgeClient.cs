@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 
@@ -35,7 +36,7 @@ internal sealed class ForgeClient(ForgeOptions options, Redactor redactor, TimeP
         }
 
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, limit);
         try
         {
             using var request = Describe(method, path, body, secret);

@@ -29,7 +29,7 @@ internal sealed partial class SyncLoop(
         if (config.Identity.Tree.Length > 0 && sync.Journal.Exists)
         {
             using var limit = new CancellationTokenSource();
-            using var alarm = time.CreateTimer(_ => limit.Cancel(), null, StartLimit, Timeout.InfiniteTimeSpan);
+            using var alarm = time.CancelAfter(limit, StartLimit);
             await GuardAsync(() => sync.RecoverAsync(limit.Token));
         }
     }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Sockets;
@@ -38,7 +39,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
     private async Task<DialResult> DialOnceAsync(string statusWord, CancellationToken token)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CreateTimer(_ => limited.Cancel(), null, config.Hub.ConnectTimeout, Timeout.InfiniteTimeSpan);
+        using var alarm = time.CancelAfter(limited, config.Hub.ConnectTimeout);
         var (socket, connecting) = Interlocked.Exchange(ref _early, null) ?? Connect(limited.Token);
         var kept = false;
         try

@@ -40,7 +40,7 @@ internal sealed partial class SelfTestLoop(
         try
         {
             using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-            using var alarm = time.CreateTimer(_ => limited.Cancel(), null, Limit, Timeout.InfiniteTimeSpan);
+            using var alarm = time.CancelAfter(limited, Limit);
             var found = await Task.WhenAll(checks.Select(check => RunAsync(check, limited.Token)));
             var outcome = new SelfTestOutcome([.. found.SelectMany(results => results)], time.GetUtcNow().ToUnixTimeMilliseconds());
             Volatile.Write(ref _last, outcome);

@@ -34,7 +34,7 @@ internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner
     public async Task OpenAsync(string directory, WorkspaceMark mark, CancellationToken token)
     {
         var work = Clones.WorkOf(directory);
-        if (!config.AgentsInUnits && mark.Rescue is null && Directory.Exists(work) && new DirectoryInfo(work).LinkTarget is null)
+        if (!config.AgentsInUnits && (mark.Rescue is null or { Problem: not null } or { Kept: not null }) && Directory.Exists(work) && new DirectoryInfo(work).LinkTarget is null)
         {
             // A directory at once, because find(1) goes into it next; never through a link.
             string[] open = ["find", work, "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";", "-o", "-type", "f", "!", "-perm", "-400", "-exec", "chmod", "u+r", "{}", "+"];

@@ -21,7 +21,7 @@ internal static class UserGitFiles
 
         var words = new List<string>();
         var variables = new Dictionary<string, string>();
-        if (IsTrap(Path.Combine(home, ".gitconfig")) || IsTrap(Path.Combine(home, ".config/git/config")))
+        if (IsTrap(Path.Combine(home, ".gitconfig"), isConfig: true) || IsTrap(Path.Combine(home, ".config/git/config"), isConfig: true))
         {
             variables["GIT_CONFIG_GLOBAL"] = "/dev/null";
         }
@@ -41,9 +41,15 @@ internal static class UserGitFiles
 
     /// <summary>The first of them that git is kept from, or null.</summary>
     public static string? FirstTrap(string? home) => string.IsNullOrEmpty(home) ? null
-        : All.Select(name => Path.Combine(home, name)).FirstOrDefault(IsTrap);
+        : All.Select(name => Path.Combine(home, name)).FirstOrDefault(path => IsTrap(path, isConfig: path.EndsWith("config", StringComparison.Ordinal)));
 
-    // Operators keep such files elsewhere and link to them, or to nothing.
-    private static bool IsTrap(string path) =>
-        RealPath.Of(path) != "/dev/null" && PathFacts.Of(RealPath.Of(path) ?? path) is { } facts && facts.Kind != PathKind.Directory && (facts.Kind != PathKind.File || facts.Length > Longest) && facts.Kind != PathKind.Link;
+    // Operators keep such files elsewhere and link to them, or to nothing. Git passes over a directory, but not for a configuration.
+    private static bool IsTrap(string path, bool isConfig = false) =>
+        RealPath.Of(path) != "/dev/null" && PathFacts.Of(RealPath.Of(path) ?? path) is { } facts && facts.Kind switch
+        {
+            PathKind.File => facts.Length > Longest,
+            PathKind.Directory => isConfig,
+            PathKind.Link => false, // It leads nowhere.
+            _ => true,
+        };
 }

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text.Json;
 using FleetSidecar.Agents.Adapters;
+using FleetSidecar.Ground.Loops;
 
 namespace FleetSidecar.Agents.OpenClaw;
 
@@ -34,7 +35,7 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
             try
             {
                 using var opening = CancellationTokenSource.CreateLinkedTokenSource(token);
-                using (time.CreateTimer(_ => opening.Cancel(), null, OpenLimit, Timeout.InfiniteTimeSpan))
+                using (time.CancelAfter(opening, OpenLimit))
                 using (var link = await GatewayLink.OpenAsync(call, asAdministrator: false, Hear, time, opening.Token))
                 {
                     (_link, _backSince) = (link, time.GetTimestamp());
