@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using FleetHub.Agents;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Storage;
+using FleetSidecar.Protocol;
 
 namespace FleetHub.Tasks;
 
@@ -34,11 +35,12 @@ internal sealed partial class Scheduler : DaemonLoop
             var sleep = LongestSleep;
             try
             {
-                var pass = await _queue.AssignAsync(_agents.Connected);
+                var connected = _agents.Connected;
+                var pass = await _queue.AssignAsync(connected);
                 foreach (var (agentId, assign) in pass.Assigned)
                 {
                     LogAssigned(assign.TaskId, assign.Generation ?? 0, agentId);
-                    _agents.Find(agentId)?.Assign(assign); // A connection that is gone meanwhile gets it when it comes back.
+                    Give(agentId, assign, connected);
                 }
 
                 sleep = UntilNextDeadline(pass);
@@ -50,6 +52,17 @@ internal sealed partial class Scheduler : DaemonLoop
             }
 
             await WaitAsync(sleep, stopping);
+        }
+    }
+
+    // A connection that is gone meanwhile gets it when it comes back. One that came meanwhile may have had it, and done it, on another
+    // connection in between: it gets only what still waits for an answer.
+    private void Give(string agentId, HubMessage.TaskAssign assign, IReadOnlyList<AgentConnection> connected)
+    {
+        if (_agents.Find(agentId) is { } connection
+            && (connected.Contains(connection) || _queue.Unaccepted(agentId).Exists(held => (held.TaskId, held.Generation) == (assign.TaskId, assign.Generation))))
+        {
+            connection.Assign(assign);
         }
     }
 
