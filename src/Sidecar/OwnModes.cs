@@ -9,7 +9,7 @@ namespace FleetSidecar;
 /// mirror is replaced, a workspace is kept, a run fails.</remarks>
 internal static class OwnModes
 {
-    private const UnixFileMode Enter = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, Use = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode Use = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>A look costs one call for each entry. What cannot be changed stays, and whoever needs it says so.</summary>
     public static void Restore(SidecarConfig config)
@@ -19,12 +19,12 @@ internal static class OwnModes
             return; // They are another user, and what lies there may be lent to them.
         }
 
-        Allow(config.StateDirectory);
+        GiveBack(config.StateDirectory);
         try
         {
             foreach (var entry in Directory.EnumerateFileSystemEntries(config.StateDirectory))
             {
-                Allow(entry);
+                GiveBack(entry);
             }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -33,14 +33,14 @@ internal static class OwnModes
     }
 
     /// <summary>The same for one of them.</summary>
-    public static void Allow(string path)
+    public static void GiveBack(string path)
     {
         if (PathFacts.Of(path) is not { Kind: PathKind.Directory or PathKind.File } facts || facts.Owner != UnixAccounts.Self)
         {
             return;
         }
 
-        var wanted = facts.Mode | (facts.Kind == PathKind.Directory ? Enter : Use);
+        var wanted = facts.Mode | (facts.Kind == PathKind.Directory ? PrivateDirectory.Mode : Use);
         if (wanted == facts.Mode)
         {
             return;

@@ -107,7 +107,7 @@ public sealed class VerificationTests : IDisposable
 
         Assert.Equal("verification", (await hub.WaitForAsync("task_failed")).GetProperty("code").GetString());
         Assert.True(sidecar.Program.IsRunning);
-        Assert.Equal("", sidecar.Program.Text.Contains("Stopping]", StringComparison.Ordinal) ? sidecar.Program.Text : "");
+        Assert.DoesNotContain("Stopping]", sidecar.Program.Text, StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000), Trait("kind", "a program of others in the daemon's own process group")]
@@ -115,13 +115,14 @@ public sealed class VerificationTests : IDisposable
     [InlineData("STOP")]
     public async Task A_look_at_an_agents_program_that_signals_its_group_costs_the_look_alone(string signal)
     {
-        var agent = _directory.WriteScript("agent", $"[ \"$1\" != --version ] || kill -{signal} 0\nexec fleet-sidecar task complete");
+        var agent = _directory.WriteScript("agent", $"[ \"$1\" != --version ] || {{ touch '{_directory["looked"]}'; kill -{signal} 0; }}\nexec fleet-sidecar task complete");
         await using var hub = await ScriptedHub.StartAsync(version: 2);
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent,
             $$"""{ "wake": { "profiles": [ { "name": "main", "adapter": "claude-code", "command": ["{{agent}}"] } ] } }""").StartAsync();
 
         await Wait.UntilAsync(() => hub.Of("heartbeat").Any(beat => beat.TryGetProperty("self_test", out _)), "a self-test", TimeSpan.FromSeconds(60));
 
+        Assert.True(File.Exists(_directory["looked"]), "The program was not looked at.");
         Assert.True(sidecar.Program.IsRunning);
         Assert.Contains("iris", await sidecar.CliAsync("status"), StringComparison.Ordinal);
     }

@@ -15,6 +15,16 @@ public static class ClearPlace
             return null;
         }
 
+        return Rename(path, facts);
+    }
+
+    /// <summary>Renames what stands there, whatever it is; nothing is removed.</summary>
+    /// <param name="path">The place.</param>
+    /// <param name="facts">What was found there.</param>
+    /// <returns>Where it is now.</returns>
+    /// <exception cref="IOException">It cannot be renamed.</exception>
+    public static string Rename(string path, PathFacts facts)
+    {
         var aside = $"{path}.replaced-{Guid.NewGuid():N}";
         if (facts.Kind == PathKind.Directory)
         {
@@ -22,7 +32,7 @@ public static class ClearPlace
         }
         else
         {
-            File.Move(path, aside, overwrite: true);
+            File.Move(path, aside, overwrite: true); // One rename, whatever stands there.
         }
 
         return aside;
@@ -41,8 +51,6 @@ public static class ClearPlace
             return null;
         }
 
-        var aside = $"{path}.replaced-{Guid.NewGuid():N}";
-        File.Move(path, aside, overwrite: true); // One rename, whatever stands there.
-        return aside;
+        return Rename(path, facts);
     }
 }

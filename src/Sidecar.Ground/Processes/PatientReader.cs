@@ -3,18 +3,19 @@ namespace FleetSidecar.Ground.Processes;
 /// <summary>Reads files of <c>/proc</c> that lie in a process's own memory, on a thread of its own.</summary>
 /// <remarks>
 /// Such a read may never return: the process hangs in its file system and holds the lock on its memory, or it has mapped a
-/// file over it that nobody delivers. Whoever waited would hang as well, and with it the stop that would end the process.
+/// file over it that its file system never delivers. The stop that would end the process would hang in the same read.
 /// </remarks>
 internal static class PatientReader
 {
-    // A healthy read takes microseconds; on a busy machine a thread may wait for its turn. Too short would hide a healthy process.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    // A healthy read takes microseconds. On a machine that swaps, a thread may wait for seconds, and a start that does not see its
+    // agent would wake a second one: the wait is long, and paid once for each process.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     private static readonly Lock Turn = new();
     private static readonly Dictionary<int, Reader> Silent = [];
     private static Reader? _reader;
 
-    /// <summary>The bytes; empty where the process has ended, is somebody else's, or does not answer.</summary>
+    /// <summary>The bytes; empty where the process has ended, belongs to another user, or does not answer.</summary>
     public static byte[] Read(int pid, string path)
     {
         lock (Turn)
@@ -86,7 +87,7 @@ internal static class PatientReader
                 }
                 catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
                 {
-                    _bytes = []; // Ended meanwhile, or somebody else's; ours are readable.
+                    _bytes = []; // The process has ended, or belongs to another user.
                 }
 
                 _answered.Release();

@@ -1,10 +1,10 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;

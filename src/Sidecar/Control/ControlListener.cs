@@ -58,15 +58,7 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
             throw new ConfigurationException($"control.socket: {file} exists and is no socket", "remove it if nobody needs it, or name another path");
         }
 
-        var aside = $"{file}.replaced-{Guid.NewGuid():N}";
-        if (facts.Kind == PathKind.Directory)
-        {
-            Directory.Move(file, aside);
-        }
-        else
-        {
-            System.IO.File.Move(file, aside, overwrite: true); // One rename, whatever it is.
-        }
+        ClearPlace.Rename(file, facts);
     }
 
     /// <summary>The next connection.</summary>

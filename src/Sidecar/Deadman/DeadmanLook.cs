@@ -1,8 +1,8 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Control;
 using FleetSidecar.Drain;
-using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Loops;
 
 namespace FleetSidecar.Deadman;
 

@@ -3,9 +3,9 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using FleetSidecar.Configuration;
-using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Sockets;
 using FleetSidecar.Protocol;
 

@@ -14,6 +14,7 @@ internal sealed partial class AgentsWithoutStore(RunDeadlines deadlines, RunOrde
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly HashSet<string> _stopped = [];
+    private Task _ending = Task.CompletedTask;
     private long? _since;
 
     /// <summary>The store takes commits again.</summary>
@@ -27,15 +28,23 @@ internal sealed partial class AgentsWithoutStore(RunDeadlines deadlines, RunOrde
     public void Look(ImmutableArray<Run> open, StoreUnavailableException fault, CancellationToken stopping)
     {
         _since ??= time.GetTimestamp();
-        if (fault.IsLocked && time.GetElapsedTime(_since.Value) >= Patience && StoreHolders.End(config) is var ended and > 0)
+        if (fault.IsLocked && time.GetElapsedTime(_since.Value) >= Patience && _ending.IsCompleted)
         {
-            LogStoreHolderEnded(ended);
+            _ending = Task.Run(EndHolders, CancellationToken.None);
         }
 
         foreach (var run in open.Where(run => IsPastWallClock(run) && _stopped.Add(run.Id)))
         {
             LogStoppedWithoutStore(run.Id, run.TaskId);
-            _ = work.StopNowAsync(run, stopping);
+            _ = Task.Run(() => work.StopNowAsync(run, stopping), CancellationToken.None); // A look at all processes is no work for the loop.
+        }
+    }
+
+    private void EndHolders()
+    {
+        if (StoreHolders.End(config) is var ended and > 0)
+        {
+            LogStoreHolderEnded(ended);
         }
     }
 

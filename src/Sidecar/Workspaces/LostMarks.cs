@@ -19,7 +19,7 @@ internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner
 
         foreach (var directory in directories)
         {
-            OwnModes.Allow(directory);
+            OwnModes.GiveBack(directory);
 
             // One that is there and cannot be read is evidence of something else.
             var mark = Path.Combine(directory, WorkspaceMark.FileName);

@@ -99,10 +99,9 @@ internal sealed class Origin(Git git, SidecarConfig config)
         Directory.CreateDirectory(config.StateDirectory);
         await git.RunAsync(config.StateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
         File.SetUnixFileMode(beside, PrivateDirectory.Mode);
-        ClearPlace.For(_control);
-        if (Directory.Exists(_control) && !File.Exists(Path.Combine(_control, "HEAD")))
+        if (!File.Exists(Path.Combine(_control, "HEAD")) && PathFacts.Of(_control) is { } facts)
         {
-            ClearPlace.ForFile(_control); // What somebody emptied.
+            ClearPlace.Rename(_control, facts); // No repository of ours, or what is left of one.
         }
 
         try
