@@ -49,6 +49,7 @@ internal static partial class Daemon
         // Connection and store know nothing of each other. What the hub must hear first, whether the store was damaged, is known
         // once both are there; the rest of the daemon is put together while the hub answers.
         var redactor = new Redactor();
+        new KnownSecrets(config, redactor).Learn();
         var dialer = new Dialer(config, new TokenFile(config.Hub, redactor), redactor, time);
         dialer.StartEarly();
         var opened = StoreHolders.Open(config, () => StoreFile.Open(config.DatabaseFile, RunStore.ApplicationId, Migrations.From(typeof(Daemon).Assembly), time));
@@ -165,7 +166,7 @@ internal static partial class Daemon
         services.AddSingleton<RunStore>().AddSingleton<RunOrders>().AddSingleton<OutboxQueue>();
         services.AddSingleton<HeartbeatSource>().AddSingleton<HubInbox>();
         services.AddSingleton<OperatorVerbs>().AddSingleton<MemberVerbs>().AddSingleton<ControlHandler>();
-        services.AddSingleton<TokenFile>();
+        services.AddSingleton<TokenFile>().AddSingleton<KnownSecrets>();
         services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>()).AddSingleton<ICheck, RunsCheck>();

@@ -39,6 +39,43 @@ public sealed class SecrecyTests : IDisposable
         }
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task Every_secret_that_the_configuration_names_stays_out_of_reports_also_where_a_report_is_cut_in_its_middle()
+    {
+        // As a git token, a forge's, an alert hook's, a key of a member, a sign-in that the self-test looks at.
+        string[] secrets = [.. Enumerable.Range(0, 5).Select(number => $"zq{number}jxkvwzqpl-quite-secret-{number}")];
+        string File(int number, string text)
+        {
+            System.IO.File.WriteAllText(_directory[$"secret-{number}"], text);
+            return _directory[$"secret-{number}"];
+        }
+
+        using var hub = await TestHub.StartAsync(_directory);
+        var agent = Scripts.Agent(_directory, $"""
+            fleet-sidecar task start
+            case $(cat "$FLEET_TASK_FILE") in
+              *Say*) fleet-sidecar task fail --reason '{string.Join(' ', secrets)}' ;;
+              *) printf '%s %s %0980d' '{string.Join(' ', secrets)}' '{secrets[1]}' 0 >&2; printf '%s %s %0880d' '{string.Join(' ', secrets)}' '{secrets[2]}' 0; exit 3 ;;
+            esac
+            """);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, $$"""
+            { "workspace": { "credentials": [{ "url": "https://git.example", "tokenFile": "{{File(0, secrets[0] + "\n")}}" }],
+                             "forge": { "kind": "github", "api": "https://forge.example", "tokenFile": "{{File(1, secrets[1])}}" } },
+              "alerts": { "hooks": [{ "url": "http://127.0.0.1:9/", "tokenFile": "{{File(2, secrets[2])}}" }] },
+              "selfTest": { "credentials": [{ "file": "{{File(4, $$"""{ "oauth": { "accessToken": "{{secrets[4]}}", "expiresAt": 4102444800 } }""")}}", "expiresAt": "oauth.expiresAt" }] },
+              "supervise": { "members": [{ "name": "one", "kind": "process", "command": ["/bin/sleep", "1000"], "environment": { "PROVIDER_API_KEY": "{{secrets[3]}}" } }] } }
+            """).StartAsync();
+
+        var said = (await hub.WaitForAsync(await hub.AddAsync("Say them"), "dead_letter")).ToString();
+        var printed = (await hub.WaitForAsync(await hub.AddAsync("Print them and fall over"), "dead_letter")).ToString();
+        await sidecar.Program.SignalAsync("TERM");
+        Assert.Equal(0, await sidecar.Program.EndAsync());
+
+        Assert.Contains("*** *** *** *** ***", said, StringComparison.Ordinal);
+        Assert.Contains("00000", printed, StringComparison.Ordinal);
+        Assert.All(new[] { said, printed, sidecar.Program.Text }, text => Assert.DoesNotContain("quite-secret", text, StringComparison.Ordinal));
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task The_hub_keeps_only_a_hash_and_an_operators_door_is_shut_without_a_token()
     {

@@ -120,6 +120,20 @@ public sealed class ApiTests : IDisposable
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task Of_many_machines_that_enrol_one_id_at_once_one_gets_it()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        var key = await hub.TokenAsync("provisioning", "enrol");
+
+        for (var round = 0; round < 10; round++)
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => SendAsync(hub, HttpMethod.Post, "/api/onboard/register", $$"""{"agent_id":"twin{{round}}"}""", key)));
+
+            Assert.Equal([201, 409, 409, 409, 409, 409, 409, 409], answers.Select(answer => answer.Status).Order());
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Dependencies_priorities_and_fresh_work_before_retries_decide_the_order()
     {
         using var hub = await TestHub.StartAsync(_directory, "--retry-delay", "00:00:00");

@@ -11,6 +11,17 @@ public sealed class LogTests
     [InlineData("Authorization: Bearer abc.def", "Authorization: Bearer ***")]
     [InlineData("mail someone@example.org about http://x/y", "mail someone@example.org about http://x/y")]
     [InlineData("the token is fleet_known-secret!", "the token is ***!")]
+    [InlineData("cloning https://user:p@ss@word@git.example/x", "cloning https://***@git.example/x")]
+    [InlineData("user:p@ss@git.example: not found", "user:***@git.example: not found")]
+    [InlineData("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic ***")]
+    [InlineData("{\"authorization\":\"token abc\"}", "{\"authorization\":\"token ***\"}")]
+    [InlineData("PRIVATE-TOKEN: short", "PRIVATE-TOKEN: ***")]
+    [InlineData("token 0123456789abcdef0123 and Basic dXNlcjpwYXNzd29yZA==", "token *** and Basic ***")]
+    [InlineData("a basic understanding of the token bucket, authorization: refused", "a basic understanding of the token bucket, authorization: refused")]
+    [InlineData("it said fleet_known-…", "it said ***…")]
+    [InlineData("…-secret. Then fleet_known-…", "…-secret. Then ***…")]
+    [InlineData("…nown-secret. Then", "…***. Then")]
+    [InlineData("key sk-ant-aaaaaaaaaaaaaaaaaaaaaaaa", "key ***")]
     public void Known_values_and_secret_forms_are_masked(string text, string expected)
     {
         var redactor = new Redactor();
@@ -28,6 +39,46 @@ public sealed class LogTests
 
         Assert.InRange(line.Length, 8_000, 48 * 1024); // journald's LineMax=.
         Assert.EndsWith("… (392000 characters more)", line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a.")]
+    [InlineData("a:")]
+    [InlineData("://a")]
+    [InlineData("a@b:")]
+    [InlineData("basic ")]
+    [InlineData("…")]
+    public void Cleaning_takes_no_longer_than_the_text(string piece)
+    {
+        var redactor = new Redactor();
+        redactor.Learn("fleet_known-secret");
+        var text = string.Concat(Enumerable.Repeat(piece, 200_000 / piece.Length)) + "@://";
+
+        Assert.NotEmpty(redactor.Clean(text)); // Ends at all: quadratic would be minutes.
+    }
+
+    [Fact]
+    public void The_tail_of_a_text_shows_no_half_of_a_secret()
+    {
+        var redactor = new Redactor();
+        redactor.Learn("fleet_known-secret");
+
+        Assert.Equal("**", redactor.Tail("x fleet_known-secret", 2));
+    }
+
+    [Fact]
+    public void A_secret_is_known_as_it_stands_in_a_url_and_old_ones_are_forgotten_at_last()
+    {
+        var redactor = new Redactor();
+        redactor.Learn("p@ss/word");
+        Assert.Equal("?key=***", redactor.Clean("?key=p%40ss%2Fword"));
+
+        for (var number = 0; number < 3_000; number++)
+        {
+            redactor.Learn($"renewed-token-{number:0000}");
+        }
+
+        Assert.Equal("*** p@ss/word", redactor.Clean("renewed-token-2999 p@ss/word"));
     }
 
     [Fact]

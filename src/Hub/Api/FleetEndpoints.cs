@@ -69,12 +69,11 @@ internal static class FleetEndpoints
             return Answers.Error(StatusCodes.Status422UnprocessableEntity, "validation_failed", "agent_id must be 1 to 128 letters, digits, '.', '_' or '-'");
         }
 
-        if (tokens.Exists(agentId, TokenStore.Agent))
+        if (await tokens.EnrolAsync(agentId) is not { } token)
         {
             return Answers.Error(StatusCodes.Status409Conflict, "agent_id_taken", "choose another id, or let an operator make a new token for this one");
         }
 
-        var token = await tokens.CreateAsync(agentId, TokenStore.Agent);
         var address = PublicAddress.Of(context.Request, options.TrustedProxies);
         return Answers.Ok(new Registered(agentId, token, address.SocketUrl, address.ApiUrl, null), HubJson.Compact.Registered, StatusCodes.Status201Created);
     }

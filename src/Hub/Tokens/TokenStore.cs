@@ -19,18 +19,18 @@ internal sealed class TokenStore(Store store, TimeProvider time)
     /// <summary>Makes a token. For an agent the older ones of the same name stay valid, so that a machine can be moved to a new one without a gap.</summary>
     public async Task<string> CreateAsync(string name, string role, TimeSpan? life = null)
     {
-        var token = Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        await store.CommitAsync(db =>
-        {
-            db.Execute("DELETE FROM tokens WHERE expires_at_unix_ms < ?1", now);
-            return db.Execute("INSERT INTO tokens (name, role, hash, created_at_unix_ms, expires_at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                name, role, Hash(token), now, life is { } span ? now + (long)span.TotalMilliseconds : null);
-        });
+        var token = NewToken();
+        await store.CommitAsync(db => Insert(db, token, name, role, life));
         return token;
     }
 
-    public bool Exists(string name, string role) => store.Read(db => db.Number("SELECT COUNT(*) FROM tokens WHERE name = ?1 AND role = ?2", name, role)) > 0;
+    /// <summary>The first token of an agent, or null where its id has one already. One commit looks and writes, so of two machines that ask for one id at once only one gets it.</summary>
+    public async Task<string?> EnrolAsync(string agent)
+    {
+        var token = NewToken();
+        return await store.CommitAsync(db =>
+            db.Number("SELECT COUNT(*) FROM tokens WHERE name = ?1 AND role = ?2", agent, Agent) == 0 && Insert(db, token, agent, Agent, life: null)) ? token : null;
+    }
 
     /// <summary>The owner of a token, or null where it is not valid.</summary>
     public TokenOwner? Verify(string? token)
@@ -50,6 +50,16 @@ internal sealed class TokenStore(Store store, TimeProvider time)
             .Select(found => found.Owner)
             .FirstOrDefault();
     }
+
+    private bool Insert(Db db, string token, string name, string role, TimeSpan? life)
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        db.Execute("DELETE FROM tokens WHERE expires_at_unix_ms < ?1", now);
+        return db.Execute("INSERT INTO tokens (name, role, hash, created_at_unix_ms, expires_at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            name, role, Hash(token), now, life is { } span ? now + (long)span.TotalMilliseconds : null) == 1;
+    }
+
+    private static string NewToken() => Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
 
     private static string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }

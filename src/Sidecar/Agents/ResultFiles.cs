@@ -86,7 +86,7 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
             : null;
     }
 
-    private string? Shorten(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
+    private string? Shorten(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
 
     [LoggerMessage(EventIds.AgentTextRepaired, LogLevel.Warning, "{Run} {Task}: {What} of the agent held something that is no text, such as half of an emoji; U+FFFD stands in its place",
         EventName = "AgentTextRepaired")]

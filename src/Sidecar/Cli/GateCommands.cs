@@ -65,7 +65,13 @@ internal static class GateCommands
         var facts = await new GateReader(new Git(new ToolRunner(TimeProvider.System), workspace), options).ReadAsync(request, token);
         var reasons = GateRules.Judge(facts, options);
         var report = GateReport.Of(facts, reasons);
-        Terminal.Write(new Redactor().Clean(json ? JsonSerializer.Serialize(report, GateJson.Default.GateReport) + "\n" : report.Text()));
+        var redactor = new Redactor();
+        if (config is not null)
+        {
+            new KnownSecrets(config, redactor).Learn();
+        }
+
+        Terminal.Write(redactor.Clean(json ? JsonSerializer.Serialize(report, GateJson.Default.GateReport) + "\n" : report.Text()));
         return GateRules.Verdict(reasons) switch
         {
             GateWeight.AutoMerge => ExitCodes.Ok,

@@ -134,7 +134,7 @@ internal sealed class ControlHandler(
 
     private static RunFacts Reported(RunFacts facts, AgentReport report) => facts with { Received = true, Report = facts.Report ?? report };
 
-    private string? Limit(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
+    private string? Limit(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
 
     private static bool SameText(string left, string right) => System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(
         System.Text.Encoding.UTF8.GetBytes(left), System.Text.Encoding.UTF8.GetBytes(right));

@@ -1,4 +1,5 @@
 using FleetSidecar.Alerts;
+using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
@@ -33,7 +34,9 @@ internal sealed partial class DeadmanPass(string configFile, string unit, string
         if (said is not null)
         {
             memory.Write(step.State with { LastDetail = step.Action == DeadmanAction.Recovered ? step.State.LastDetail : said });
-            await new AlertHooks(scene.Config.Alerts, tools, new Redactor(), time, logs.CreateLogger<AlertHooks>()).SendAsync(Alert(step, said, scene.Config.Agent.Id, now), token);
+            var redactor = new Redactor();
+            new KnownSecrets(scene.Config, redactor).Learn();
+            await new AlertHooks(scene.Config.Alerts, tools, redactor, time, logs.CreateLogger<AlertHooks>()).SendAsync(Alert(step, said, scene.Config.Agent.Id, now), token);
         }
 
         return step;

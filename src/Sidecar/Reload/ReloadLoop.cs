@@ -13,7 +13,7 @@ namespace FleetSidecar.Reload;
 
 /// <summary>The one place where the configuration in force changes: reads all of it again, as a start would, and only then puts in force what may change. See ADR 18.</summary>
 internal sealed partial class ReloadLoop(
-    SidecarConfig config, ConfigOrigin origin, ReloadRequests requests, Berths berths, Availability availability, LogThreshold threshold, Notifier notifier, TimeProvider time,
+    SidecarConfig config, ConfigOrigin origin, ReloadRequests requests, Berths berths, Availability availability, LogThreshold threshold, KnownSecrets secrets, Notifier notifier, TimeProvider time,
     Verdict verdict, IHostApplicationLifetime lifetime, ILogger<ReloadLoop> log)
     : DaemonLoop(verdict, lifetime, log)
 {
@@ -78,6 +78,7 @@ internal sealed partial class ReloadLoop(
 
         var changes = ReloadRules.Compare(config, read);
         ReloadRules.Apply(config, read, changes);
+        secrets.Learn();
         availability.Repeat(); // How many runs fit is among what may change.
         threshold.Level = Enum.Parse<LogLevel>(config.Log.Level);
         if (changes.Any(change => change.Key.StartsWith("wake.", StringComparison.Ordinal)))

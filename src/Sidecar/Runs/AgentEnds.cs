@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Agents.Outputs;
+using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
@@ -11,9 +12,9 @@ using Microsoft.Extensions.Logging;
 namespace FleetSidecar.Runs;
 
 /// <summary>Collects what an agent that has ended left behind: exit status, last output, its report, its program's own record.</summary>
-internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host, ResultFiles results, Redactor redactor, ILogger<AgentEnds> log)
+internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host, ResultFiles results, KnownSecrets secrets, Redactor redactor, ILogger<AgentEnds> log)
 {
-    private const int ErrorsRead = 64 * 1024, ErrorsTold = 1000, OutputTold = 900;
+    private const int ErrorsRead = 64 * 1024, ErrorsTold = 1000, OutputTold = 900, LongestSecret = 4096;
 
     /// <summary>Hands everything over in one piece, so that it is judged in one piece.</summary>
     /// <remarks>That the process has ended is told whatever it left: content that breaks a reader fails the run and cannot hold it open.</remarks>
@@ -39,6 +40,7 @@ internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host,
     public async Task<ProcessEnd> OfAsync(Run run, CancellationToken token)
     {
         await host.SettleAsync(run, token);
+        secrets.Learn();
         var directory = launcher.RecordDirectory(run);
         var end = host.ReadEnd(run);
         var dropped = 0L;
@@ -51,7 +53,7 @@ internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host,
         Broken("last output", () => end = end with
         {
             OutputDroppedBytes = dropped > 0 ? dropped : null,
-            LastOutput = redactor.Clean($"{TextTail.Read(Recorder.Output(directory), OutputTold)}\n{TextTail.Read(Recorder.Errors(directory), ErrorsTold)}".Trim()),
+            LastOutput = $"{Tail(Recorder.Output(directory), OutputTold)}\n{Tail(Recorder.Errors(directory), ErrorsTold)}".Trim(),
         });
         return end;
     }
@@ -89,7 +91,10 @@ internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host,
         return turn with { Reason = Clean(turn.Reason), Output = Clean(turn.Output) };
     }
 
-    private string? Clean(string? text) => text is null ? null : redactor.Clean(Printable.Tail(text, WireLimits.MaxResultOutput));
+    private string? Clean(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
+
+    // More is read than is told: what begins in the middle of a secret is cleaned away or cut off.
+    private string Tail(string file, int length) => redactor.Tail(TextTail.Read(file, length + LongestSecret), length)!;
 
     [LoggerMessage(EventIds.AgentTextRepaired, LogLevel.Warning, "{Run} {Task}: {What} of the agent held something that is no text, such as half of an emoji; U+FFFD stands in its place",
         EventName = "AgentTextRepaired")]
