@@ -161,6 +161,60 @@ public sealed class HostileAgentTests : IAsyncLifetime
         Assert.Equal("fleet-agent", (await machine.ShellAsync($"sort -u {Fleet.Home}/ran; cd /var/lib/fleet-sidecar; ls -d ran-as-* 2>/dev/null || :")).Trim());
     }
 
+    [Fact]
+    public async Task What_a_process_elsewhere_still_has_open_and_what_an_access_list_names_open_nothing_after_the_run()
+    {
+        // An agent that gives its own user everything by an access list, which an owner's change leaves in force.
+        _fleet.AgentDoes($$"""
+            fleet-sidecar task start
+            perl -e 'my $list = pack("V", 2) . join("", map { pack("vvV", @$_) } [1, 7, 0xffffffff], [2, 7, $<], [4, 7, 0xffffffff], [16, 7, 0xffffffff], [32, 0, 0xffffffff]);
+              my $set = `uname -m` =~ /aarch64/ ? 5 : 188;
+              my $here = ".";
+              for my $kind ("access", "default") { my $name = "system.posix_acl_$kind"; syscall($set, $here, $name, $list, length($list), 0) == 0 or die "no list: $!" }' || exit 9
+            echo "$FLEET_RUN_ID" >{{Fleet.Home}}/victim
+            while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
+            exit 3
+            """);
+        var task = await _fleet.SubmitAsync();
+        await _fleet.Machine.UntilAsync($"[ -s {Fleet.Home}/victim ]", "the agent to be at work");
+        var work = $"/var/lib/fleet-sidecar/workspaces/{_fleet.Machine.Read($"{Fleet.Home}/victim").Trim()}/work";
+
+        // Stands for a process of another run that was handed the descriptors over a socket.
+        await _fleet.Machine.ShellAsync($$"""
+            cat >/root/other.sh <<'END'
+            exec 5<{{work}} 6>>{{work}}/.git/objects/info/alternates
+            exec setpriv --reuid fleet-agent --regid fleet-agent --clear-groups sh -c 'echo x >/proc/self/fd/5/early; while [ ! -e {{Fleet.Home}}/over ]; do sleep 0.1; done; echo x >/proc/self/fd/5/late; echo /elsewhere >&6; touch {{Fleet.Home}}/tried'
+            END
+            systemd-run -q --unit other bash /root/other.sh
+            """);
+        await _fleet.Machine.UntilAsync($"[ -e {work}/early ]", "the other process to have the directory");
+        _fleet.Go();
+        await _fleet.WaitForAsync(task, "dead_letter");
+        await Wait.UntilAsync(() => _fleet.StatusAsync().GetAwaiter().GetResult().GetProperty("runs").GetArrayLength() == 0, "the run to be settled");
+        _fleet.Machine.Write($"{Fleet.Home}/over", "");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/tried ]", "the other process to have tried");
+
+        Assert.Equal("early", (await _fleet.Machine.ShellAsync($"cd {work} && ls -d early late 2>/dev/null || :")).Trim());
+        Assert.DoesNotContain("elsewhere", await _fleet.Machine.ShellAsync($"cat {work}/.git/objects/info/alternates"));
+    }
+
+    [Fact]
+    public async Task A_journal_entry_in_the_daemons_name_is_not_shown_by_the_documented_query()
+    {
+        _fleet.AgentDoes("""
+            fleet-sidecar task start
+            printf 'MESSAGE=forged\nPRIORITY=6\nSYSLOG_IDENTIFIER=fleet-sidecar\nFLEET_EVENT=RunSettled\nFLEET_TASK_ID=%s\n_UID=0\n_SYSTEMD_UNIT=fleet-sidecar.service\n' "$FLEET_TASK_ID" | logger --journald
+            fleet-sidecar task complete --output x
+            """);
+        var task = (await DoneAsync("completed")).GetProperty("id").GetString()!;
+
+        await _fleet.Machine.UntilAsync($"journalctl -q FLEET_TASK_ID={task} | grep -q forged", "the forged entry to be in the journal");
+        var told = await _fleet.Machine.ShellAsync($"journalctl --no-pager -o cat FLEET_TASK_ID={task} _UID=$(id -u fleet-sidecar)");
+        Assert.DoesNotContain("forged", told);
+        Assert.Contains(task, told);
+        Assert.DoesNotContain("forged", await _fleet.JournalAsync("-u", "fleet-sidecar"));
+    }
+
     private async Task<System.Text.Json.JsonElement> DoneAsync(string status, TimeSpan? limit = null) => await _fleet.WaitForAsync(await _fleet.SubmitAsync(NoRepository), status, limit);
 
     private async Task NextIsDoneAsync()

@@ -59,6 +59,9 @@ internal sealed class Machine(string name, TempDir? disk) : IAsyncDisposable
         return path;
     }
 
+    /// <summary>Reads a small file in there.</summary>
+    public string Read(string path) => File.ReadAllText(Root + path);
+
     /// <summary>Waits until a line of shell ends with 0 in there.</summary>
     public Task UntilAsync(string line, string what, TimeSpan? limit = null) =>
         Wait.ForAsync(async () => (await TryAsync("sh", "-c", line)).ExitCode == 0 ? what : null, what, limit);

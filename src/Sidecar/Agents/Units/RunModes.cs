@@ -1,12 +1,16 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Agents.Units;
 
 /// <summary>The modes of a run's directories: open to the group while they are the agent's, closed to everybody else when they are ours again.</summary>
 /// <remarks>Done as their owner. chmod follows a link that takes a file's place in the wrong moment, and as root that would reach anything.</remarks>
-internal sealed class RunModes(SidecarConfig config, ToolRunner tools)
+internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunner tools)
 {
+    // What an agent has named here is read by git at each call, as a list of further stores of objects.
+    private const string Lenders = ".git/objects/info/alternates";
+    private const int LargestLenders = 1 << 20;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
@@ -19,14 +23,28 @@ internal sealed class RunModes(SidecarConfig config, ToolRunner tools)
         }
     }
 
-    /// <summary>After they were taken back: whatever the agent made of them, we can look at them and remove them.</summary>
+    /// <summary>After nothing of the unit lives: they are taken back where its last command could not, and whatever the agent made of them, we can look at them and remove them, and nobody else.</summary>
+    /// <remarks>
+    /// The agent may have handed a directory or a file that it had open to a process of another run. A closed group is the empty mask of
+    /// an access list as well, so such a directory opens nothing any more, whomever the agent named in a list. A file that is open
+    /// can still be written: what git pushes is known by its hash, and the one file that says where git reads is made anew.
+    /// </remarks>
     public async Task CloseAsync(string run, CancellationToken token)
     {
+        if (Of(run).Any(directory => !IsOurs(directory)))
+        {
+            await units.TakeBackAsync(run);
+        }
+
         foreach (var directory in Of(run))
         {
-            await CallAsync(["chmod", "-R", "u+rwX,o-rwx", directory], token);
+            await CallAsync(["chmod", "-R", "u+rwX,go-rwx", directory], token);
+            FileRenewal.Renew(directory, Lenders, LargestLenders);
         }
     }
+
+    /// <summary>Whether a directory belongs to us; what is not there is nobody else's.</summary>
+    public static bool IsOurs(string? path) => path is null || PathFacts.Of(path) is not { } facts || facts.Owner == UnixAccounts.Self;
 
     private IEnumerable<string> Of(string run) =>
         new[] { Path.Combine(config.RunsDirectory, run), Path.Combine(config.WorkspacesDirectory, run, "work") }.Where(Directory.Exists);

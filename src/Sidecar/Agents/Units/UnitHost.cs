@@ -121,7 +121,6 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         if (run.Profile.Mode != WakeMode.Signal || run.Facts.WakeReturned || ReadEnd(run).ExitCode != 0)
         {
             start.Withdraw(run.Id);
-            await ReclaimAsync(run.Id, run.Facts.Workspace);
             await modes.CloseAsync(run.Id, CancellationToken.None);
         }
     }
@@ -131,18 +130,13 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
     public async Task ReclaimAsync(string run, string? workspace)
     {
         var directory = Path.Combine(config.RunsDirectory, run);
-        if (IsOurs(directory) && IsOurs(workspace))
+        if (RunModes.IsOurs(directory) && RunModes.IsOurs(workspace))
         {
             return;
         }
 
         start.Withdraw(run);
         await units.StopAsync(units.NameOf(run));
-        if (!(IsOurs(directory) && IsOurs(workspace)))
-        {
-            await units.TakeBackAsync(run);
-        }
-
         await modes.CloseAsync(run, CancellationToken.None);
     }
 
@@ -164,8 +158,6 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
             }
         }
     }
-
-    private static bool IsOurs(string? path) => path is null || PathFacts.Of(path) is not { } facts || facts.Owner == UnixAccounts.Self;
 
     private string RecordDirectory(Run run) => Recorder.Directory(Path.Combine(config.RunsDirectory, run.Id), run.WakeAttempt);
 

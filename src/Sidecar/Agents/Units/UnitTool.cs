@@ -8,7 +8,7 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Agents.Units;
 
 /// <summary>Runs a program to its end where agents run: as their user, in a unit of its own, with everything that it starts. For what the sidecar's user must not, or cannot, run itself.</summary>
-internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart start, ProcessWatch watch, TimeProvider time)
+internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time)
 {
     /// <summary>For what belongs to no run.</summary>
     public const string SelfTest = "selftest";
@@ -56,6 +56,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
             await units.StopAsync(unit);
             await units.ForgetAsync(unit);
             start.Withdraw(run);
+            await modes.CloseAsync(run, CancellationToken.None); // A test is code of the agent's too.
         }
     }
 
