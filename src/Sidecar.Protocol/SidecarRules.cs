@@ -24,7 +24,12 @@ internal static class SidecarRules
         SidecarMessage.StateReport report => Task(report.TaskId, report.Generation, null)
             ?? FieldRules.Needed("status", report.Status, WireLimits.MaxName),
         SidecarMessage.WakeResult wake => Task(wake.TaskId, wake.Generation, wake.MessageId)
-            ?? FieldRules.Text("error", wake.Error, WireLimits.MaxReason),
+            ?? FieldRules.Needed("status", wake.Status, WireLimits.MaxName)
+            ?? FieldRules.Text("level", wake.Level, WireLimits.MaxName)
+            ?? FieldRules.Text("profile", wake.Profile, WireLimits.MaxName)
+            ?? FieldRules.Text("wake_id", wake.WakeId, WireLimits.MaxName)
+            ?? FieldRules.Text("error", wake.Error, WireLimits.MaxReason)
+            ?? FieldRules.Text("last_output", wake.LastOutput, WireLimits.MaxReason),
         SidecarMessage.TaskRejected rejected => Task(rejected.TaskId, rejected.Generation, rejected.MessageId)
             ?? FieldRules.Needed("reason", rejected.Reason, WireLimits.MaxName),
         SidecarMessage.TaskHandoff handoff => Task(handoff.TaskId, handoff.Generation, handoff.MessageId)

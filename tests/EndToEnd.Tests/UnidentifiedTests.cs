@@ -79,6 +79,52 @@ public sealed class UnidentifiedTests : IDisposable
         }
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "an agent behind its machine's address keeps the machine off the hub")]
+    public async Task A_sidecar_is_let_in_while_callers_of_its_address_take_every_place_again_as_soon_as_it_is_free()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var over = new CancellationTokenSource();
+        var full = new TaskCompletionSource();
+        var open = 0;
+        var flood = Enumerable.Range(0, MostOfAnAddress + 50).Select(_ => Task.Run(() => HoldAsync())).ToList();
+        await full.Task.WaitAsync(TimeSpan.FromSeconds(60));
+
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("noah"), Scripts.Worker(_directory), name: "noah").StartAsync();
+        Assert.Contains(sidecar.Program.Lines, line => line.Contains("the hub answered 503", StringComparison.Ordinal));
+        Assert.True(Volatile.Read(ref open) >= MostOfAnAddress - 50, "the flood was not there any more");
+        await over.CancelAsync();
+        await Task.WhenAll(flood);
+
+        async Task HoldAsync()
+        {
+            while (!over.IsCancellationRequested)
+            {
+                using var socket = new ClientWebSocket();
+                socket.Options.Proxy = null;
+                try
+                {
+                    await socket.ConnectAsync(new Uri(hub.SocketUrl), over.Token);
+                    if (Interlocked.Increment(ref open) >= MostOfAnAddress)
+                    {
+                        full.TrySetResult();
+                    }
+
+                    try
+                    {
+                        await socket.ReceiveAsync(new byte[16], over.Token);
+                    }
+                    finally
+                    {
+                        Interlocked.Decrement(ref open);
+                    }
+                }
+                catch (Exception refused) when (refused is WebSocketException or OperationCanceledException)
+                {
+                }
+            }
+        }
+    }
+
     private static async Task<(int Length, WebSocketMessageType Type)> ReadAsync(ClientWebSocket socket, byte[] into)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));

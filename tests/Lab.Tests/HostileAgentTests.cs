@@ -215,6 +215,30 @@ public sealed class HostileAgentTests : IAsyncLifetime
         Assert.DoesNotContain("forged", await _fleet.JournalAsync("-u", "fleet-sidecar"));
     }
 
+    [Fact]
+    public async Task A_note_that_names_a_process_of_somebody_else_holds_nothing_open()
+    {
+        await _fleet.Machine.ShellAsync($"cat /proc/1/stat >{Fleet.Home}/first-process");
+        _fleet.AgentDoes($"cat {Fleet.Home}/first-process >\"$FLEET_RUN_DIR/wake-1/recorder\"\nfleet-sidecar task start\nsleep 1\nfleet-sidecar task complete --output 'ended all the same'");
+
+        Assert.Contains("ended all the same", (await DoneAsync("completed")).ToString());
+    }
+
+    [Fact]
+    public async Task An_agent_starts_nothing_outside_of_its_unit_and_gets_no_namespace_of_its_own()
+    {
+        _fleet.AgentDoes("""
+            fleet-sidecar task start
+            bus=$(perl -MIO::Socket::UNIX -e 'print IO::Socket::UNIX->new(Peer => "/run/dbus/system_bus_socket") ? "reached" : "closed"')
+            manager=$(ls /run/user 2>/dev/null | wc -l)
+            namespace=$(unshare --user true 2>/dev/null && echo made || echo refused)
+            core=$(ulimit -Hc)
+            fleet-sidecar task complete --output "bus $bus, managers $manager, namespace $namespace, core $core"
+            """);
+
+        Assert.Contains("bus closed, managers 0, namespace refused, core 0", (await DoneAsync("completed")).ToString());
+    }
+
     private async Task<System.Text.Json.JsonElement> DoneAsync(string status, TimeSpan? limit = null) => await _fleet.WaitForAsync(await _fleet.SubmitAsync(NoRepository), status, limit);
 
     private async Task NextIsDoneAsync()

@@ -46,7 +46,7 @@ public sealed partial class PackageTests
     }
 
     [Fact(Timeout = 300_000)]
-    public async Task Every_unit_is_verified_without_a_word_and_the_daemons_are_exposed_by_at_most_2()
+    public async Task Every_unit_is_verified_without_a_word_and_daemons_and_agents_are_exposed_by_at_most_2()
     {
         Debs.Need();
         await using var machine = await Machine.BootAsync();
@@ -54,7 +54,7 @@ public sealed partial class PackageTests
 
         // Templates are verified as instances. There is no man in the lab.
         Assert.Equal("", await machine.ShellAsync("systemd-analyze --man=no verify $(dpkg -L fleet-sidecar fleet-hub | grep '/systemd/system/[^/]*$' | sed 's|.*/||; s|@\\.|@run_0123456789ab.|') 2>&1"));
-        foreach (var unit in new[] { "fleet-sidecar.service", "fleet-sidecar@x.service", "fleet-hub.service" })
+        foreach (var unit in new[] { "fleet-sidecar.service", "fleet-sidecar@x.service", "fleet-hub.service", "fleet-agent@run_0123456789ab.service" })
         {
             var exposure = Exposure().Match(await machine.RunAsync("systemd-analyze", "security", "--no-pager", unit));
             Assert.True(double.Parse(exposure.Groups["number"].Value, CultureInfo.InvariantCulture) <= MostExposure, $"{unit}: {exposure.Value}");

@@ -12,9 +12,7 @@ internal static class BearerGate
     public static TBuilder RequireRole<TBuilder>(this TBuilder endpoints, params string[] roles)
         where TBuilder : IEndpointConventionBuilder => endpoints.AddEndpointFilter<TBuilder>(async (context, next) =>
     {
-        var header = context.HttpContext.Request.Headers.Authorization.ToString();
-        var token = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : null;
-        var owner = context.HttpContext.RequestServices.GetRequiredService<TokenStore>().Verify(token);
+        var owner = context.HttpContext.RequestServices.GetRequiredService<TokenStore>().Verify(TokenOf(context.HttpContext));
         if (owner is null)
         {
             return Answers.Error(StatusCodes.Status401Unauthorized, "unauthorized", "send 'Authorization: Bearer TOKEN'; 'fleet-hub token create NAME --role operator' makes one");
@@ -28,6 +26,13 @@ internal static class BearerGate
         context.HttpContext.Items[OwnerKey] = owner;
         return await next(context);
     });
+
+    /// <summary>The token that a request shows, or null.</summary>
+    public static string? TokenOf(HttpContext context)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        return header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[Scheme.Length..].Trim() : null;
+    }
 
     public static string OwnerOf(HttpContext context) => ((TokenOwner)context.Items[OwnerKey]!).Name;
 }

@@ -31,7 +31,7 @@ internal static class FleetEndpoints
         app.MapGroup("/api/onboard").RequireRole(TokenStore.Enrol).MapPost("/register", RegisterAsync);
     }
 
-    private static async Task SocketAsync(HttpContext context, SidecarEndpoint endpoint, UnidentifiedConnections unidentified, HubOptions options)
+    private static async Task SocketAsync(HttpContext context, SidecarEndpoint endpoint, UnidentifiedConnections unidentified, TokenStore tokens, HubOptions options)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -39,8 +39,11 @@ internal static class FleetEndpoints
             return;
         }
 
-        if (unidentified.Enter(PublicAddress.CallerOf(context.Request, options.TrustedProxies)) is not { } place)
+        var known = tokens.Verify(BearerGate.TokenOf(context)) is { Role: TokenStore.Agent } owner ? unidentified.EnterKnown(owner.Name) : null;
+        if ((known ?? unidentified.Enter(PublicAddress.CallerOf(context.Request, options.TrustedProxies))) is not { } place)
         {
+            // Who has a token shares no places with those who have none: an agent behind its machine's address could hold them all.
+            context.Response.Headers.WWWAuthenticate = "Bearer";
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
             context.Response.Headers.RetryAfter = "2";
             return;

@@ -5,12 +5,15 @@ namespace FleetHub.Sockets;
 /// <summary>Counts the connections that have not identified yet, so that callers without a token cannot take the hub's memory.</summary>
 /// <remarks>
 /// A sidecar is one of them for milliseconds; one that finds no place is told to come again in two seconds. Callers behind one
-/// address, a proxy that is not named with <c>--trusted-proxy</c>, share its places.
+/// address, a proxy that is not named with <c>--trusted-proxy</c>, share its places; who shows a token when it comes has places of
+/// its own, so that nobody beside it can keep it out.
 /// </remarks>
 internal sealed class UnidentifiedConnections(HubOptions options)
 {
+    private const int MostOfAnAgent = 4;
     private readonly Lock _turn = new();
     private readonly Dictionary<UInt128, int> _byAddress = [];
+    private readonly Dictionary<string, int> _byAgent = [];
     private int _all;
 
     /// <summary>A place, to be given back by disposing; null where there is none.</summary>
@@ -27,7 +30,23 @@ internal sealed class UnidentifiedConnections(HubOptions options)
 
             _all++;
             _byAddress[key] = already + 1;
-            return new Place(this, key);
+            return new Place(() => Leave(key));
+        }
+    }
+
+    /// <summary>The same for a caller whose token is known already; each agent has a few.</summary>
+    public IDisposable? EnterKnown(string agent)
+    {
+        lock (_turn)
+        {
+            var already = _byAgent.GetValueOrDefault(agent);
+            if (already >= MostOfAnAgent)
+            {
+                return null;
+            }
+
+            _byAgent[agent] = already + 1;
+            return new Place(() => Leave(agent));
         }
     }
 
@@ -51,7 +70,18 @@ internal sealed class UnidentifiedConnections(HubOptions options)
         }
     }
 
-    private sealed class Place(UnidentifiedConnections owner, UInt128 key) : IDisposable
+    private void Leave(string agent)
+    {
+        lock (_turn)
+        {
+            if (_byAgent[agent]-- == 1)
+            {
+                _byAgent.Remove(agent);
+            }
+        }
+    }
+
+    private sealed class Place(Action leave) : IDisposable
     {
         private int _left;
 
@@ -59,7 +89,7 @@ internal sealed class UnidentifiedConnections(HubOptions options)
         {
             if (Interlocked.Exchange(ref _left, 1) == 0)
             {
-                owner.Leave(key);
+                leave();
             }
         }
     }

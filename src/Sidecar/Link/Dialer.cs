@@ -24,6 +24,9 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
     // One name for the whole life of the process: a hub sees by it that a new connection is not a second machine.
     private readonly string _instanceId = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
+    // A hub whose places for unknown callers are all taken asks for the token before it accepts a connection.
+    private bool _hubAskedForToken;
+
     private Early? _early;
     private Task<DialResult>? _first;
 
@@ -51,6 +54,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
         }
         catch (WebSocketException fault)
         {
+            _hubAskedForToken = AsksForToken(socket);
             return End(FromUpgrade(socket, fault));
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
@@ -121,11 +125,34 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
     {
         var socket = new ClientWebSocket();
         socket.Options.KeepAliveInterval = TimeSpan.Zero; // Our own heartbeat is the liveness check, and version 1 needs it anyway.
+        var asked = _hubAskedForToken;
+        _hubAskedForToken = false;
+        if (asked && TryToken() is { } secret)
+        {
+            socket.Options.SetRequestHeader("Authorization", $"Bearer {secret.Reveal()}");
+        }
+
         return new Early(socket, Task.Run(() => OneOrigin.ConnectAsync(socket, new Uri(config.Hub.Url), Proxy(), token), CancellationToken.None));
+    }
+
+    private Secret? TryToken()
+    {
+        try
+        {
+            return tokens.Read();
+        }
+        catch (SidecarException)
+        {
+            return null; // Said when the connection is there and the token is needed.
+        }
     }
 
     private IWebProxy? Proxy() =>
         TunnelProxy.Of(config.Hub.Proxy, config.Hub.ProxyCredentialsFile is { } file ? CredentialPath.Of(file) : null, redactor);
+
+    // The token goes to whom it is for: a hub that has no place left for callers that it does not know. Never because of a redirection.
+    private static bool AsksForToken(ClientWebSocket socket) => socket.HttpStatusCode == HttpStatusCode.ServiceUnavailable
+        && socket.HttpResponseHeaders?.Any(header => header.Key.Equals("WWW-Authenticate", StringComparison.OrdinalIgnoreCase) && header.Value.Any(value => value.StartsWith("Bearer", StringComparison.OrdinalIgnoreCase))) == true;
 
     private LinkEnd FromUpgrade(ClientWebSocket socket, WebSocketException fault) => socket.HttpStatusCode switch
     {

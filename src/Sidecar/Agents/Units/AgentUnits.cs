@@ -52,6 +52,22 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
             int.TryParse(facts.GetValueOrDefault("MainPID"), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : 0);
     }
 
+    /// <summary>The process that a unit's note names, believed only where kernel and service manager agree: the note lies where the agent writes.</summary>
+    /// <param name="unit">The unit.</param>
+    /// <param name="note">What the note says; null where there is none, which stays so: the unit's program never got that far.</param>
+    /// <returns>A process of this unit, or one that has ended. Never a living one of somebody else.</returns>
+    public async Task<ProcessIdentity?> BelieveAsync(string unit, ProcessIdentity? note)
+    {
+        if (note is null || (note.IsAlive() && ControlGroup.UnitOf(note.Pid) == unit))
+        {
+            return note;
+        }
+
+        // It has ended already, or it is a lie. The manager knows the unit's main process by a hand that no agent has.
+        var facts = await ShowAsync(unit);
+        return facts.MainPid > 0 && ProcessIdentity.Of(facts.MainPid) is { } main ? main : note with { StartTicks = 0 };
+    }
+
     /// <summary>The units of this sidecar's runs that the service manager knows of.</summary>
     public async Task<IReadOnlyList<string>> ListAsync()
     {

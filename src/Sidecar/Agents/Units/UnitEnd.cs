@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -10,24 +11,42 @@ namespace FleetSidecar.Agents.Units;
 /// <c>signal</c>, and a kernel's kill alone says nothing of why. Written by <c>packaging/systemd/fleet-agent-end</c>.</remarks>
 internal static class UnitEnd
 {
-    private const string FileName = "end";
+    private const string FileName = "end", RoomName = "end.room";
     private const int LargestFile = 4096;
 
-    public static bool IsMissing(string record) => PathFacts.Of(Path.Combine(record, FileName)) is null;
+    // As long as the longest line that the script writes over it: an overwritten block asks the file system for nothing.
+    private const int RoomLength = 62;
+
+    /// <summary>Makes the file that an end is written into where the disk has become too full for a new one.</summary>
+    public static void MakeRoom(string record) => NewFile.Write(Path.Combine(record, RoomName), Encoding.ASCII.GetBytes(new string(' ', RoomLength) + "\n"));
+
+    public static bool IsMissing(string record) => PathFacts.Of(Path.Combine(record, FileName)) is null && Find(record) is null;
 
     /// <summary>No code where nothing was written: the machine went down, or somebody removed it.</summary>
     public static ProcessEnd Read(string record, DateTimeOffset now)
     {
-        var file = Path.Combine(record, FileName);
-        return OutsideFile.ReadInside(file, LargestFile) is { } bytes && Parse(OutsideText.Decode(bytes)) is { } end
+        return Find(record) is var (file, end)
             ? end with { AtUnixMs = (PathFacts.Of(file)?.Written ?? now).ToUnixTimeMilliseconds() }
             : new ProcessEnd(null, now.ToUnixTimeMilliseconds());
+    }
+
+    private static (string File, ProcessEnd End)? Find(string record)
+    {
+        foreach (var file in new[] { Path.Combine(record, FileName), Path.Combine(record, RoomName) })
+        {
+            if (OutsideFile.ReadInside(file, LargestFile) is { } bytes && Parse(OutsideText.Decode(bytes)) is { } end)
+            {
+                return (file, end);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Reads <c>CODE RESULT OOM_KILLS</c>; null where that is not what it says.</summary>
     public static ProcessEnd? Parse(string text)
     {
-        if (text.TrimEnd('\n').Split(' ') is not [var word, var result, var kills] || !int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var code))
+        if (text.TrimEnd('\n', ' ').Split(' ') is not [var word, var result, var kills] || !int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var code))
         {
             return null;
         }

@@ -45,6 +45,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         Directory.CreateDirectory(Path.Combine(plan.RunDirectory, "results"));
         Directory.CreateDirectory(record);
         AgentOutput.Make(record);
+        UnitEnd.MakeRoom(record);
         plan.WriteFiles();
         var (process, why) = await start.StartAsync(run.Id, order, lent: run.Profile.Mode == WakeMode.Signal, token);
         return process is not null ? new LaunchOutcome.Started(process) : new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, why!));
@@ -53,15 +54,16 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
     public async ValueTask<ProcessIdentity?> FindStartedAsync(Run run)
     {
         var record = RecordDirectory(run);
-        if (Recorder.ReadNote(record) is { } known)
+        var unit = units.NameOf(run.Id);
+        if (await units.BelieveAsync(unit, Recorder.ReadNote(record)) is { } known)
         {
             return known;
         }
 
         // A start that was asked for may be under way still: after the stop there is a note, or there will never be one. Where it
         // cannot be stopped, another start of the same unit is no second one.
-        await units.StopAsync(units.NameOf(run.Id));
-        return Recorder.ReadNote(record);
+        await units.StopAsync(unit);
+        return await units.BelieveAsync(unit, Recorder.ReadNote(record));
     }
 
     public async Task<IReadOnlyList<string>> StopUnknownAsync(IReadOnlyCollection<Run> open)

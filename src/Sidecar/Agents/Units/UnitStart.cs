@@ -59,9 +59,9 @@ internal sealed class UnitStart(SidecarConfig config, AgentUnits units, RunModes
     {
         for (var started = time.GetTimestamp(); time.GetElapsedTime(started) < NoteTakesAtMost; await Task.Delay(Look, time, CancellationToken.None))
         {
-            if (Recorder.ReadNote(record) is { } note)
+            if (await units.BelieveAsync(unit, Recorder.ReadNote(record)) is { } process)
             {
-                return note;
+                return process;
             }
 
             if ((await units.ShowAsync(unit)).IsOver)
@@ -71,7 +71,7 @@ internal sealed class UnitStart(SidecarConfig config, AgentUnits units, RunModes
         }
 
         await units.StopAsync(unit);
-        return Recorder.ReadNote(record);
+        return await units.BelieveAsync(unit, Recorder.ReadNote(record));
     }
 
     private async Task<string> WhyAsync(string unit, ToolOutcome started)

@@ -48,6 +48,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
 
             Directory.CreateDirectory(record);
             AgentOutput.Make(record);
+            UnitEnd.MakeRoom(record);
             var (process, why) = await start.StartAsync(run, order, lent: false, token);
             return process is null ? throw new SidecarException(why!, "see the journal of that unit") : await EndAsync(unit, record, process, limit, token);
         }
