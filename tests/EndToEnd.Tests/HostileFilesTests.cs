@@ -137,13 +137,21 @@ public sealed class HostileFilesTests : WorkspaceTests
         Assert.Contains("is nothing that git could read", await Sidecar.CliAsync("doctor"), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task A_git_directory_of_ours_that_became_a_pipe_is_made_again()
+    // The last six are what a power cut leaves of files that were never flushed.
+    [Theory(Timeout = 120_000)]
+    [InlineData("rm -r control.git && mkfifo control.git")]
+    [InlineData(": >control.git/HEAD")]
+    [InlineData("head -c 23 /dev/zero >control.git/HEAD")]
+    [InlineData(": >control.git/config")]
+    [InlineData("head -c 60 /dev/zero >control.git/config")]
+    [InlineData("rm -r control.git/refs")]
+    [InlineData("rm -r control.git/objects")]
+    public async Task A_git_directory_of_ours_that_became_something_else_is_made_again(string damage)
     {
         var origin = await GitOrigin.CreateAsync(Scene);
         await StartAsync("echo x > \"$FLEET_TASK_ID\"; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
         await CompleteAsync(origin, "task-a", 1);
-        await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{Sidecar.State}' && rm -r control.git && mkfifo control.git");
+        await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{Sidecar.State}' && {damage}");
 
         await CompleteAsync(origin, "task-b", 1);
     }

@@ -26,6 +26,19 @@ public sealed class ServeTests : IDisposable
         Assert.Equal(0, await hub.Program.EndAsync());
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_port_that_somebody_else_has_just_now_is_tried_again_by_the_service_manager()
+    {
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+
+        var (ended, text) = await TestProgram.RunAsync(TestProgram.Hub, ["serve", "--data", _directory["hub"], "--listen", $"http://{other.LocalEndpoint}"]);
+
+        Assert.Equal(1, ended); // 78 would be the end of it, see RestartPreventExitStatus= of the unit.
+        Assert.Contains("cannot listen on", text, StringComparison.Ordinal);
+        Assert.Contains("--listen", text, StringComparison.Ordinal);
+    }
+
     [Theory(Timeout = 60_000)]
     [InlineData(78, "--idle-limit", "--lease", "00:00:40", "--idle-limit", "00:01:30")]
     [InlineData(78, "--lease", "--idle-limit", "00:03:00")]

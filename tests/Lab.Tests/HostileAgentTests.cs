@@ -225,6 +225,25 @@ public sealed class HostileAgentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_end_of_an_agent_that_filled_the_disk_is_known_all_the_same()
+    {
+        var machine = _fleet.Machine;
+        machine.Write("/etc/fleet-sidecar/conf.d/floor.json", """{ "selfTest": { "diskFloorBytes": 8000000, "diskFloorInodes": 100 } }""", (UnixFileMode)0x1a4);
+        await machine.ShellAsync("""
+            systemctl stop fleet-sidecar; cp -a /var/lib/fleet-sidecar /root/state
+            mount -t tmpfs -o size=120m,mode=700 small /var/lib/fleet-sidecar; cp -a /root/state/. /var/lib/fleet-sidecar; chown fleet-sidecar: /var/lib/fleet-sidecar
+            systemctl start fleet-sidecar
+            """);
+        await _fleet.UpAsync();
+        _fleet.AgentDoes("fleet-sidecar task start; head -c 500M /dev/zero >\"$FLEET_RUN_DIR/fill\" 2>/dev/null; exit 7");
+
+        Assert.Contains("exit code 7", (await DoneAsync("dead_letter")).ToString());
+        await machine.ShellAsync("rm -f /var/lib/fleet-sidecar/runs/*/fill");
+        await _fleet.UpAsync();
+        await NextIsDoneAsync();
+    }
+
+    [Fact]
     public async Task An_agent_starts_nothing_outside_of_its_unit_and_gets_no_namespace_of_its_own()
     {
         _fleet.AgentDoes("""
@@ -233,10 +252,12 @@ public sealed class HostileAgentTests : IAsyncLifetime
             manager=$(ls /run/user 2>/dev/null | wc -l)
             namespace=$(unshare --user true 2>/dev/null && echo made || echo refused)
             core=$(ulimit -Hc)
+            echo x >/dev/shm/left
             fleet-sidecar task complete --output "bus $bus, managers $manager, namespace $namespace, core $core"
             """);
 
         Assert.Contains("bus closed, managers 0, namespace refused, core 0", (await DoneAsync("completed")).ToString());
+        Assert.Equal("", await _fleet.Machine.ShellAsync("ls /dev/shm"));
     }
 
     private async Task<System.Text.Json.JsonElement> DoneAsync(string status, TimeSpan? limit = null) => await _fleet.WaitForAsync(await _fleet.SubmitAsync(NoRepository), status, limit);

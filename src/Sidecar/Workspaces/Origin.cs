@@ -1,6 +1,7 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
 
@@ -12,6 +13,7 @@ namespace FleetSidecar.Workspaces;
 /// </remarks>
 internal sealed class Origin(Git git, SidecarConfig config)
 {
+    private const int LargestOwnFile = 4096;
     private readonly string _control = Path.Combine(config.StateDirectory, "control.git");
 
     /// <summary>What each run's git is doing at present.</summary>
@@ -90,7 +92,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
     // Holds no object and no ref: only a configuration that nobody else writes. Made beside and renamed, so that it is whole or not there.
     private async Task<string> ControlAsync(CancellationToken token)
     {
-        if (File.Exists(Path.Combine(_control, "HEAD")))
+        if (IsSound(_control))
         {
             return _control;
         }
@@ -99,7 +101,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
         Directory.CreateDirectory(config.StateDirectory);
         await git.RunAsync(config.StateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
         File.SetUnixFileMode(beside, PrivateDirectory.Mode);
-        if (!File.Exists(Path.Combine(_control, "HEAD")) && PathFacts.Of(_control) is { } facts)
+        if (!IsSound(_control) && PathFacts.Of(_control) is { } facts)
         {
             ClearPlace.Rename(_control, facts); // No repository of ours, or what is left of one.
         }
@@ -108,11 +110,21 @@ internal sealed class Origin(Git git, SidecarConfig config)
         {
             Directory.Move(beside, _control);
         }
-        catch (IOException) when (File.Exists(Path.Combine(_control, "HEAD")))
+        catch (IOException) when (IsSound(_control))
         {
             Directory.Delete(beside, recursive: true); // Another run was quicker; it made the same.
         }
 
         return _control;
+    }
+
+    // It is not flushed when it is made: after a power cut its files may be there and be empty, or hold zeros.
+    private static bool IsSound(string repository)
+    {
+        return Holds("HEAD", "ref: refs/heads/") && Holds("config", "[core]")
+            && ((string[])["refs", "objects"]).All(name => PathFacts.Of(Path.Combine(repository, name)) is { Kind: PathKind.Directory });
+
+        bool Holds(string name, string beginning) => OutsideFile.Read(Path.Combine(repository, name), LargestOwnFile, followLink: false) is { } bytes
+            && OutsideText.Decode(bytes) is var text && text.StartsWith(beginning, StringComparison.Ordinal) && !text.Contains('\0', StringComparison.Ordinal);
     }
 }
