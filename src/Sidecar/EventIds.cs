@@ -73,6 +73,7 @@ internal static class EventIds
     public const int OrderBroke = 505;
     public const int AgentNotStopped = 506;
     public const int AgentStuck = 507;
+    public const int DirectoriesStillGiven = 508;
     public const int AgentTextRepaired = 510;
 
     public const int SelfTestFailed = 600;

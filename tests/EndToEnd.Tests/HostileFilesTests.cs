@@ -37,6 +37,21 @@ public sealed class HostileFilesTests : WorkspaceTests
         Assert.True(File.Exists(Path.Combine(Sidecar.State, "workspaces", Kept(), "work", "f")));
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("echo '* text' >attrs; ln -s attrs .gitattributes; mkdir b; ln -s ../attrs b/.gitattributes; ln -s attrs .gitignore")]
+    [InlineData("echo '!a text' >.gitattributes; head -c 3000 /dev/zero | tr '\\0' a >>.gitattributes")]
+    [InlineData("echo '* text eol=crlf' >.gitattributes; echo unix >f")]
+    public async Task Rules_that_git_passes_over_keep_no_workspace_whose_work_is_on_the_origin(string rules)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync($"{rules}\ngit add --all; git commit --quiet -m Rules\nfleet-sidecar task complete", """{ "workspace": { "keepFor": "00:00:00" } }""");
+
+        await CompleteAsync(origin, "task-a", 1);
+
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
+        Assert.DoesNotContain("WorkspaceKept]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
     private string Kept() => System.Text.RegularExpressions.Regex.Match(Sidecar.Program.Text, @"WorkspaceKept\] ([^:]+):").Groups[1].Value;
 
     [Fact(Timeout = 120_000)]

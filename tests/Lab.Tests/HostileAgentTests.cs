@@ -171,6 +171,7 @@ public sealed class HostileAgentTests : IAsyncLifetime
               my $set = `uname -m` =~ /aarch64/ ? 5 : 188;
               my $here = ".";
               for my $kind ("access", "default") { my $name = "system.posix_acl_$kind"; syscall($set, $here, $name, $list, length($list), 0) == 0 or die "no list: $!" }' || exit 9
+            chmod 777 .
             echo "$FLEET_RUN_ID" >{{Fleet.Home}}/victim
             while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
             exit 3
@@ -183,7 +184,7 @@ public sealed class HostileAgentTests : IAsyncLifetime
         await _fleet.Machine.ShellAsync($$"""
             cat >/root/other.sh <<'END'
             exec 5<{{work}} 6>>{{work}}/.git/objects/info/alternates
-            exec setpriv --reuid fleet-agent --regid fleet-agent --clear-groups sh -c 'echo x >/proc/self/fd/5/early; while [ ! -e {{Fleet.Home}}/over ]; do sleep 0.1; done; echo x >/proc/self/fd/5/late; echo /elsewhere >&6; touch {{Fleet.Home}}/tried'
+            exec setpriv --reuid fleet-agent --regid fleet-agent --clear-groups sh -c 'echo x >/proc/self/fd/5/early; while [ ! -e {{Fleet.Home}}/over ]; do n=$((n + 1)); mkdir -m 777 /proc/self/fd/5/mine$n 2>/dev/null; sleep 0.01; done; echo x >/proc/self/fd/5/late; echo /elsewhere >&6; touch {{Fleet.Home}}/tried'
             END
             systemd-run -q --unit other bash /root/other.sh
             """);
@@ -195,6 +196,8 @@ public sealed class HostileAgentTests : IAsyncLifetime
         await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/tried ]", "the other process to have tried");
 
         Assert.Equal("early", (await _fleet.Machine.ShellAsync($"cd {work} && ls -d early late 2>/dev/null || :")).Trim());
+        Assert.Contains("mine", await _fleet.Machine.ShellAsync($"ls {work}"));
+        Assert.Equal("", await _fleet.Machine.ShellAsync($"find {work} ! -user fleet-sidecar -o -type d -perm /077; ls /var/lib/fleet-sidecar/orders"));
         Assert.DoesNotContain("elsewhere", await _fleet.Machine.ShellAsync($"cat {work}/.git/objects/info/alternates"));
     }
 

@@ -164,6 +164,18 @@ public sealed class RetentionPassTests : IDisposable
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task What_agents_left_in_our_results_directory_goes_whatever_its_date_and_its_name()
+    {
+        _clock.Now = TimeProvider.System.GetUtcNow();
+        Directory.CreateDirectory(_config.ResultsDirectory);
+        await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{_config.ResultsDirectory}' && touch -d @4070908800 ahead && mkdir deep && touch fresh \"$(printf 'b\\351te')\" && touch -d @1000000000 old deep \"$(printf '\\377')\" && touch -d @4070908800 \"$(printf 'c\\351')\"");
+
+        await PassAsync();
+
+        Assert.Equal(["b\uFFFDte", "fresh"], Directory.GetFileSystemEntries(_config.ResultsDirectory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Report_files_go_with_the_last_run_of_their_task_and_files_of_others_stay()
     {
         _config.Agent.ResultsDirectory = _config.ResultsDirectory; // Named by the operator: other things may lie there.

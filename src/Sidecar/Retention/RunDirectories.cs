@@ -1,5 +1,6 @@
 using System.Globalization;
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
@@ -15,6 +16,7 @@ namespace FleetSidecar.Retention;
 internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, ToolRunner tools)
 {
     private const string Removing = ".removing", Prefix = "run_";
+    private static readonly TimeSpan AheadAtMost = TimeSpan.FromHours(1), OddNamesLimit = TimeSpan.FromMinutes(10);
     private const int IdLength = 16, MeasuredAtOnce = 128, MaxSweptAtOnce = 10_000;
     private static readonly TimeSpan MeasureLimit = TimeSpan.FromMinutes(2);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
@@ -65,11 +67,24 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
             return;
         }
 
-        await host.ReclaimAsync(run, workspace: null); // After a power cut it is still the agent's.
+        try
+        {
+            await host.ReclaimAsync(run, workspace: null); // After a power cut it is still the agent's.
+        }
+        catch (StillGivenException)
+        {
+            // To be removed it need not be ours alone: rm(1) goes from directory to directory and follows no link.
+        }
+
         var aside = Path.Combine(config.RunsDirectory, Removing);
         Directory.CreateDirectory(aside);
         var target = Path.Combine(aside, run);
         Directory.Move(path, Path.Exists(target) ? $"{target}-{Guid.NewGuid():N}" : target);
+        if (PathFacts.Of($"{order}.given") is not null && !HasWorkspace(run))
+        {
+            File.Delete($"{order}.given");
+        }
+
         _bytes.Remove(run);
     }
 
@@ -102,10 +117,13 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
             return;
         }
 
+        // One that was dated by a clock that was wrong, or by an agent that wants it to stay, was not written a moment ago.
+        var (after, hasNoText) = (before + AheadAtMost, false);
         foreach (var path in Directory.EnumerateFileSystemEntries(config.ResultsDirectory).Take(MaxSweptAtOnce).ToList())
         {
             var name = Path.GetFileName(path);
-            if (openTasks.Any(task => name == task || name.StartsWith($"{task}.", StringComparison.Ordinal)) || PathFacts.Of(path) is not { } facts || facts.Written >= before)
+            hasNoText |= name.Contains('\uFFFD', StringComparison.Ordinal);
+            if (openTasks.Any(task => name == task || name.StartsWith($"{task}.", StringComparison.Ordinal)) || PathFacts.Of(path) is not { } facts || (facts.Written >= before && facts.Written <= after))
             {
                 continue;
             }
@@ -118,6 +136,23 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
             {
                 File.Delete(path);
             }
+        }
+
+        if (hasNoText)
+        {
+            await RemoveOddNamesAsync(before, after, token);
+        }
+    }
+
+    // No task is called so; find(1) knows such a name by its bytes.
+    private async Task RemoveOddNamesAsync(DateTimeOffset before, DateTimeOffset after, CancellationToken token)
+    {
+        string[] age = ["(", "!", "-newermt", $"@{before.ToUnixTimeSeconds()}", "-o", "-newermt", $"@{after.ToUnixTimeSeconds()}", ")"];
+        var outcome = await tools.RunAsync(["find", config.ResultsDirectory, "-mindepth", "1", "-maxdepth", "1", "-name", "*[!A-Za-z0-9._-]*", .. age, "-exec", "rm", "-rf", "--", "{}", "+"],
+            new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" }, "/", OddNamesLimit, token);
+        if (!outcome.Ok)
+        {
+            throw new IOException(outcome.Error.Split('\n')[0] is { Length: > 0 } said ? said : $"not everything in {config.ResultsDirectory} could be removed");
         }
     }
 

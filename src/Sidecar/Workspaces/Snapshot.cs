@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
@@ -8,7 +9,7 @@ namespace FleetSidecar.Workspaces;
 /// <param name="Tree">The tree.</param>
 /// <param name="Staged">What the agent's own index holds, as a tree; null where it cannot be had.</param>
 /// <param name="Kept">What it does not hold, or cannot: a reason to keep the directory.</param>
-internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
+internal sealed partial record Snapshot(string Tree, string? Staged, string? Kept)
 {
     // What an attribute of the repository may ask for is decided by us, not by the machine: every file is stored as it is.
     private static readonly string[] Plain =
@@ -100,7 +101,11 @@ internal sealed record Snapshot(string Tree, string? Staged, string? Kept)
 
     // Git goes on where it cannot read something, and says so.
     private static string? Unsaved(ToolOutcome added) =>
-        added.Error.Split('\n').FirstOrDefault(line => (line.StartsWith("warning:", StringComparison.Ordinal) && !line.Contains("adding embedded git repository", StringComparison.Ordinal)) || line.StartsWith("error:", StringComparison.Ordinal) || line.StartsWith("fatal:", StringComparison.Ordinal)) is { } said
+        added.Error.Split('\n').FirstOrDefault(line => (line.StartsWith("warning:", StringComparison.Ordinal) && !Harmless().IsMatch(line)) || line.StartsWith("error:", StringComparison.Ordinal) || line.StartsWith("fatal:", StringComparison.Ordinal)) is { } said
             ? $"not every file could be saved: {Printable.Cut(said, 200)}"
             : added.Ok ? null : "not every file could be saved";
+
+    // About rules that git passes over, as of a .gitattributes that is a link: every file is saved all the same.
+    [GeneratedRegex("""^warning: (adding embedded git repository|unable to access '([^']*/)?\.git(ignore|attributes|modules)'|Negative patterns are ignored|ignoring overly (long|large) |in the working copy of |.*will be replaced by )""")]
+    private static partial Regex Harmless();
 }

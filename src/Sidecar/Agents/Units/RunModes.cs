@@ -1,6 +1,8 @@
+using System.Globalization;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Agents.Units;
 
@@ -11,12 +13,20 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     // What an agent has named here is read by git at each call, as a list of further stores of objects.
     private const string Lenders = ".git/objects/info/alternates";
     private const int LargestLenders = 1 << 20;
+    private const int Attempts = 3;
+
+    // A link has no mode of its own, and no entries.
+    private static readonly string[] NotOursAlone = ["(", "!", "-uid", UnixAccounts.Self.ToString(CultureInfo.InvariantCulture), "-o", "-type", "d", "-perm", "/077", ")", "-print", "-quit"];
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
+
+    /// <summary>Whether a run's directories were given away and are not known to be ours alone again, since whatever moment of whichever process.</summary>
+    public bool AreGiven(string run) => File.Exists(Mark(run));
 
     /// <summary>Before they are given: we put files there while the agent works, as the group of what we made. What the agent makes is read as anybody would; nobody else comes this far.</summary>
     public async Task OpenAsync(string run, CancellationToken token)
     {
+        NewFile.Write(Mark(run), []);
         foreach (var directory in Of(run))
         {
             await CallAsync(["chmod", "-R", "ug+rwX,o-w", directory], token);
@@ -28,19 +38,46 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     /// The agent may have handed a directory or a file that it had open to a process of another run. A closed group is the empty mask of
     /// an access list as well, so such a directory opens nothing any more, whomever the agent named in a list. A file that is open
     /// can still be written: what git pushes is known by its hash, and the one file that says where git reads is made anew.
+    /// Such a process may also have made a directory between the taking and the closing, which is its own. Only where the last look finds
+    /// every entry ours and every directory closed can nothing be swapped any more: nobody else may write in any of them.
     /// </remarks>
+    /// <exception cref="StillGivenException">They are not ours alone. Until they are, git must not read in there.</exception>
     public async Task CloseAsync(string run, CancellationToken token)
     {
-        if (Of(run).Any(directory => !IsOurs(directory)))
+        string? complaint = null;
+        for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            await units.TakeBackAsync(run);
+            if (complaint is not null || Of(run).Any(directory => !IsOurs(directory)))
+            {
+                await units.TakeBackAsync(run);
+            }
+
+            foreach (var directory in Of(run))
+            {
+                await CallAsync(["chmod", "-R", "u+rwX,go-rwx", directory], token);
+            }
+
+            var found = Of(run).Any() ? await CallAsync(["find", .. Of(run), .. NotOursAlone], token) : null;
+            if (found is { Ok: false })
+            {
+                throw new StillGivenException($"not everything in the directories of {run} could be looked at: {(found.TimedOut ? "there is too much" : Printable.Cut(found.Error.Split('\n')[0], 200))}");
+            }
+
+            if (found is null || found.Output.Length == 0)
+            {
+                foreach (var directory in Of(run))
+                {
+                    FileRenewal.Renew(directory, Lenders, LargestLenders);
+                }
+
+                File.Delete(Mark(run));
+                return;
+            }
+
+            complaint = $"'{Printable.Cut(found.Output, 200)}' is not ours alone: a process of another run, or one that left its unit, works in the directories of {run}";
         }
 
-        foreach (var directory in Of(run))
-        {
-            await CallAsync(["chmod", "-R", "u+rwX,go-rwx", directory], token);
-            FileRenewal.Renew(directory, Lenders, LargestLenders);
-        }
+        throw new StillGivenException(complaint!);
     }
 
     /// <summary>Whether a directory belongs to us; what is not there is nobody else's.</summary>
@@ -49,6 +86,9 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     private IEnumerable<string> Of(string run) =>
         new[] { Path.Combine(config.RunsDirectory, run), Path.Combine(config.WorkspacesDirectory, run, "work") }.Where(Directory.Exists);
 
+    // Beside the order and not in it: the order is withdrawn first.
+    private string Mark(string run) => Path.Combine(config.OrdersDirectory, $"{run}.given");
+
     // What cannot be changed, in a tree that is too deep for instance, shows where it is used.
-    private async Task CallAsync(string[] command, CancellationToken token) => await tools.RunAsync(command, Variables, "/", Limit, token, room: 1000);
+    private async Task<ToolOutcome> CallAsync(string[] command, CancellationToken token) => await tools.RunAsync(command, Variables, "/", Limit, token, room: 1000);
 }

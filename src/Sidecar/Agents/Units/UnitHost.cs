@@ -30,7 +30,15 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Config, problem) { Retryable = false });
         }
 
-        await ReclaimAsync(run.Id, run.Facts.Workspace);
+        try
+        {
+            await ReclaimAsync(run.Id, run.Facts.Workspace);
+        }
+        catch (StillGivenException fault)
+        {
+            return new LaunchOutcome.NotStarted(new Failure(FailureClass.Workspace, fault.Message));
+        }
+
         Directory.CreateDirectory(plan.RunDirectory);
         foreach (var link in Directory.EnumerateFileSystemEntries(plan.RunDirectory).Where(entry => PathFacts.Of(entry) is { Kind: PathKind.Link }).ToList())
         {
@@ -123,7 +131,14 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         if (run.Profile.Mode != WakeMode.Signal || run.Facts.WakeReturned || ReadEnd(run).ExitCode != 0)
         {
             start.Withdraw(run.Id);
-            await modes.CloseAsync(run.Id, CancellationToken.None);
+            try
+            {
+                await modes.CloseAsync(run.Id, CancellationToken.None);
+            }
+            catch (StillGivenException fault)
+            {
+                LogStillGiven(run.Id, run.TaskId, fault.Message); // The run is over all the same; whoever reads there next tries again.
+            }
         }
     }
 
@@ -132,7 +147,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
     public async Task ReclaimAsync(string run, string? workspace)
     {
         var directory = Path.Combine(config.RunsDirectory, run);
-        if (RunModes.IsOurs(directory) && RunModes.IsOurs(workspace))
+        if (RunModes.IsOurs(directory) && RunModes.IsOurs(workspace) && !modes.AreGiven(run))
         {
             return;
         }
@@ -162,6 +177,9 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
     }
 
     private string RecordDirectory(Run run) => Recorder.Directory(Path.Combine(config.RunsDirectory, run.Id), run.WakeAttempt);
+
+    [LoggerMessage(EventIds.DirectoriesStillGiven, LogLevel.Error, "{Run}: the directories of {Task} are not ours alone after its end, so git reads nothing in there: {Reason}; they are looked at again", EventName = "DirectoriesStillGiven")]
+    private partial void LogStillGiven(string run, string task, string reason);
 
     [LoggerMessage(EventIds.AgentNotStopped, LogLevel.Error, "the unit {Unit} cannot be stopped: {Reason}; its run is not over while it lives, trying again every {Pause}", EventName = "AgentNotStopped")]
     private partial void LogAgentNotStopped(string unit, string reason, TimeSpan pause);

@@ -28,6 +28,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
     /// <param name="limit">After this everything in the unit is killed.</param>
     /// <param name="token">Kills it too.</param>
     /// <exception cref="SidecarException">The unit did not start.</exception>
+    /// <exception cref="StillGivenException">What it had could not be taken back.</exception>
     public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token)
     {
         var (home, unit) = (Path.Combine(config.RunsDirectory, run), units.NameOf(run));
