@@ -5,29 +5,31 @@ set -euo pipefail
 
 help() {
   cat <<'EOT'
-usage: scripts/deb.sh [--version V] [--output DIR] [--native] [--programs DIR] [--help]
+usage: scripts/deb.sh [--version V] [--output DIR] [--native] [--programs DIR] [--sign KEY] [--help]
 
 Publishes both programs and writes artifacts/deb/fleet-sidecar_VERSION_ARCH.deb and fleet-hub_VERSION_ARCH.deb, for
 amd64 and arm64 as far as the runtime packs restore here. The same sources, SDK and debhelper give the same bytes,
-wherever the checkout lies. Needs no root. With XZ_LEVEL=1 in the environment the packages are made sooner and larger.
+wherever the checkout lies. SHA256SUMS beside them names what was built. Needs no root. With XZ_LEVEL=1 in the environment the packages are made sooner and larger.
 
   --version V   instead of the version in Directory.Build.props
   --output DIR  instead of artifacts/deb
   --native      for this machine's architecture alone
   --programs DIR  what scripts/publish.sh made for this machine, in place of publishing again; the packages' version may then
                 differ from what the programs say of themselves
+  --sign KEY    a key of gpg(1): SHA256SUMS.asc is the signature of SHA256SUMS by it, for 'gpg --verify SHA256SUMS.asc'
 
 Example: scripts/deb.sh --version 0.1.1 --output artifacts/deb/next
 EOT
 }
 
-version='' out=$root/artifacts/deb others=true programs=''
+version='' out=$root/artifacts/deb others=true programs='' key=''
 while [ $# -gt 0 ]; do
   case $1 in
     --version) shift; version=${1-}; [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || usage "--version takes three numbers, as 0.1.1" ;;
     --output) shift; out=${1-}; [ -n "$out" ] || usage "--output takes a directory" ;;
     --native) others=false ;;
     --programs) shift; programs=${1-}; [ -x "$programs/fleet-hub/fleet-hub" ] || usage "--programs takes a directory with fleet-sidecar and fleet-hub in it" ;;
+    --sign) shift; key=${1-}; [ -n "$key" ] || usage "--sign takes the name of a key" ;;
     --help | -h) help; exit 0 ;;
     *) usage "unknown option '$1'" ;;
   esac
@@ -37,6 +39,7 @@ done
 need_build_tools
 need dpkg-buildpackage "install it (apt-get install dpkg-dev)"
 need dh "install it (apt-get install debhelper)"
+[ -z "$key" ] || need gpg "install it (apt-get install gpg)"
 [ -n "$version" ] || version=$(sed -n 's|.*<VersionPrefix>\(.*\)</VersionPrefix>.*|\1|p' "$root/Directory.Build.props")
 mkdir -p "$out"
 out=$(realpath "$out")
@@ -106,3 +109,8 @@ for architecture in "$native" $($others && printf '%s\n' amd64 arm64 | grep -vx 
     say "${deb#"$root"/}   $(du -m "$deb" | cut -f 1) MiB"
   done
 done
+
+# Of exactly these packages; a signature of others would say nothing.
+(cd "$out" && sha256sum -- *_"$version"_*.deb >SHA256SUMS)
+rm -f "$out/SHA256SUMS.asc"
+[ -z "$key" ] || gpg --batch --yes --quiet --local-user "$key" --armor --detach-sign --output "$out/SHA256SUMS.asc" "$out/SHA256SUMS"
