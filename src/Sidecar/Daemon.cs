@@ -168,7 +168,7 @@ internal static partial class Daemon
         services.AddSingleton<OperatorVerbs>().AddSingleton<MemberVerbs>().AddSingleton<ControlHandler>();
         services.AddSingleton<TokenFile>().AddSingleton<KnownSecrets>();
         services.AddSingleton<ICheck, HubCheck>().AddSingleton<ICheck, StoreCheck>().AddSingleton<ICheck, WakeCheck>().AddSingleton<ICheck, GitCheck>()
-            .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>()
+            .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>().AddSingleton<ICheck, ResolverCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>()).AddSingleton<ICheck, RunsCheck>();
         services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>();
         services.AddSingleton<MemberHome>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>();

@@ -248,6 +248,40 @@ public sealed class HostileAgentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_agent_that_takes_the_hubs_port_is_told_no_token_and_the_hub_comes_back()
+    {
+        _fleet.AgentDoes($$"""
+            fleet-sidecar task start
+            exec perl -MIO::Socket::INET -e 'my $s; until ($s) { $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:7070", Listen => 9, ReuseAddr => 1) or select(undef, undef, undef, 0.002) }
+              open my $o, ">", "{{Fleet.Home}}/taken"; close $o; alarm 12; $SIG{ALRM} = sub { exit 0 };
+              while (my $c = $s->accept) { sysread($c, my $said, 4000); open my $f, ">>", "{{Fleet.Home}}/said"; print $f $said; close $f;
+                print $c "HTTP/1.1 503 Busy\r\nWWW-Authenticate: Bearer\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"; close $c }'
+            """);
+        var task = await _fleet.SubmitAsync(NoRepository);
+        await _fleet.RunningAsync();
+        await _fleet.Machine.ShellAsync("systemctl stop fleet-hub");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/taken ]", "the agent to have the port");
+        await _fleet.Machine.ShellAsync("systemctl start --no-block fleet-hub");
+        Assert.Contains("which is no hub", await _fleet.Machine.ShellAsync("fleet-hub task list --token-file /root/operator 2>&1; :"));
+        await _fleet.Machine.UntilAsync("journalctl -q -u fleet-sidecar | grep -q 'is held by a program of fleet-agent'", "the daemon to see who has the port");
+
+        await _fleet.UpAsync();
+        await _fleet.WaitForAsync(task, "dead_letter");
+        Assert.DoesNotContain("fleet_", await _fleet.Machine.ShellAsync($"cat {Fleet.Home}/said 2>/dev/null || :"));
+    }
+
+    [Fact]
+    public async Task An_agent_keeps_the_service_manager_from_nothing()
+    {
+        _fleet.AgentDoes("""
+            fleet-sidecar task start
+            fleet-sidecar task complete --output "sockets: $(ls /run/systemd | tr '\n' ' ') $(perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_DGRAM, 0); print connect($s, pack_sockaddr_un("/run/systemd/notify")) ? "reached" : "closed"')"
+            """);
+
+        Assert.Contains("sockets: journal  closed", (await DoneAsync("completed")).ToString().Replace("resolve ", "", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task An_agent_starts_nothing_outside_of_its_unit_and_gets_no_namespace_of_its_own()
     {
         _fleet.AgentDoes("""

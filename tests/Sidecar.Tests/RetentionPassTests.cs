@@ -175,7 +175,7 @@ public sealed class RetentionPassTests : IDisposable
         Assert.Equal(["b\uFFFDte", "fresh"], Directory.GetFileSystemEntries(_config.ResultsDirectory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
     }
 
-    [Fact]
+    [Fact(Timeout = 60_000)]
     public async Task Report_files_go_with_the_last_run_of_their_task_and_files_of_others_stay()
     {
         _config.Agent.ResultsDirectory = _config.ResultsDirectory; // Named by the operator: other things may lie there.

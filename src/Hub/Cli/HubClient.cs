@@ -26,6 +26,11 @@ internal static class HubClient
         where TAnswer : class
     {
         var (address, secret) = await TargetAsync(arguments, token);
+        if (LocalListener.Complaint(address) is { } complaint)
+        {
+            throw new HubUnavailableException(complaint, "stop the agent that has it ('ss -ltnp'), then the hub can start");
+        }
+
         using var client = new HttpClient(OneOrigin.Handler()) { BaseAddress = address, Timeout = Patience };
         using var request = new HttpRequestMessage(method, path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);

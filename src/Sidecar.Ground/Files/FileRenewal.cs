@@ -7,7 +7,7 @@ public static class FileRenewal
     /// <param name="top">The directory that is ours.</param>
     /// <param name="path">The file below it, as names with <c>/</c>.</param>
     /// <param name="largest">Of a longer file one byte more than this is kept, so that it is still too long.</param>
-    /// <returns>Whether the file is a new one or is not there; false where it still is what somebody may have open.</returns>
+    /// <returns>False where it is still the file that somebody may have open. What is no file, or lies behind what is no directory, cannot be renewed and is not read as one either.</returns>
     public static bool Renew(string top, string path, int largest)
     {
         var directory = top;
@@ -16,14 +16,14 @@ public static class FileRenewal
             directory = Path.Combine(directory, name);
             if (PathFacts.Of(directory) is not { Kind: PathKind.Directory })
             {
-                return PathFacts.Of(directory) is null;
+                return true;
             }
         }
 
         var file = Path.Combine(top, path);
         if (PathFacts.Of(file) is not { Kind: PathKind.File })
         {
-            return PathFacts.Of(file) is null;
+            return true;
         }
 
         var fresh = $"{file}.{Guid.NewGuid():N}";

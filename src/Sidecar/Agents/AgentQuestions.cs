@@ -42,6 +42,10 @@ internal sealed class AgentQuestions(SidecarConfig config, ToolRunner tools, Uni
         {
             return await units.RunAsync(UnitTool.SelfTest, "look", AgentEnvironment.OfProfile(profile), command, null, limit, token);
         }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new Ground.SidecarException(fault.Message, "it is asked again at the next look", fault);
+        }
         finally
         {
             _turn.Release();

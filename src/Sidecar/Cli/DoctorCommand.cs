@@ -50,7 +50,7 @@ internal static class DoctorCommand
         ICheck[] checks =
         [
             new StoreCheck(config, store: null, time), new WakeCheck(config, questions, units: null), new GitCheck(config, new Git(tools, config.Workspace)),
-            new DiskFloor(config), new TokenCheck(new TokenFile(config.Hub, new Redactor())), new CredentialCheck(config, time),
+            new DiskFloor(config), new TokenCheck(new TokenFile(config.Hub, new Redactor())), new CredentialCheck(config, time), new ResolverCheck(config),
             new IdentityCheck(config, new IdentitySync(config, new Git(tools, config.Workspace), tools, time)),
         ];
         List<string> mended = fix ? [.. checks.Select(check => check.Fix()).OfType<string>()] : [];

@@ -11,15 +11,10 @@ namespace FleetSidecar.Configuration;
 /// <remarks>Files are read anew each time, because tokens are renewed. What cannot be read is not ours to tell, and is reported where it is used.</remarks>
 internal sealed partial class KnownSecrets(SidecarConfig config, Redactor redactor)
 {
-    private const int LargestToken = 4096, LargestCredential = 1024 * 1024, ShortestInCredential = 20;
+    private const int LargestToken = 4096, LargestCredential = 1024 * 1024, ShortestInCredential = 20, MostInCredential = 50;
 
     public void Learn()
     {
-        foreach (var file in TokenFiles().Where(file => Path.IsPathFullyQualified(file)))
-        {
-            LearnToken(file);
-        }
-
         foreach (var credential in config.SelfTest.Credentials.Where(one => Path.IsPathFullyQualified(one.File)))
         {
             LearnCredential(credential.File);
@@ -33,6 +28,12 @@ internal sealed partial class KnownSecrets(SidecarConfig config, Redactor redact
         foreach (var member in config.Supervise.Members)
         {
             LearnVariables(member.Environment, member.PassEnvironment);
+        }
+
+        // Last, so that nothing that an agent wrote into its sign-in comes after them and takes their places.
+        foreach (var file in TokenFiles().Where(file => Path.IsPathFullyQualified(file)))
+        {
+            LearnToken(file);
         }
     }
 
@@ -69,12 +70,16 @@ internal sealed partial class KnownSecrets(SidecarConfig config, Redactor redact
     {
         if (OutsideFile.Read(file, LargestCredential, followLink: true) is { } bytes && OutsideJson.Element(bytes) is { } root)
         {
-            foreach (var text in Texts(root).Where(text => text.Length >= ShortestInCredential && !text.Any(char.IsWhiteSpace) && !text.Contains("://", StringComparison.Ordinal)))
+            foreach (var text in Texts(root).Where(IsLikeASecret).Take(MostInCredential))
             {
                 redactor.Learn(text);
             }
         }
     }
+
+    // Not a name of a plan or a model, not a path or an address, and nothing without end.
+    private static bool IsLikeASecret(string text) => text.Length is >= ShortestInCredential and <= LargestToken && text.All(letter => letter is > ' ' and < '\u007f' and not '/')
+        && text.Any(char.IsAsciiDigit) && text.Any(char.IsAsciiLetter) && text.Count(letter => letter is '_' or '-') < text.Length / 6;
 
     // Depth is bounded by the reader of JSON.
     private static IEnumerable<string> Texts(JsonElement element) => element.ValueKind switch
@@ -100,6 +105,7 @@ internal sealed partial class KnownSecrets(SidecarConfig config, Redactor redact
 
     private static bool IsSecret(string name) => SecretName().IsMatch(name);
 
-    [GeneratedRegex("(KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH)", RegexOptions.IgnoreCase)]
+    // Whole parts of a name: neither GIT_AUTHOR_NAME nor SSH_AUTH_SOCK nor KEYBOARD.
+    [GeneratedRegex("(^|_)(API_?KEY|KEY|TOKENS?|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)(_?[0-9]+)?$", RegexOptions.IgnoreCase)]
     private static partial Regex SecretName();
 }

@@ -48,12 +48,22 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
         try
         {
             await connecting.WaitAsync(limited.Token);
+            if (LocalListener.Complaint(new Uri(config.Hub.Url)) is { } complaint)
+            {
+                return End(new LinkEnd.Lost(complaint)); // Looked at while connected: whoever has the port now is whom we would tell the token.
+            }
+
             var result = await IdentifyAsync(socket, statusWord, limited.Token);
             kept = result.Connection is not null;
             return result;
         }
         catch (WebSocketException fault)
         {
+            if (LocalListener.Complaint(new Uri(config.Hub.Url)) is { } complaint)
+            {
+                return End(new LinkEnd.Lost(complaint));
+            }
+
             _hubAskedForToken = AsksForToken(socket);
             return End(FromUpgrade(socket, fault));
         }
@@ -127,7 +137,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
         socket.Options.KeepAliveInterval = TimeSpan.Zero; // Our own heartbeat is the liveness check, and version 1 needs it anyway.
         var asked = _hubAskedForToken;
         _hubAskedForToken = false;
-        if (asked && TryToken() is { } secret)
+        if (asked && LocalListener.Complaint(new Uri(config.Hub.Url)) is null && TryToken() is { } secret)
         {
             socket.Options.SetRequestHeader("Authorization", $"Bearer {secret.Reveal()}");
         }

@@ -64,6 +64,7 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
         if (PathFacts.Of(path) is not { Kind: PathKind.Directory })
         {
             File.Delete(path); // A link is removed, and what it leads to is not ours.
+            ForgetGiven(run);
             return;
         }
 
@@ -76,15 +77,11 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
             // To be removed it need not be ours alone: rm(1) goes from directory to directory and follows no link.
         }
 
+        ForgetGiven(run);
         var aside = Path.Combine(config.RunsDirectory, Removing);
         Directory.CreateDirectory(aside);
         var target = Path.Combine(aside, run);
         Directory.Move(path, Path.Exists(target) ? $"{target}-{Guid.NewGuid():N}" : target);
-        if (PathFacts.Of($"{order}.given") is not null && !HasWorkspace(run))
-        {
-            File.Delete($"{order}.given");
-        }
-
         _bytes.Remove(run);
     }
 
@@ -141,6 +138,16 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
         if (hasNoText)
         {
             await RemoveOddNamesAsync(before, after, token);
+        }
+    }
+
+    // Without a workspace git reads nothing of it any more.
+    private void ForgetGiven(string run)
+    {
+        var mark = Path.Combine(config.OrdersDirectory, $"{run}.given");
+        if (PathFacts.Of(mark) is not null && !HasWorkspace(run))
+        {
+            File.Delete(mark);
         }
     }
 

@@ -88,13 +88,17 @@ internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host,
             LogTextRepaired(run.Id, run.TaskId, "the output");
         }
 
-        return turn with { Reason = Clean(turn.Reason), Output = Clean(turn.Output) };
+        return turn with { Reason = Clean(turn.Reason), Output = Clean(turn.Output), SessionId = Clean(turn.SessionId), Provider = Clean(turn.Provider), Model = Clean(turn.Model) };
     }
 
     private string? Clean(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
 
-    // More is read than is told: what begins in the middle of a secret is cleaned away or cut off.
-    private string Tail(string file, int length) => redactor.Tail(TextTail.Read(file, length + LongestSecret), length)!;
+    // More is read than is told, and a cut is marked: what begins in the middle of a secret is cleaned away.
+    private string Tail(string file, int length)
+    {
+        var read = TextTail.Read(file, length + LongestSecret);
+        return redactor.Tail(read.Length < length + LongestSecret ? read : $"…{read}", length)!;
+    }
 
     [LoggerMessage(EventIds.AgentTextRepaired, LogLevel.Warning, "{Run} {Task}: {What} of the agent held something that is no text, such as half of an emoji; U+FFFD stands in its place",
         EventName = "AgentTextRepaired")]

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Forge;
 using FleetSidecar.Ground;
@@ -227,7 +228,7 @@ internal sealed partial class RunOrders(
         {
             var reason = redactor.Clean(fault.Message);
             LogOrderFailed(run.Id, run.TaskId, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
-            await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(failureClass, reason) } });
+            await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(fault is StillGivenException ? FailureClass.Workspace : failureClass, reason) } });
         }
     }
 

@@ -73,6 +73,11 @@ internal sealed class HubDesk(SetupRequest request) : IDisposable
         where T : class
     {
         var address = request.Below(path);
+        if (LocalListener.Complaint(address) is { } complaint)
+        {
+            throw new HubUnreachableException(complaint, "stop the agent that has it ('ss -ltnp'), then the hub can start");
+        }
+
         using var message = new HttpRequestMessage(method, address);
         message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);
         message.Headers.UserAgent.Add(new ProductInfoHeaderValue("fleet-sidecar", ProgramVersion.Text.Split('+')[0]));

@@ -106,6 +106,6 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
             : added.Ok ? null : "not every file could be saved";
 
     // About rules that git passes over, as of a .gitattributes that is a link: every file is saved all the same.
-    [GeneratedRegex("""^warning: (adding embedded git repository|unable to access '([^']*/)?\.git(ignore|attributes|modules)'|Negative patterns are ignored|ignoring overly (long|large) |in the working copy of |.*will be replaced by )""")]
+    [GeneratedRegex("""^warning: (adding embedded git repository|unable to access '([^']*/)?\.git(ignore|attributes|modules)'|Negative patterns are ignored|ignoring overly (long|large) |in the working copy of |(CR)?LF will be replaced by )""")]
     private static partial Regex Harmless();
 }

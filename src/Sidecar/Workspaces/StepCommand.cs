@@ -10,7 +10,7 @@ namespace FleetSidecar.Workspaces;
 /// <summary>Checks whether a program ends with 0: argv without a shell, a time limit, an environment without secrets, its output kept.</summary>
 internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTool units, StepLeftovers leftovers, Ground.Logs.Redactor redactor)
 {
-    private const int TailLength = 300, KeptOfEach = 500_000;
+    private const int TailLength = 300, KeptTail = 4000, KeptOfEach = 500_000;
     // The step's parent is this shell and not the daemon, so that a step that kills its parent ends itself alone. A constant text:
     // nothing from outside is ever part of it.
     private static readonly string[] Parent = ["/bin/sh", "-c", "\"$@\"; exit $?", "fleet-step"];
@@ -99,10 +99,13 @@ internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTo
 
     private static string Cut(string text, string tail) => text.Length <= KeptOfEach ? text : $"{text[..(KeptOfEach - tail.Length)]}\n[…]\n{tail}";
 
+    // What is as long as the tail that is kept may begin in the middle of a secret.
+    private static string Marked(string tail) => tail.Length < KeptTail ? tail : $"…{tail}";
+
     // Cleaned before it is cut: half a secret would not be known as one.
     private string Tail(ToolOutcome outcome)
     {
-        var (output, error) = (redactor.Clean(outcome.Last.Output).Trim(), redactor.Clean(outcome.Last.Error).Trim());
+        var (output, error) = (redactor.Clean(Marked(outcome.Last.Output)).Trim(), redactor.Clean(Marked(outcome.Last.Error)).Trim());
         var share = output.Length > 0 && error.Length > 0 ? TailLength / 2 : TailLength;
         var kept = string.Join(" | ", new[] { output, error }.Where(text => text.Length > 0).Select(text => Printable.Cut(text.Length > share ? text[^share..] : text, share)));
         return kept.Length == 0 ? "" : $": {kept}";

@@ -65,7 +65,7 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
 
         // It has ended already, or it is a lie. The manager knows the unit's main process by a hand that no agent has.
         var facts = await ShowAsync(unit);
-        return facts.MainPid > 0 && ProcessIdentity.Of(facts.MainPid) is { } main ? main : note with { StartTicks = 0 };
+        return facts.MainPid > 0 && ProcessIdentity.Of(facts.MainPid) is { } main ? main : note with { StartTicks = -1 };
     }
 
     /// <summary>The units of this sidecar's runs that the service manager knows of.</summary>

@@ -13,11 +13,11 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     // What an agent has named here is read by git at each call, as a list of further stores of objects.
     private const string Lenders = ".git/objects/info/alternates";
     private const int LargestLenders = 1 << 20;
-    private const int Attempts = 3;
+    private const int Attempts = 3, AttemptsAtTheEnd = 2;
 
     // A link has no mode of its own, and no entries.
     private static readonly string[] NotOursAlone = ["(", "!", "-uid", UnixAccounts.Self.ToString(CultureInfo.InvariantCulture), "-o", "-type", "d", "-perm", "/077", ")", "-print", "-quit"];
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1), PatientLimit = TimeSpan.FromMinutes(10);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
     /// <summary>Whether a run's directories were given away and are not known to be ours alone again, since whatever moment of whichever process.</summary>
@@ -41,11 +41,15 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     /// Such a process may also have made a directory between the taking and the closing, which is its own. Only where the last look finds
     /// every entry ours and every directory closed can nothing be swapped any more: nobody else may write in any of them.
     /// </remarks>
+    /// <param name="run">The run.</param>
+    /// <param name="isEnding">Somebody waits for the end of the run: once, and not for long. What is too large for that is closed before it is read.</param>
+    /// <param name="token">Gives up.</param>
     /// <exception cref="StillGivenException">They are not ours alone. Until they are, git must not read in there.</exception>
-    public async Task CloseAsync(string run, CancellationToken token)
+    public async Task CloseAsync(string run, bool isEnding, CancellationToken token)
     {
+        var limit = isEnding ? Limit : PatientLimit;
         string? complaint = null;
-        for (var attempt = 0; attempt < Attempts; attempt++)
+        for (var attempt = 0; attempt < (isEnding ? AttemptsAtTheEnd : Attempts); attempt++)
         {
             if (complaint is not null || Of(run).Any(directory => !IsOurs(directory)))
             {
@@ -54,27 +58,24 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
 
             foreach (var directory in Of(run))
             {
-                await CallAsync(["chmod", "-R", "u+rwX,go-rwx", directory], token);
+                await CallAsync(["chmod", "-R", "u+rwX,go-rwx", directory], token, limit);
             }
 
-            var found = Of(run).Any() ? await CallAsync(["find", .. Of(run), .. NotOursAlone], token) : null;
-            if (found is { Ok: false })
+            var found = Of(run).Any() ? await CallAsync(["find", .. Of(run), .. NotOursAlone], token, limit) : null;
+            if (found is null or { Ok: true, Output.Length: 0 })
             {
-                throw new StillGivenException($"not everything in the directories of {run} could be looked at: {(found.TimedOut ? "there is too much" : Printable.Cut(found.Error.Split('\n')[0], 200))}");
-            }
-
-            if (found is null || found.Output.Length == 0)
-            {
-                foreach (var directory in Of(run))
+                if (Of(run).FirstOrDefault(directory => !FileRenewal.Renew(directory, Lenders, LargestLenders)) is { } old)
                 {
-                    FileRenewal.Renew(directory, Lenders, LargestLenders);
+                    throw new StillGivenException($"{old}/{Lenders} could not be made anew; is the disk full?");
                 }
 
                 File.Delete(Mark(run));
                 return;
             }
 
-            complaint = $"'{Printable.Cut(found.Output, 200)}' is not ours alone: a process of another run, or one that left its unit, works in the directories of {run}";
+            complaint = found.TimedOut ? $"the directories of {run} are too large to look at all of them within {limit}"
+                : !found.Ok ? $"not everything in the directories of {run} could be looked at: {Printable.Cut(found.Error.Split('\n')[0], 200)}"
+                : $"'{Printable.Cut(found.Output, 200)}' is not ours alone: a process of another run, or one that left its unit, works in the directories of {run}";
         }
 
         throw new StillGivenException(complaint!);
@@ -90,5 +91,5 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     private string Mark(string run) => Path.Combine(config.OrdersDirectory, $"{run}.given");
 
     // What cannot be changed, in a tree that is too deep for instance, shows where it is used.
-    private async Task<ToolOutcome> CallAsync(string[] command, CancellationToken token) => await tools.RunAsync(command, Variables, "/", Limit, token, room: 1000);
+    private async Task<ToolOutcome> CallAsync(string[] command, CancellationToken token, TimeSpan? limit = null) => await tools.RunAsync(command, Variables, "/", limit ?? Limit, token, room: 1000);
 }

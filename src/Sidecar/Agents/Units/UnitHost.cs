@@ -133,7 +133,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
             start.Withdraw(run.Id);
             try
             {
-                await modes.CloseAsync(run.Id, CancellationToken.None);
+                await modes.CloseAsync(run.Id, isEnding: true, CancellationToken.None);
             }
             catch (StillGivenException fault)
             {
@@ -154,7 +154,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
 
         start.Withdraw(run);
         await units.StopAsync(units.NameOf(run));
-        await modes.CloseAsync(run, CancellationToken.None);
+        await modes.CloseAsync(run, isEnding: false, CancellationToken.None);
     }
 
     // A run is over when nothing of it lives, and not before: whoever takes its task next must be alone with it.

@@ -58,7 +58,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
             await units.StopAsync(unit);
             await units.ForgetAsync(unit);
             start.Withdraw(run);
-            await modes.CloseAsync(run, CancellationToken.None); // A test is code of the agent's too.
+            await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too.
         }
     }
 
