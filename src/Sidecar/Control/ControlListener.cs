@@ -22,8 +22,8 @@ internal sealed class ControlListener(string file, bool isOwnPlace, UnixFileMode
     /// <summary>Whether it was made, at the start or since.</summary>
     public bool IsOpen { get; private set; }
 
-    /// <summary>Whether a socket stands in the file's place; no other program listens there while we run.</summary>
-    public bool IsInPlace => PathFacts.Of(file) is { Kind: PathKind.Socket };
+    /// <summary>Whether a socket stands in the file's place, for everybody whom it is for; no other program listens there while we run.</summary>
+    public bool IsInPlace => PathFacts.Of(file) is { Kind: PathKind.Socket } facts && facts.Mode == mode;
 
     /// <summary>
     /// Opens the socket, or closes it and opens it again. A file there was left by a crash: the lock on the state

@@ -13,6 +13,7 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     // What an agent has named here is read by git at each call, as a list of further stores of objects.
     private const string Lenders = ".git/objects/info/alternates";
     private const int LargestLenders = 1 << 20;
+    private const UnixFileMode ForAll = UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
     private const int Attempts = 3, AttemptsAtTheEnd = 2;
 
     // A link has no mode of its own, and no entries.
@@ -27,6 +28,15 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     public async Task OpenAsync(string run, CancellationToken token)
     {
         NewFile.Write(Mark(run), []);
+        foreach (var shared in new[] { config.MirrorsDirectory, config.OrdersDirectory })
+        {
+            // chmod follows a link that takes a file's place in the wrong moment: what all agents need may have been closed by that.
+            if (PathFacts.Of(shared) is { Kind: PathKind.Directory } facts && (facts.Mode & ForAll) != ForAll)
+            {
+                File.SetUnixFileMode(shared, facts.Mode | ForAll);
+            }
+        }
+
         foreach (var directory in Of(run))
         {
             await CallAsync(["chmod", "-R", "ug+rwX,o-w", directory], token);
