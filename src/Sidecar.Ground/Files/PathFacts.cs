@@ -19,7 +19,7 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
 {
     private const long Latest = 253_402_300_799; // The last second of the year 9999.
 
-    private const int CurrentDirectory = -100, NoFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
+    private const int CurrentDirectory = -100, NoFollow = 0x100, EmptyPath = 0x1000; // AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
     private const uint BasicStats = 0x7ff;
     private const int NoEntry = 2, NotDirectory = 20; // errno
     private const int FormatBits = 0xF000, Regular = 0x8000, Folder = 0x4000, Symbolic = 0xA000, UnixSocket = 0xC000;
@@ -28,7 +28,12 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
     public static PathFacts? Of(string path) => Of(Encoding.UTF8.GetBytes(path + '\0'));
 
     /// <summary>The same for a name that ends with NUL.</summary>
-    public static PathFacts? Of(byte[] path) => Ask(CurrentDirectory, path, NoFollow, BasicStats, out var answer) != 0 ? null
+    public static PathFacts? Of(byte[] path) => Of(CurrentDirectory, path, NoFollow);
+
+    /// <summary>The same for what is open, also where it was opened without any right.</summary>
+    public static PathFacts? Opened(int handle) => Of(handle, [0], EmptyPath);
+
+    private static PathFacts? Of(int directory, byte[] path, int flags) => Ask(directory, path, flags, BasicStats, out var answer) != 0 ? null
         : new PathFacts(
             (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, UnixSocket => PathKind.Socket, _ => PathKind.Other },
             answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size,

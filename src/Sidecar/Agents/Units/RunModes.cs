@@ -1,14 +1,15 @@
 using System.Globalization;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Agents.Units;
 
 /// <summary>The modes of a run's directories: open to the group while they are the agent's, closed to everybody else when they are ours again.</summary>
-/// <remarks>Done as their owner. chmod follows a link that takes a file's place in the wrong moment, and as root that would reach anything.</remarks>
-internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunner tools)
+/// <remarks>Done as their owner, and by what was opened: a link that takes a file's place in the wrong moment is not followed.</remarks>
+internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunner tools, TimeProvider time)
 {
     // What an agent has named here is read by git at each call, as a list of further stores of objects.
     private const string Lenders = ".git/objects/info/alternates";
@@ -30,7 +31,7 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
         NewFile.Write(Mark(run), []);
         foreach (var shared in new[] { config.MirrorsDirectory, config.OrdersDirectory })
         {
-            // chmod follows a link that takes a file's place in the wrong moment: what all agents need may have been closed by that.
+            // What all agents need; a umask, or a hand, may have closed it.
             if (PathFacts.Of(shared) is { Kind: PathKind.Directory } facts && (facts.Mode & ForAll) != ForAll)
             {
                 File.SetUnixFileMode(shared, facts.Mode | ForAll);
@@ -39,14 +40,14 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
 
         foreach (var directory in Of(run))
         {
-            await CallAsync(["chmod", "-R", "ug+rwX,o-w", directory], token);
+            await ChangeAsync(directory, Opened, withoutLists: false, Limit, token);
         }
     }
 
     /// <summary>After nothing of the unit lives: they are taken back where its last command could not, and whatever the agent made of them, we can look at them and remove them, and nobody else.</summary>
     /// <remarks>
-    /// The agent may have handed a directory or a file that it had open to a process of another run. A closed group is the empty mask of
-    /// an access list as well, so such a directory opens nothing any more, whomever the agent named in a list. A file that is open
+    /// The agent may have handed a directory or a file that it had open to a process of another run. Access lists go, and the modes close
+    /// the directory, so what is open opens nothing any more, whomever the agent named in a list. A file that is open
     /// can still be written: what git pushes is known by its hash, and the one file that says where git reads is made anew.
     /// Such a process may also have made a directory between the taking and the closing, which is its own. Only where the last look finds
     /// every entry ours and every directory closed can nothing be swapped any more: nobody else may write in any of them.
@@ -68,7 +69,7 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
 
             foreach (var directory in Of(run))
             {
-                await CallAsync(["chmod", "-R", "u+rwX,go-rwx", directory], token, limit);
+                await ChangeAsync(directory, Closed, withoutLists: true, limit, token);
             }
 
             var found = Of(run).Any() ? await CallAsync(["find", .. Of(run), .. NotOursAlone], token, limit) : null;
@@ -100,6 +101,28 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     // Beside the order and not in it: the order is withdrawn first.
     private string Mark(string run) => Path.Combine(config.OrdersDirectory, $"{run}.given");
 
-    // What cannot be changed, in a tree that is too deep for instance, shows where it is used.
+    private const UnixFileMode Executable = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const UnixFileMode OfOthers = (UnixFileMode)0x3F; // 0077
+
+    private static UnixFileMode Opened(bool isDirectory, UnixFileMode mode) =>
+        (mode | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | (isDirectory || (mode & Executable) != 0 ? UnixFileMode.UserExecute | UnixFileMode.GroupExecute : 0)) & ~UnixFileMode.OtherWrite;
+
+    private static UnixFileMode Closed(bool isDirectory, UnixFileMode mode) =>
+        (mode | UnixFileMode.UserRead | UnixFileMode.UserWrite | (isDirectory || (mode & Executable) != 0 ? UnixFileMode.UserExecute : 0)) & ~OfOthers;
+
+    // What could not be changed, in a tree that is too deep for instance, is found by the look.
+    private async Task ChangeAsync(string directory, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, TimeSpan limit, CancellationToken token)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var alarm = time.CancelAfter(limited, limit);
+        try
+        {
+            await Task.Run(() => TreeRights.Set(directory, change, withoutLists, limited.Token), CancellationToken.None);
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+        }
+    }
+
     private async Task<ToolOutcome> CallAsync(string[] command, CancellationToken token, TimeSpan? limit = null) => await tools.RunAsync(command, Variables, "/", limit ?? Limit, token, room: 1000);
 }

@@ -1,0 +1,114 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Changes the modes of everything of ours below a directory while somebody else may be changing that tree: no link is followed, at any moment.</summary>
+/// <remarks>
+/// chmod(1) looks at a name and changes it by its name: a link that is put there in between leads it to any file of its user. Here an
+/// entry is opened first, without rights, and looked at, changed and entered by what was opened. A directory is changed before it is
+/// read, so where it is closed nobody adds to it while it is gone through.
+/// </remarks>
+public static partial class TreeRights
+{
+    // One handle a level; what is deeper is left as it is, and found by whoever looks afterwards.
+    private const int Deepest = 500;
+    private const int BufferBytes = 16 * 1024, NameOffset = 19, LengthOffset = 16;
+    private const int CloseOnExec = 0x80000, PathOnly = 0x200000;
+    private const string AccessList = "system.posix_acl_access", DefaultList = "system.posix_acl_default";
+
+    /// <summary>Changes a directory of ours and everything of ours in it.</summary>
+    /// <param name="directory">The directory; a link is left alone.</param>
+    /// <param name="change">The new mode of a directory (true) or another entry (false) that has this one.</param>
+    /// <param name="withoutLists">Removes access lists as well.</param>
+    /// <param name="token">Ends it early.</param>
+    /// <returns>Whether all of it was gone through: nothing was too deep, of somebody else, or could not be opened.</returns>
+    /// <exception cref="OperationCanceledException">It was ended early.</exception>
+    public static bool Set(string directory, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, CancellationToken token)
+    {
+        using var top = new SafeFileHandle(Open(directory, PathOnly | NoFollow | CloseOnExec), ownsHandle: true);
+        return !top.IsInvalid && Change(top, change, withoutLists, Deepest, token);
+    }
+
+    private static bool Change(SafeFileHandle entry, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, int depth, CancellationToken token)
+    {
+        token.ThrowIfCancellationRequested();
+        var path = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{(int)entry.DangerousGetHandle()}");
+        if (PathFacts.Opened((int)entry.DangerousGetHandle()) is not { } facts || facts.Kind == PathKind.Link)
+        {
+            return true; // A link has no mode.
+        }
+
+        if (facts.Owner != UnixAccounts.Self)
+        {
+            return false;
+        }
+
+        var (isDirectory, isWhole) = (facts.Kind == PathKind.Directory, true);
+        if (withoutLists)
+        {
+            _ = RemoveAttribute(path, AccessList); // Where there is none, or no such thing on this file system, there is none afterwards.
+            _ = isDirectory ? RemoveAttribute(path, DefaultList) : 0;
+            facts = PathFacts.Opened((int)entry.DangerousGetHandle()) ?? facts; // The group's bits were the list's mask.
+        }
+
+        var mode = change(isDirectory, facts.Mode);
+        if (mode != facts.Mode)
+        {
+            isWhole = ChangeMode(path, (uint)mode) == 0;
+        }
+
+        return isDirectory ? depth > 0 && ChangeBelow(path, change, withoutLists, depth - 1, token) && isWhole : isWhole;
+    }
+
+    private static bool ChangeBelow(string path, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, int depth, CancellationToken token)
+    {
+        // The same directory once more, now to be read.
+        using var directory = new SafeFileHandle(Open(path, DirectoryOnly | CloseOnExec), ownsHandle: true);
+        if (directory.IsInvalid)
+        {
+            return false;
+        }
+
+        var (buffer, isWhole) = (new byte[BufferBytes], true);
+        int length;
+        while ((length = (int)Read((int)directory.DangerousGetHandle(), buffer, buffer.Length)) > 0)
+        {
+            for (var at = 0; at < length; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(at + LengthOffset)))
+            {
+                var name = buffer.AsSpan(at + NameOffset);
+                name = name[..(name.IndexOf((byte)0) + 1)]; // With its NUL: names are bytes.
+                if (name is [(byte)'.', 0] or [(byte)'.', (byte)'.', 0])
+                {
+                    continue;
+                }
+
+                using var entry = new SafeFileHandle(OpenAt((int)directory.DangerousGetHandle(), name.ToArray(), PathOnly | NoFollow | CloseOnExec), ownsHandle: true);
+                isWhole &= !entry.IsInvalid && Change(entry, change, withoutLists, depth, token);
+            }
+        }
+
+        return isWhole && length == 0;
+    }
+
+    private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
+
+    private static int DirectoryOnly => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    private static partial int OpenAt(int directory, byte[] name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getdents64", SetLastError = true)]
+    private static partial nint Read(int directory, [Out] byte[] entries, nint size);
+
+    [LibraryImport("libc", EntryPoint = "chmod", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int ChangeMode(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "removexattr", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int RemoveAttribute(string path, string name);
+}
