@@ -41,6 +41,8 @@ public sealed class HostileFilesTests : WorkspaceTests
     [InlineData("echo '* text' >attrs; ln -s attrs .gitattributes; mkdir b; ln -s ../attrs b/.gitattributes; ln -s attrs .gitignore")]
     [InlineData("echo '!a text' >.gitattributes; head -c 3000 /dev/zero | tr '\\0' a >>.gitattributes")]
     [InlineData("echo '* text eol=crlf' >.gitattributes; echo unix >f")]
+    [InlineData("echo x >f; git commit-graph write --reachable --split; mkdir .git/objects/tmp_objdir-incoming-x .git/objects/incoming-x")]
+    [InlineData("echo x >f; git branch \"$(printf 'caf\\351')\"; git tag \"$(printf 't\\351')\"; mkdir -p .git/refs/remotes; printf '%s\\n' $(git rev-parse HEAD) >\".git/refs/remotes/$(printf 'caf\\351')\"")]
     public async Task Rules_that_git_passes_over_keep_no_workspace_whose_work_is_on_the_origin(string rules)
     {
         var origin = await GitOrigin.CreateAsync(Scene);
@@ -50,6 +52,21 @@ public sealed class HostileFilesTests : WorkspaceTests
 
         await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
         Assert.DoesNotContain("WorkspaceKept]", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("UTF-16")]
+    [InlineData("no-such-encoding")]
+    public async Task Files_that_do_not_have_the_encoding_that_an_attribute_names_are_saved_as_they_lie(string encoding)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync($"printf 'b\\303\\n' >b.txt; echo other >c\ngit add --all; git commit --quiet -m Before\necho '*.txt working-tree-encoding={encoding}' >.gitattributes\nprintf 'a\\nb' >n.txt\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_failed");
+
+        var rescue = await RescuedAsync(origin, "refs/fleet/rescue/task-a/1");
+        Assert.Equal("a\nb", await origin.GitAsync("show", $"{rescue}:n.txt"));
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
     }
 
     private string Kept() => System.Text.RegularExpressions.Regex.Match(Sidecar.Program.Text, @"WorkspaceKept\] ([^:]+):").Groups[1].Value;

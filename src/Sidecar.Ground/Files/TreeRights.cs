@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -15,7 +14,6 @@ public static partial class TreeRights
 {
     // One handle a level; what is deeper is left as it is, and found by whoever looks afterwards.
     private const int Deepest = 500;
-    private const int BufferBytes = 16 * 1024, NameOffset = 19, LengthOffset = 16;
     private const int CloseOnExec = 0x80000, PathOnly = 0x200000;
     private const string AccessList = "system.posix_acl_access", DefaultList = "system.posix_acl_default";
 
@@ -72,25 +70,14 @@ public static partial class TreeRights
             return false;
         }
 
-        var (buffer, isWhole) = (new byte[BufferBytes], true);
-        int length;
-        while ((length = (int)Read((int)directory.DangerousGetHandle(), buffer, buffer.Length)) > 0)
+        var isWhole = true;
+        foreach (var name in ByteEntries.NamesIn(directory))
         {
-            for (var at = 0; at < length; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(at + LengthOffset)))
-            {
-                var name = buffer.AsSpan(at + NameOffset);
-                name = name[..(name.IndexOf((byte)0) + 1)]; // With its NUL: names are bytes.
-                if (name is [(byte)'.', 0] or [(byte)'.', (byte)'.', 0])
-                {
-                    continue;
-                }
-
-                using var entry = new SafeFileHandle(OpenAt((int)directory.DangerousGetHandle(), name.ToArray(), PathOnly | NoFollow | CloseOnExec), ownsHandle: true);
-                isWhole &= !entry.IsInvalid && Change(entry, change, withoutLists, depth, token);
-            }
+            using var entry = new SafeFileHandle(OpenAt((int)directory.DangerousGetHandle(), name, PathOnly | NoFollow | CloseOnExec), ownsHandle: true);
+            isWhole &= !entry.IsInvalid && Change(entry, change, withoutLists, depth, token);
         }
 
-        return isWhole && length == 0;
+        return isWhole;
     }
 
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
@@ -102,9 +89,6 @@ public static partial class TreeRights
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     private static partial int OpenAt(int directory, byte[] name, int flags);
-
-    [LibraryImport("libc", EntryPoint = "getdents64", SetLastError = true)]
-    private static partial nint Read(int directory, [Out] byte[] entries, nint size);
 
     [LibraryImport("libc", EntryPoint = "chmod", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int ChangeMode(string path, uint mode);

@@ -53,7 +53,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         try
         {
             var program = ProgramFile.Require("git", directory, _environment.GetValueOrDefault("PATH"));
-            string[] words = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)];
+            string[] words = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.commitGraph=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)];
             var (around, bypass) = UserGitFiles.Bypass(_environment.GetValueOrDefault("HOME"));
             return await tools.RunAsync([.. GitMemory.Limited(program, [.. around, .. words])],
                 more.Count + bypass.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(bypass).Concat(more)), directory, options.GitTimeout, token, room: room);

@@ -39,6 +39,11 @@ internal static class GitFiles
         foreach (var directory in Directory.EnumerateFileSystemEntries(objects, "*", All))
         {
             var name = Path.GetFileName(directory);
+            if (IsLeftover(name) && PathFacts.Of(directory) is { Kind: PathKind.Directory })
+            {
+                continue; // Of a git that was killed; no other one looks into it.
+            }
+
             var isLoose = name.Length == 2 && name.All(char.IsAsciiHexDigitLower);
             if (!(isLoose || name is "pack" or "info") || PathFacts.Of(directory) is not { Kind: PathKind.Directory })
             {
@@ -53,6 +58,16 @@ internal static class GitFiles
                     return $"the clone's {Name(repository, directory)} holds too many files";
                 }
 
+                if (!isLoose && PathFacts.Of(path) is { Kind: PathKind.Directory } && IsChain(name, Path.GetFileName(path)))
+                {
+                    if (Directory.EnumerateFileSystemEntries(path, "*", All).Take(MostPacks).FirstOrDefault(part => PathFacts.Of(part) is not { Kind: PathKind.File }) is { } odd)
+                    {
+                        return NotGits(repository, odd);
+                    }
+
+                    continue;
+                }
+
                 if ((isLoose && !IsLoose(Path.GetFileName(path.AsSpan()))) || PathFacts.Of(path) is not { Kind: PathKind.File })
                 {
                     return NotGits(repository, path);
@@ -62,6 +77,12 @@ internal static class GitFiles
 
         return null;
     }
+
+    // What a git receives is there first.
+    private static bool IsLeftover(string name) => name.StartsWith("tmp_objdir-", StringComparison.Ordinal) || name.StartsWith("incoming-", StringComparison.Ordinal);
+
+    // Lists of commits and of packs in several files, as maintenance makes them. Our git does not read the first.
+    private static bool IsChain(string place, string name) => (place, name) is ("info", "commit-graphs") or ("pack", "multi-pack-index.d");
 
     // The second is what a git that was killed leaves.
     private static bool IsLoose(ReadOnlySpan<char> name) =>
@@ -84,19 +105,23 @@ internal static class GitFiles
             : [""]; // What cannot be read is no mirror's name.
     }
 
+    // A ref may have any name that holds no control character, so its file need not have one that is text.
     private static string? Refs(string repository, string name, long largest)
     {
         var left = MostRefs;
-        return PathFacts.Of(Path.Combine(repository, name)) is null ? null : Below(Path.Combine(repository, name), DeepestRef);
+        return PathFacts.Of(Path.Combine(repository, name)) is null ? null : Below(ByteEntries.PathOf(Path.Combine(repository, name)), DeepestRef);
 
-        string? Below(string directory, int depth)
+        string? Below(byte[] directory, int depth)
         {
-            foreach (var path in Directory.EnumerateFileSystemEntries(directory, "*", All))
+            foreach (var path in ByteEntries.In(directory))
             {
                 var odd = --left < 0 || depth == 0 ? $"the clone's .git/{name} holds too many files"
-                    : PathFacts.Of(path) is { Kind: PathKind.Directory } ? Below(path, depth - 1)
-                    : PathFacts.Of(path) is null ? NotGits(repository, path)
-                    : Odd(repository, path, largest);
+                    : PathFacts.Of(path) switch
+                    {
+                        { Kind: PathKind.Directory } => Below(path, depth - 1),
+                        { Kind: PathKind.File } file => file.Length <= largest ? null : $"the clone's {Name(repository, OutsideText.Decode(path.AsSpan(0, path.Length - 1)))} is larger than {largest >> 10} KiB",
+                        _ => NotGits(repository, OutsideText.Decode(path.AsSpan(0, path.Length - 1))),
+                    };
                 if (odd is not null)
                 {
                     return odd;

@@ -14,6 +14,7 @@ internal static class GitView
     /// <summary>Its name in a workspace's directory, beside the clone: what is in the clone is the agent's.</summary>
     public const string Name = "fleet-view";
 
+    private static readonly System.Buffers.SearchValues<byte> Digits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF"u8);
     private const int LongestHead = 1_000;
     private const string Config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tcommitGraph = false\n";
 
@@ -38,9 +39,9 @@ internal static class GitView
 
         // Renamed, so that it is never half; not flushed, because the next look compares it.
         var file = Path.Combine(view, "HEAD");
-        if (!File.Exists(file) || File.ReadAllText(file) != head)
+        if (OutsideFile.Read(file, LongestHead + 1, followLink: false) is not { } known || !known.AsSpan().SequenceEqual(head))
         {
-            File.WriteAllText($"{file}.new", head);
+            File.WriteAllBytes($"{file}.new", head);
             File.Move($"{file}.new", file, overwrite: true);
         }
 
@@ -118,10 +119,16 @@ internal static class GitView
         File.WriteAllText(Path.Combine(view, "config"), Config);
     }
 
-    private static string? Head(string repository)
+    // Bytes: a branch may have a name that is no text.
+    private static byte[]? Head(string repository)
     {
-        const string Symbolic = "ref: refs/";
-        var text = OutsideFile.Read(Path.Combine(repository, "HEAD"), LongestHead, followLink: false) is { } bytes ? Encoding.UTF8.GetString(bytes).TrimEnd() : "";
-        return (text.StartsWith(Symbolic, StringComparison.Ordinal) && text.Length > Symbolic.Length && !text.Any(letter => char.IsControl(letter) || letter == '\uFFFD')) || (text.Length == 40 && text.All(char.IsAsciiHexDigit)) ? text + "\n" : null;
+        if (OutsideFile.Read(Path.Combine(repository, "HEAD"), LongestHead, followLink: false) is not { } bytes)
+        {
+            return null;
+        }
+
+        var head = bytes.AsSpan().TrimEnd(" \r\n\t"u8);
+        var isBranch = head.StartsWith("ref: refs/"u8) && head.Length > "ref: refs/".Length && !head.ContainsAnyInRange((byte)0, (byte)31) && !head.Contains((byte)127);
+        return isBranch || (head.Length == 40 && !head.ContainsAnyExcept(Digits)) ? [.. head, (byte)'\n'] : null;
     }
 }

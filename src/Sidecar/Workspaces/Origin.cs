@@ -1,3 +1,4 @@
+using System.Text;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
@@ -14,6 +15,10 @@ namespace FleetSidecar.Workspaces;
 internal sealed class Origin(Git git, SidecarConfig config)
 {
     private const int LargestOwnFile = 4096;
+    // What stands here counts before every .gitattributes, and "!" makes an attribute one that nobody named.
+    private const string AsTheyLie = "* !working-tree-encoding !filter !ident !text !eol !crlf\n";
+
+    private readonly string _asTheyLie = Path.Combine(config.StateDirectory, "control-raw.git");
     private readonly string _control = Path.Combine(config.StateDirectory, "control.git");
 
     /// <summary>What each run's git is doing at present.</summary>
@@ -22,7 +27,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
     /// <summary>What the origin's refs of these names or patterns point to.</summary>
     /// <exception cref="GitException">It could not be asked.</exception>
     public async Task<RemoteRefs> RefsAsync(string address, CancellationToken token, params string[] names) =>
-        RemoteRefs.Parse(await git.RunAsync(await ControlAsync(token), token, ["ls-remote", "--symref", "--", address, .. names]));
+        RemoteRefs.Parse(await git.RunAsync(await ControlAsync(_control, token), token, ["ls-remote", "--symref", "--", address, .. names]));
 
     /// <summary>Refs and history of a clone.</summary>
     /// <exception cref="GitException">The clone is gone, or not one that can be looked at.</exception>
@@ -48,9 +53,22 @@ internal sealed class Origin(Git git, SidecarConfig config)
     {
         Require(work);
         GitView.Require(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
+        return await TryInAsync(_control, work, more, room, arguments, token);
+    }
+
+    /// <summary>The same where no attribute of the repository counts: every file is what it is, byte for byte.</summary>
+    public async Task<ToolOutcome> TryAsTheyLieAsync(string work, Dictionary<string, string> more, CancellationToken token, params string[] arguments)
+    {
+        Require(work);
+        GitView.Require(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
+        return await TryInAsync(_asTheyLie, work, more, ToolRunner.OutputLimit, arguments, token);
+    }
+
+    private async Task<ToolOutcome> TryInAsync(string control, string work, Dictionary<string, string> more, int room, string[] arguments, CancellationToken token)
+    {
         return await git.TryAsync(work, new Dictionary<string, string>(more)
         {
-            ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"),
+            ["GIT_DIR"] = await ControlAsync(control, token), ["GIT_OBJECT_DIRECTORY"] = Path.Combine(work, ".git", "objects"),
         }, room, token, arguments);
     }
 
@@ -82,7 +100,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
         }
 
         string[] list = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)"];
-        var outcome = await git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = await ControlAsync(token), ["GIT_OBJECT_DIRECTORY"] = scratch }, Room, token, list);
+        var outcome = await git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = await ControlAsync(_control, token), ["GIT_OBJECT_DIRECTORY"] = scratch }, Room, token, list);
         Directory.Delete(scratch, recursive: true);
         return !outcome.Ok ? throw GitFaults.Explain(list, outcome)
             : outcome.Output.Length >= Room ? null
@@ -90,38 +108,40 @@ internal sealed class Origin(Git git, SidecarConfig config)
     }
 
     // Holds no object and no ref: only a configuration that nobody else writes. Made beside and renamed, so that it is whole or not there.
-    private async Task<string> ControlAsync(CancellationToken token)
+    private async Task<string> ControlAsync(string control, CancellationToken token)
     {
-        if (IsSound(_control))
+        if (IsSound(control))
         {
-            return _control;
+            return control;
         }
 
-        var beside = $"{_control}.{Guid.NewGuid():N}";
+        var beside = $"{control}.{Guid.NewGuid():N}";
         Directory.CreateDirectory(config.StateDirectory);
         await git.RunAsync(config.StateDirectory, token, "init", "--quiet", "--bare", "--template=", "--", beside);
         File.SetUnixFileMode(beside, PrivateDirectory.Mode);
-        if (!IsSound(_control) && PathFacts.Of(_control) is { } facts)
+        Directory.CreateDirectory(Path.Combine(beside, "info"));
+        NewFile.Write(Path.Combine(beside, "info", "attributes"), Encoding.ASCII.GetBytes(control == _asTheyLie ? AsTheyLie : ""));
+        if (!IsSound(control) && PathFacts.Of(control) is { } facts)
         {
-            ClearPlace.Rename(_control, facts); // No repository of ours, or what is left of one.
+            ClearPlace.Rename(control, facts); // No repository of ours, or what is left of one.
         }
 
         try
         {
-            Directory.Move(beside, _control);
+            Directory.Move(beside, control);
         }
-        catch (IOException) when (IsSound(_control))
+        catch (IOException) when (IsSound(control))
         {
             Directory.Delete(beside, recursive: true); // Another run was quicker; it made the same.
         }
 
-        return _control;
+        return control;
     }
 
     // It is not flushed when it is made: after a power cut its files may be there and be empty, or hold zeros.
-    private static bool IsSound(string repository)
+    private bool IsSound(string repository)
     {
-        return Holds("HEAD", "ref: refs/heads/") && Holds("config", "[core]")
+        return Holds("HEAD", "ref: refs/heads/") && Holds("config", "[core]") && (repository != _asTheyLie || Holds("info/attributes", AsTheyLie))
             && ((string[])["refs", "objects"]).All(name => PathFacts.Of(Path.Combine(repository, name)) is { Kind: PathKind.Directory });
 
         bool Holds(string name, string beginning) => OutsideFile.Read(Path.Combine(repository, name), LargestOwnFile, followLink: false) is { } bytes

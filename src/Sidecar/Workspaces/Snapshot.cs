@@ -52,6 +52,8 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
                 throw GitFaults.Explain(add, added); // A second try would take as long, or meet the same; the next look may not.
             }
 
+            // An attribute can ask for an encoding that a file does not have: then all of them are saved as they lie.
+            added = !added.Ok && IsAboutEncoding(added) ? await origin.TryAsTheyLieAsync(work, ours, token, add) : added;
             var kept = unread ?? Unsaved(added);
             if (!added.Ok)
             {
@@ -98,6 +100,9 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
         // Above 128: a signal. An index that unfolds to more than there is memory for may still be somebody's work.
         return (written.Ok ? written.Output.Trim() : null, written.TimedOut || written.ExitCode > 128 ? "what is staged in it could not be read" : null);
     }
+
+    private static bool IsAboutEncoding(ToolOutcome added) => added.Error.Contains("failed to encode", StringComparison.Ordinal) || added.Error.Contains("working-tree-encoding", StringComparison.Ordinal)
+        || added.Error.Contains("BOM is ", StringComparison.Ordinal);
 
     // Git goes on where it cannot read something, and says so.
     private static string? Unsaved(ToolOutcome added) =>
