@@ -13,7 +13,7 @@ public sealed partial class BorderTests
     private static readonly string[] Decoders =
     [
         "OutsideText.cs", "RealPath.cs", "StoreFile.cs", "GitNames.cs", "InPlaceTree.cs", "UpstreamRepository.cs", "RefNames.cs", "SyncLoop.cs", "ProcessEnvironments.cs",
-        "GitFiles.cs", "GitView.cs", "WorkTraps.cs", "GatewayRecord.cs", "AlertHooks.cs", "OfflineReport.cs", "RunMessages.cs",
+        "GitFiles.cs", "WorkTraps.cs", "GatewayRecord.cs", "AlertHooks.cs", "OfflineReport.cs", "RunMessages.cs",
         "OutboxPump.cs", "AgentOutput.cs", "StartFaults.cs", "ElfLoader.cs",
     ];
 
@@ -21,7 +21,7 @@ public sealed partial class BorderTests
     private static readonly string[] TextReaders =
     [
         "ToolRunner.cs", "ControlGroup.cs", "OomKills.cs", "ProcessIdentity.cs", "ProcessFamily.cs", "ProcessReport.cs", "HeartbeatSource.cs", "Migrations.cs",
-        "Signals.cs", "FleetEndpoints.cs", "SelfDescription.cs", "LastGood.cs", "GitView.cs", "Clones.cs", "TaskCommands.cs", "HubClient.cs",
+        "Signals.cs", "FleetEndpoints.cs", "SelfDescription.cs", "LastGood.cs", "Clones.cs", "TaskCommands.cs", "HubClient.cs",
     ];
 
     [Fact]

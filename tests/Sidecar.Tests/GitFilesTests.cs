@@ -23,7 +23,12 @@ public sealed class GitFilesTests : IDisposable
     [InlineData("objects/0A/0123456789abcdef0123456789abcdef012345", ".git/objects/0A is not")]
     [InlineData("objects/0a/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ".git/objects/0a/aaaaaa")]
     [InlineData("objects/0a/0123456789abcdef0123456789abcdef012345/x", ".git/objects/0a/0123")]
-    [InlineData("objects/info/commit-graphs/x", ".git/objects/info/commit-graphs is not")]
+    [InlineData("objects/info/commit-graphs/graph-x.graph", null)]
+    [InlineData("objects/pack/multi-pack-index.d/x", null)]
+    [InlineData("objects/tmp_objdir-incoming-x/pack/y", null)]
+    [InlineData("objects/info/commit-graphs/x/y", ".git/objects/info/commit-graphs/x is not")]
+    [InlineData("objects/info/other/x", ".git/objects/info/other is not")]
+    [InlineData("objects/0a/commit-graphs/x", ".git/objects/0a/commit-graphs is not")]
     [InlineData("refs/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/27/28/29/30/31/32/33/34/35/36/37/38/39/40/41/42/43/44/45/46/47/48/49/50/51", ".git/refs holds too many files")]
     public void Only_what_git_makes_may_be_there(string file, string? complaint)
     {

@@ -74,8 +74,8 @@ internal static class ServeCommand
         }
         catch (Exception fault) when (fault is IOException or System.Net.Sockets.SocketException or InvalidOperationException)
         {
-            // Another program has the port, or the address is not up yet: that passes by itself, so the service manager is to try again.
-            if (fault.GetBaseException() is System.Net.Sockets.SocketException { SocketErrorCode: System.Net.Sockets.SocketError.AddressAlreadyInUse or System.Net.Sockets.SocketError.AddressNotAvailable })
+            // Another program has the port: that may pass by itself, so the service manager is to try again.
+            if (fault.GetBaseException() is System.Net.Sockets.SocketException { SocketErrorCode: System.Net.Sockets.SocketError.AddressAlreadyInUse })
             {
                 throw new SidecarException($"cannot listen on {listen}: {fault.Message.TrimEnd('.')}", "'ss -ltnp' names the program that has the port; stop it, or choose another one with --listen", fault);
             }
