@@ -12,8 +12,9 @@ namespace FleetSidecar.Ground.Files;
 /// </remarks>
 public static partial class TreeRights
 {
-    // One handle a level; what is deeper is left as it is, and found by whoever looks afterwards.
-    private const int Deepest = 500;
+    // One handle a level. What is deeper waits with a handle of its own and is gone through afterwards; of more than this many such
+    // directories the rest is left as it is, and found by whoever looks afterwards.
+    private const int Deepest = 500, MostWaiting = 200;
     private const int CloseOnExec = 0x80000, PathOnly = 0x200000;
     private const string AccessList = "system.posix_acl_access", DefaultList = "system.posix_acl_default";
 
@@ -26,11 +27,31 @@ public static partial class TreeRights
     /// <exception cref="OperationCanceledException">It was ended early.</exception>
     public static bool Set(string directory, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, CancellationToken token)
     {
-        using var top = new SafeFileHandle(Open(directory, PathOnly | NoFollow | CloseOnExec), ownsHandle: true);
-        return !top.IsInvalid && Change(top, change, withoutLists, Deepest, token);
+        var waiting = new Queue<SafeFileHandle>();
+        waiting.Enqueue(new SafeFileHandle(Open(directory, PathOnly | NoFollow | CloseOnExec), ownsHandle: true));
+        var isWhole = true;
+        try
+        {
+            while (waiting.TryDequeue(out var next))
+            {
+                using (next)
+                {
+                    isWhole &= !next.IsInvalid && Change(next, change, withoutLists, waiting, Deepest, token);
+                }
+            }
+        }
+        finally
+        {
+            foreach (var left in waiting)
+            {
+                left.Dispose();
+            }
+        }
+
+        return isWhole;
     }
 
-    private static bool Change(SafeFileHandle entry, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, int depth, CancellationToken token)
+    private static bool Change(SafeFileHandle entry, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, Queue<SafeFileHandle> waiting, int depth, CancellationToken token)
     {
         token.ThrowIfCancellationRequested();
         var path = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{(int)entry.DangerousGetHandle()}");
@@ -58,10 +79,21 @@ public static partial class TreeRights
             isWhole = ChangeMode(path, (uint)mode) == 0;
         }
 
-        return isDirectory ? depth > 0 && ChangeBelow(path, change, withoutLists, depth - 1, token) && isWhole : isWhole;
+        if (isDirectory && depth == 0)
+        {
+            if (waiting.Count >= MostWaiting)
+            {
+                return false;
+            }
+
+            waiting.Enqueue(new SafeFileHandle(Open(path, PathOnly | CloseOnExec), ownsHandle: true));
+            return isWhole;
+        }
+
+        return isDirectory ? ChangeBelow(path, change, withoutLists, waiting, depth - 1, token) && isWhole : isWhole;
     }
 
-    private static bool ChangeBelow(string path, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, int depth, CancellationToken token)
+    private static bool ChangeBelow(string path, Func<bool, UnixFileMode, UnixFileMode> change, bool withoutLists, Queue<SafeFileHandle> waiting, int depth, CancellationToken token)
     {
         // The same directory once more, now to be read.
         using var directory = new SafeFileHandle(Open(path, DirectoryOnly | CloseOnExec), ownsHandle: true);
@@ -74,7 +106,7 @@ public static partial class TreeRights
         foreach (var name in ByteEntries.NamesIn(directory))
         {
             using var entry = new SafeFileHandle(OpenAt((int)directory.DangerousGetHandle(), name, PathOnly | NoFollow | CloseOnExec), ownsHandle: true);
-            isWhole &= !entry.IsInvalid && Change(entry, change, withoutLists, depth, token);
+            isWhole &= !entry.IsInvalid && Change(entry, change, withoutLists, waiting, depth, token);
         }
 
         return isWhole;
