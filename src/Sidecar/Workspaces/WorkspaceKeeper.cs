@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Agents;
+using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Loops;
@@ -57,8 +58,8 @@ internal sealed partial class WorkspaceKeeper(
         }
     }
 
-    // A look asks git some thirty times, and each may take as long as it is let.
-    private TimeSpan LongestLook => (config.Workspace.GitTimeout * 40) + Interval;
+    // A look asks git some thirty times, and each may take as long as it is let; before that what an agent had is closed.
+    private TimeSpan LongestLook => (config.Workspace.GitTimeout * 40) + Interval + RunModes.Longest;
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -11,7 +11,7 @@ namespace FleetSidecar.Agents.Units;
 internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
 {
     // A start returns when the agent was executed, a stop when its last process is gone; both are bounded by the unit's own limits.
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    internal static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C", ["SYSTEMD_PAGER"] = "", ["SYSTEMD_COLORS"] = "0" };
 
     private const string Template = "fleet-agent@", TakeTemplate = "fleet-agent-take@";

@@ -19,7 +19,11 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
 
     // A link has no mode of its own, and no entries.
     private static readonly string[] NotOursAlone = ["(", "!", "-uid", UnixAccounts.Self.ToString(CultureInfo.InvariantCulture), "-o", "-type", "d", "-perm", "/077", ")", "-print", "-quit"];
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1), PatientLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1), PatientLimit = TimeSpan.FromMinutes(5);
+
+    /// <summary>The longest that a closing takes: its own limit once for the modes and once for the look, and the taking back before each attempt.</summary>
+    public static TimeSpan Longest => (PatientLimit * 2) + (AgentUnits.Limit * Attempts);
+
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
     /// <summary>Whether a run's directories were given away and are not known to be ours alone again, since whatever moment of whichever process.</summary>
@@ -58,9 +62,9 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
     /// <exception cref="StillGivenException">They are not ours alone. Until they are, git must not read in there.</exception>
     public async Task CloseAsync(string run, bool isEnding, CancellationToken token)
     {
-        var limit = isEnding ? Limit : PatientLimit;
+        var (limit, started) = (isEnding ? Limit : PatientLimit, time.GetTimestamp());
         string? complaint = null;
-        for (var attempt = 0; attempt < (isEnding ? AttemptsAtTheEnd : Attempts); attempt++)
+        for (var (attempt, left) = (0, limit); attempt < (isEnding ? AttemptsAtTheEnd : Attempts) && left > TimeSpan.Zero; attempt++, left = limit - time.GetElapsedTime(started))
         {
             if (complaint is not null || Of(run).Any(directory => !IsOurs(directory)))
             {
@@ -69,10 +73,10 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
 
             foreach (var directory in Of(run))
             {
-                await ChangeAsync(directory, Closed, withoutLists: true, limit, token);
+                await ChangeAsync(directory, Closed, withoutLists: true, left, token);
             }
 
-            var found = Of(run).Any() ? await CallAsync(["find", .. Of(run), .. NotOursAlone], token, limit) : null;
+            var found = Of(run).Any() ? await CallAsync(["find", .. Of(run), .. NotOursAlone], token, left) : null;
             if (found is null or { Ok: true, Output.Length: 0 })
             {
                 if (Of(run).FirstOrDefault(directory => !FileRenewal.Renew(directory, Lenders, LargestLenders)) is { } old)

@@ -135,7 +135,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
             {
                 await modes.CloseAsync(run.Id, isEnding: true, CancellationToken.None);
             }
-            catch (StillGivenException fault)
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
                 LogStillGiven(run.Id, run.TaskId, fault.Message); // The run is over all the same; whoever reads there next tries again.
             }

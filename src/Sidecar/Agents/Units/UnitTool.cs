@@ -58,7 +58,10 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
             await units.StopAsync(unit);
             await units.ForgetAsync(unit);
             start.Withdraw(run);
-            await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too.
+            if (run != SelfTest)
+            {
+                await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too. Of a look git reads nothing, and the self-test must not wait for a large tree.
+            }
         }
     }
 
