@@ -94,6 +94,46 @@ public sealed class ReloadTests : IDisposable
         Assert.StartsWith("done by", outputs["task-1"], StringComparison.Ordinal);
     }
 
+    // Its report lies where it was told to leave it, and its record is read by the program that it is.
+    [Fact(Timeout = 120_000)]
+    public async Task An_agent_is_judged_by_what_it_was_woken_with_whatever_the_next_start_was_configured_with()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"fleet-sidecar task start\n{Scripts.WaitForGo}\nprintf '{{\"status\":\"success\",\"output\":\"by file\"}}' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+        await hub.SendAsync(Assign(1));
+        await sidecar.WaitForRunAsync("working");
+        sidecar.Program.Kill();
+        Directory.CreateDirectory(_directory["elsewhere"]);
+        Change(sidecar, $$"""{ "agent": { "resultsDirectory": "{{_directory["elsewhere"]}}" }, "wake": { "profiles": [ { "name": "renamed", "adapter": "codex", "command": ["/bin/true"], "retries": 0 } ] } }""");
+
+        await sidecar.StartAsync();
+        await sidecar.Program.WaitForLineAsync("its process is Alive: Adopt");
+        Scripts.Go(_directory);
+
+        var done = await hub.WaitForAsync("task_complete");
+        Assert.Equal("by file", done.GetProperty("result").GetProperty("output").GetString());
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("main")]
+    [InlineData("other")]
+    public async Task A_wake_that_is_tried_again_takes_the_profile_in_force(string name)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var failing = Scripts.Agent(_directory, "exit 1", "failing.sh");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", failing,
+            $$"""{ "wake": { "profiles": [ { "name": "main", "command": ["{{failing}}"], "mode": "signal", "retries": 10, "retryDelay": "00:00:02" } ] } }""").StartAsync();
+        await hub.SendAsync(Assign(1));
+        await sidecar.WaitForRunAsync("waking");
+        var worker = Scripts.Agent(_directory, "fleet-sidecar task start\nfleet-sidecar task complete --output mended");
+
+        Change(sidecar, $$"""{ "wake": { "profiles": [ { "name": "{{name}}", "command": ["{{worker}}"] } ] } }""");
+        await sidecar.CliAsync("reload");
+
+        Assert.Equal("mended", (await hub.WaitForAsync("task_complete")).GetProperty("result").GetProperty("output").GetString());
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task A_storm_of_reloads_ends_with_the_last_file_and_every_one_who_asked_is_answered()
     {

@@ -118,6 +118,49 @@ public sealed class RescueTests : WorkspaceTests
         await RescuedWholeAsync(origin);
     }
 
+    // It accepts every connection and never says a word, for ever; each look at it takes until gitTimeout.
+    [Fact(Timeout = 300_000)]
+    public async Task An_origin_that_says_nothing_takes_the_time_of_one_workspace_and_not_of_all_that_came_from_it()
+    {
+        var (origin, other) = (await GitOrigin.CreateAsync(Scene), await GitOrigin.CreateAsync(Scene, "other"));
+        using var daemon = new GitDaemon(Scene);
+        await StartAsync($"echo loose > f\nfleet-sidecar task start\n{Scripts.WaitForGo}\nexit 3", """{ "agent": { "maxConcurrentRuns": 8 }, "workspace": { "gitTimeout": "00:00:05" } }""");
+        string[] silent = ["task-a", "task-b", "task-c", "task-d", "task-e", "task-f"];
+        foreach (var task in silent)
+        {
+            await AssignAsync(daemon.AddressOf(origin), task);
+        }
+
+        await AssignAsync(other.Path, "task-z");
+        await Hub.WaitForAsync("wake_result", silent.Length + 1);
+        daemon.Silence();
+        Scripts.Go(Scene);
+
+        await RescuedAsync(other, "refs/fleet/rescue/task-z/1");
+        await Wait.UntilAsync(() => Directory.GetFiles(Path.Combine(Sidecar.State, "workspaces"), "fleet-workspace.json", SearchOption.AllDirectories).Count(mark => File.ReadAllText(mark).Contains("\"commit\"", StringComparison.Ordinal)) == silent.Length + 1, "the work of all to be saved here at least");
+        Assert.InRange(Sidecar.Program.Lines.Count(line => line.Contains("RescueFailed]", StringComparison.Ordinal)), 1, silent.Length);
+        daemon.Stop();
+        daemon.Start();
+
+        foreach (var task in silent)
+        {
+            await Wait.ForAsync(() => RefAsync(origin, $"refs/fleet/rescue/{task}/1"), $"the work of {task} on the origin", TimeSpan.FromMinutes(3));
+        }
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task More_lines_of_work_than_a_commit_has_parents_are_saved_all()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("git commit --quiet --allow-empty -m A; for i in $(seq 450); do git commit --quiet --allow-empty --amend -m \"Amended $i\"; done\nexit 3", """{ "workspace": { "keepFor": "00:00:00" } }""");
+        await AssignAsync(origin.Path);
+        await Hub.WaitForAsync("task_failed");
+
+        await Sidecar.Program.WaitForLineAsync("WorkspaceRemoved]");
+
+        Assert.Equal(450, (await origin.GitAsync("log", "--format=%s", Ref)).Split('\n').Count(subject => subject.StartsWith("Amended ", StringComparison.Ordinal)));
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task L27_a_lost_store_does_not_lose_the_work_of_its_runs()
     {

@@ -210,6 +210,21 @@ public sealed class SuperviseTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task What_a_process_prints_is_bounded_between_two_looks_at_it_too()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var output = _directory["iris-state/supervise/worker/stdout"];
+
+        // Ten times, each after the last was noticed: by the looks at the process alone it would take ten intervals.
+        var body = $"for i in 1 2 3 4 5 6 7 8 9 10; do head -c 20000000 /dev/zero; while [ $(stat -c %s '{output}') -ge 16777216 ]; do sleep 0.1; done; done; echo x >'{_directory["printed"]}'; exec sleep 1000";
+        using var sidecar = await StartAsync(hub, Process("\"backoff\": \"00:00:00\"", body: body), interval: "00:00:15");
+
+        await Wait.UntilAsync(() => File.Exists(_directory["printed"]), "ten times too much output", TimeSpan.FromMinutes(2));
+
+        Assert.Single(Lives());
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task A_stale_heartbeat_is_told_once_and_taken_back_when_it_is_fresh()
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);

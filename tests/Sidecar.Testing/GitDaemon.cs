@@ -28,15 +28,22 @@ public sealed class GitDaemon : IDisposable
             return;
         }
 
-        // The server proper is a child of the program that was started; both go.
-        foreach (var child in File.ReadAllText($"/proc/{_program.Pid}/task/{_program.Pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
-        {
-            TestProgram.RunAsync("/bin/kill", ["-9", child]).GetAwaiter().GetResult();
-        }
-
+        Signal("KILL");
         _program.Dispose();
         _program = null;
     }
 
+    /// <summary>From here on connections are accepted, by the kernel, and nobody says a word.</summary>
+    public void Silence() => Signal("STOP");
+
     public void Dispose() => Stop();
+
+    // The server proper is a child of the program that was started; both are meant.
+    private void Signal(string name)
+    {
+        foreach (var child in File.ReadAllText($"/proc/{_program!.Pid}/task/{_program.Pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            TestProgram.RunAsync("/bin/kill", [$"-{name}", child]).GetAwaiter().GetResult();
+        }
+    }
 }

@@ -252,6 +252,57 @@ public sealed class RetentionPassTests : IDisposable
         Assert.Equal(["task-open.log", "task-open.started"], Directory.GetFileSystemEntries(results).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal));
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task Long_rows_of_settled_runs_become_short_and_say_of_the_task_what_they_said_before()
+    {
+        await AddAsync(4);
+        var (attached, words) = (new string('m', 900_000), new string('w', 60_000));
+        foreach (var (number, state) in new[] { (0, "settled"), (1, "settled"), (2, "working") })
+        {
+            await _store.CommitAsync(db => db.Execute("UPDATE runs SET state = ?2, pid = NULL, assignment = ?3, facts = ?4 WHERE run_id = ?1", Id(number), state,
+                $$"""{"task_id":"task-{{number}}","description":"do it","generation":7,"repo":"ssh://h/r","branch":"main","metadata":"{{attached}}"}""",
+                $$"""{"branch":"iris/task","base_commit":"abc","delivered":true,"hub_answer":"complete","report":{"status":"success","output":"{{words}}"} }"""));
+        }
+
+        await _store.CommitAsync(db => db.Execute("INSERT INTO outbox (message_id, run_id, task_id, kind, payload, created_at_unix_ms) VALUES ('m', ?1, 't', 'task_complete', '{}', 1)", Id(1)));
+        await _store.CommitAsync(db => db.Execute("UPDATE runs SET assignment = ?2 WHERE run_id = ?1", Id(3), new string('x', 50_000)));
+
+        await PassAsync();
+
+        Assert.Equal([true, false, false, false], Lengths().Select(row => row.Assignment < 1000));
+        Assert.All(Lengths().Take(3), row => Assert.InRange(row.Facts, 60_000, 61_000));
+        _config.SelfTest.DiskFloorBytes = long.MaxValue / 4;
+        await PassAsync();
+        Assert.InRange(Lengths()[0].Facts, 1000, 2000);
+        Assert.InRange(Lengths()[1].Facts, 60_000, 61_000); // The hub has not heard of it.
+        var run = new RunStore(_store, _config.Wake).Find(Id(0))!;
+        Assert.Equal(("do it", "ssh://h/r", "main", 7L), (run.Assignment.Description, run.Assignment.Repo, run.Assignment.Branch, run.Assignment.Generation));
+        Assert.Equal((RunState.Completed, true, "iris/task", "abc"), (run.Outcome, run.HubKnowsCompletion, run.Facts.Branch, run.Facts.BaseCommit));
+        Assert.Null(run.Assignment.Metadata);
+        Assert.InRange(_store.Size().Bytes, 1, 5 * Mebibyte); // Of nearly three megabytes one could go, and it stands in the file as free pages.
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Names_that_are_no_text_go_from_the_directories_of_runs_and_of_reports()
+    {
+        await AddAsync(1);
+        Directory.CreateDirectory(_config.ResultsDirectory);
+        foreach (var place in new[] { _config.RunsDirectory, _config.ResultsDirectory })
+        {
+            await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{place}' && mkdir -p $'\\xff/deep' && echo x >$'\\xfe' && ln -s /etc $'\\xfd' && chmod 000 $'\\xff/deep' && touch -h -d '2 hours ago' $'\\xff' $'\\xfe' $'\\xfd'");
+        }
+
+        await TestProgram.MustAsync("/bin/bash", "-c", $"echo x >'{_config.RunsDirectory}'/$'\\xfcnew'");
+        _clock.Now = TimeProvider.System.GetUtcNow();
+        await PassAsync();
+
+        Assert.Equal(2, Directory.GetFileSystemEntries(_config.RunsDirectory).Length);
+        Assert.Empty(Directory.GetFileSystemEntries(_config.ResultsDirectory));
+        Assert.Equal([Id(0)], Directories());
+    }
+
+    private List<(long Assignment, long Facts)> Lengths() => _store.Read(db => db.Query("SELECT length(assignment), length(facts) FROM runs ORDER BY run_id", row => (row.Number(0), row.Number(1))));
+
     private static string Id(int number) => $"run_{number:x12}";
 
     private void KeepNothing() => (_config.Retention.MinRuns, _config.Retention.MaxRuns) = (0, 0);

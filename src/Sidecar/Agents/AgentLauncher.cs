@@ -55,7 +55,7 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, I
         Workspace = run.Facts.Workspace ?? runDirectory,
         TimeLimit = config.Deadlines.WallClock,
         Socket = config.AgentSocketFile,
-        ResultsDirectory = results.DirectoryOf(run.Id),
+        ResultsDirectory = config.ResultsOf(run.Id),
         SidecarProgram = Environment.ProcessPath ?? "fleet-sidecar",
     };
 }

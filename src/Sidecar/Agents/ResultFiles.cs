@@ -67,11 +67,12 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
         }
     }
 
-    public string DirectoryOf(string run) => config.ResultsOf(run);
+    private string Started(Run run) => Path.Combine(DirectoryOf(run), $"{run.TaskId}.started");
 
-    private string Started(Run run) => Path.Combine(DirectoryOf(run.Id), $"{run.TaskId}.started");
+    private string Result(Run run) => Path.Combine(DirectoryOf(run), $"{run.TaskId}.json");
 
-    private string Result(Run run) => Path.Combine(DirectoryOf(run.Id), $"{run.TaskId}.json");
+    // Where an agent that was started before the last restart was told to leave its report.
+    private string DirectoryOf(Run run) => run.Facts.WokenWith?.Results ?? config.ResultsOf(run.Id);
 
     private AgentReport? Parse(string path, out string? problem)
     {

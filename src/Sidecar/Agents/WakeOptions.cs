@@ -52,6 +52,14 @@ internal sealed class WakeProfile
 
     /// <summary>Adapter <c>openclaw</c> only: how OpenClaw is reached. Default: by the gateway on this machine.</summary>
     public OpenClawOptions? OpenClaw { get; set; }
+
+    /// <summary>The same with the variables of another profile, or with none: their values may be secret, and nobody else writes them down.</summary>
+    public WakeProfile WithVariablesOf(WakeProfile? other)
+    {
+        var copy = (WakeProfile)MemberwiseClone();
+        (copy.Environment, copy.PassEnvironment) = (other?.Environment ?? [], other?.PassEnvironment ?? []);
+        return copy;
+    }
 }
 
 // Words, not enums: the converter that reads an enum by its name costs a twentieth of a start.

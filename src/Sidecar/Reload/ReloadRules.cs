@@ -9,7 +9,7 @@ internal static class TakesEffect
 {
     public const string Now = "now";
 
-    /// <summary>At the latest with the next run; runs under way keep the profile that they were woken with.</summary>
+    /// <summary>At the latest with the next run; an agent at work keeps the profile that it was woken with, a wake that is tried again takes the one in force.</summary>
     public const string NextRun = "next run";
 
     public const string Restart = "restart";

@@ -80,7 +80,7 @@ internal sealed partial class RetentionLoop(
             while (outcome.MoreToDo);
 
             // Where the self-test has found the disk full, work is taken again at once and not at its next turn.
-            if (!outcome.Shortage.IsNone && (outcome.Removed.Count > 0 || outcome.Mirror is not null) && pass.Shortage().IsNone && selfTest.Last is { Passed: false })
+            if (!outcome.Shortage.IsNone && (outcome.Removed.Count > 0 || outcome.Mirror is not null || outcome.Shrunk) && pass.Shortage().IsNone && selfTest.Last is { Passed: false })
             {
                 await selfTest.RunOnceAsync(stopping);
             }

@@ -43,13 +43,16 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
         }
 
         await TryAsync(() => directories.SweepAsync(token), problems);
-        await TryAsync(() => directories.SweepResultsAsync(store.OpenTasks(), time.GetUtcNow() - (shortage.IsNone ? ResultsStay : TimeSpan.Zero), token), problems);
+        var before = time.GetUtcNow() - (shortage.IsNone ? ResultsStay : TimeSpan.Zero);
+        await TryAsync(() => directories.SweepResultsAsync(store.OpenTasks(), before, token), problems);
+        await TryAsync(() => directories.SweepOddNamesAsync(before, token), problems);
         string? mirror = null;
         if (aside.Count == 0 && !shortage.IsNone)
         {
             await TryAsync(async () => mirror = await mirrors.RemoveOneAsync(token), problems);
         }
 
+        await store.ShortenAsync(factsToo: !shortage.IsNone);
         await store.TrimAsync([.. config.Wake.Profiles.Select(profile => profile.Name), NoopProfile.Profile.Name]);
         var shrunk = Shrink(problems);
         return new RetentionOutcome(aside, mirror, shortage, MoreToDo: aside.Count > 0 && all.Count > removals.Count, shrunk, problems, View(runs, aside, shortage));

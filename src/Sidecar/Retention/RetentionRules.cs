@@ -6,8 +6,8 @@ namespace FleetSidecar.Retention;
 /// <remarks>
 /// In this order, each time the oldest first and never a run that something holds: by age, except the newest
 /// <see cref="RetentionOptions.MinRuns"/>; by count; by bytes, except the newest run; and near the disk floor the files of as
-/// many more as the disk lacks. Rows give no room back at once, so near the floor they stay: what the sidecar knows of a task
-/// is worth more than the few kilobytes.
+/// many more as the disk lacks. Rows stay near the floor: what the sidecar knows of a task is worth more than the few kilobytes
+/// that <see cref="ShortRow"/> leaves of it.
 /// </remarks>
 internal static class RetentionRules
 {

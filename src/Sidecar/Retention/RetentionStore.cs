@@ -8,6 +8,11 @@ internal sealed class RetentionStore(Store store)
     /// <summary>Most incidents that are kept; the newest.</summary>
     public const int MaxIncidents = 200;
 
+    private const int RowsAtOnce = 16;
+
+    // Rows that this version cannot read are not tried with each look.
+    private readonly HashSet<string> _unreadable = [];
+
     // Below this much free room in the file it is not worth writing it again.
     private const long LeastFreeBytes = 1024 * 1024;
 
@@ -30,6 +35,38 @@ internal sealed class RetentionStore(Store store)
     /// <summary>Removes rows in one commit; one that is not settled, or not acknowledged by now, stays.</summary>
     public Task<int> RemoveAsync(IReadOnlyCollection<string> runs) => store.CommitAsync(db => runs.Sum(run => db.Execute(
         "DELETE FROM runs WHERE run_id = ?1 AND state = 'settled' AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.run_id = ?1)", run)));
+
+    /// <summary>Shortens the long rows of settled runs whose last message has arrived, a few in each commit; see <see cref="ShortRow"/>.</summary>
+    /// <param name="factsToo">Also what the run found out: the disk is near its floor.</param>
+    /// <returns>How many rows became shorter.</returns>
+    public async Task<int> ShortenAsync(bool factsToo)
+    {
+        var (found, shortened) = (Long(factsToo), 0);
+        _unreadable.IntersectWith(found);
+        foreach (var batch in found.Where(run => !_unreadable.Contains(run)).Chunk(RowsAtOnce))
+        {
+            var done = await store.CommitAsync(db => batch.Where(run => Shorten(db, run, factsToo)).ToList());
+            _unreadable.UnionWith(batch.Except(done));
+            shortened += done.Count;
+        }
+
+        return shortened;
+    }
+
+    private List<string> Long(bool factsToo) => store.Read(db => db.Query(
+        """
+        SELECT run_id FROM runs WHERE state = 'settled' AND (length(assignment) > ?1 OR (?2 AND length(facts) > ?1))
+               AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.run_id = runs.run_id)
+        """,
+        row => row.Text(0), ShortRow.Length, factsToo ? 1 : 0));
+
+    private static bool Shorten(Db db, string run, bool factsToo)
+    {
+        var row = db.Query("SELECT assignment, facts FROM runs WHERE run_id = ?1", row => (Assignment: row.Text(0), Facts: row.Text(1)), run)[0];
+        var (assignment, facts) = (ShortRow.OfAssignment(row.Assignment), factsToo ? ShortRow.OfFacts(row.Facts) : null);
+        return (assignment ?? facts) is not null
+            && db.Execute("UPDATE runs SET assignment = ?2, facts = ?3 WHERE run_id = ?1", run, assignment ?? row.Assignment, facts ?? row.Facts) == 1;
+    }
 
     /// <summary>How many other runs a task has.</summary>
     public long CountOthers(string task, string run) => store.Read(db => db.Number("SELECT COUNT(*) FROM runs WHERE task_id = ?1 AND run_id <> ?2", task, run));

@@ -27,7 +27,7 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
     /// <summary>Ids of the runs that have a directory, with the time of its last change; where the place is ours alone, also what an agent renamed or put there.</summary>
     public IReadOnlyDictionary<string, long> List() => !Directory.Exists(config.RunsDirectory) ? new Dictionary<string, long>()
         : Directory.EnumerateFileSystemEntries(config.RunsDirectory).Where(path => IsOurs(Path.GetFileName(path)))
-            .ToDictionary(path => Path.GetFileName(path), path => PathFacts.Of(path)?.Written.ToUnixTimeMilliseconds() ?? 0);
+            .Where(path => !HasNoText(path)).ToDictionary(path => Path.GetFileName(path), path => PathFacts.Of(path)?.Written.ToUnixTimeMilliseconds() ?? 0);
 
     /// <summary>What each takes on the disk, in bytes of allocated blocks. One that cannot be measured counts as nothing.</summary>
     public async Task<IReadOnlyDictionary<string, long>> MeasureAsync(IReadOnlyCollection<string> runs, CancellationToken token)
@@ -115,11 +115,10 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
         }
 
         // One that was dated by a clock that was wrong, or by an agent that wants it to stay, was not written a moment ago.
-        var (after, hasNoText) = (before + AheadAtMost, false);
+        var after = before + AheadAtMost;
         foreach (var path in Directory.EnumerateFileSystemEntries(config.ResultsDirectory).Take(MaxSweptAtOnce).ToList())
         {
             var name = Path.GetFileName(path);
-            hasNoText |= name.Contains('\uFFFD', StringComparison.Ordinal);
             if (openTasks.Any(task => name == task || name.StartsWith($"{task}.", StringComparison.Ordinal)) || PathFacts.Of(path) is not { } facts || (facts.Written >= before && facts.Written <= after))
             {
                 continue;
@@ -134,12 +133,30 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
                 File.Delete(path);
             }
         }
+    }
 
-        if (hasNoText)
+    /// <summary>Removes what agents of our own user called by bytes that are no text, beside the directories of runs and in our own results directory: no run and no task is called so.</summary>
+    /// <inheritdoc cref="SweepResultsAsync"/>
+    public async Task SweepOddNamesAsync(DateTimeOffset before, CancellationToken token)
+    {
+        string?[] places = [config.AgentsInUnits ? null : config.RunsDirectory, config.Agent.ResultsDirectory is null ? config.ResultsDirectory : null];
+        foreach (var place in places.OfType<string>().Where(place => PathFacts.Of(place) is { Kind: PathKind.Directory } && Directory.EnumerateFileSystemEntries(place).Any(HasNoText)))
         {
-            await RemoveOddNamesAsync(before, after, token);
+            // Find(1) knows such a name by its bytes.
+            string[] odd = ["find", place, "-mindepth", "1", "-maxdepth", "1", "-name", "*[!A-Za-z0-9._-]*", .. Age(before)];
+            await tools.RunAsync([.. odd, "-type", "d", "-exec", "chmod", "-R", "u+rwX", "--", "{}", "+"], Variables, "/", OddNamesLimit, token);
+            var outcome = await tools.RunAsync([.. odd, "-exec", "rm", "-rf", "--one-file-system", "--", "{}", "+"], Variables, "/", OddNamesLimit, token);
+            if (!outcome.Ok)
+            {
+                throw new IOException(outcome.Error.Split('\n')[0] is { Length: > 0 } said ? said : $"not everything in {place} could be removed");
+            }
         }
     }
+
+    private static bool HasNoText(string path) => Path.GetFileName(path).Contains('\uFFFD', StringComparison.Ordinal);
+
+    private static string[] Age(DateTimeOffset before) =>
+        ["(", "!", "-newermt", $"@{before.ToUnixTimeSeconds()}", "-o", "-newermt", $"@{(before + AheadAtMost).ToUnixTimeSeconds()}", ")"];
 
     // Without a workspace git reads nothing of it any more.
     private void ForgetGiven(string run)
@@ -148,18 +165,6 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
         if (PathFacts.Of(mark) is not null && !HasWorkspace(run))
         {
             File.Delete(mark);
-        }
-    }
-
-    // No task is called so; find(1) knows such a name by its bytes.
-    private async Task RemoveOddNamesAsync(DateTimeOffset before, DateTimeOffset after, CancellationToken token)
-    {
-        string[] age = ["(", "!", "-newermt", $"@{before.ToUnixTimeSeconds()}", "-o", "-newermt", $"@{after.ToUnixTimeSeconds()}", ")"];
-        var outcome = await tools.RunAsync(["find", config.ResultsDirectory, "-mindepth", "1", "-maxdepth", "1", "-name", "*[!A-Za-z0-9._-]*", .. age, "-exec", "rm", "-rf", "--", "{}", "+"],
-            new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" }, "/", OddNamesLimit, token);
-        if (!outcome.Ok)
-        {
-            throw new IOException(outcome.Error.Split('\n')[0] is { Length: > 0 } said ? said : $"not everything in {config.ResultsDirectory} could be removed");
         }
     }
 

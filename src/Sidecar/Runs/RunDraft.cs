@@ -205,22 +205,26 @@ internal sealed class RunDraft(
             {
                 WakeAttempt = run.WakeAttempt + 1,
                 Process = null,
-                Profile = profiles.FirstOrDefault(profile => profile.Name == run.Facts.NextProfile) ?? profiles[0], // A reload may have taken it away meanwhile.
+                Profile = InForce(run.Facts.NextProfile),
                 Facts = run.Facts.ForNextProfile(),
             }),
             RunSignal.Wake or RunSignal.Prepared or RunSignal.WakeAgain => run with
             {
                 WakeAttempt = run.WakeAttempt + 1,
                 Process = null,
+                Profile = signal == RunSignal.WakeAgain && !NoopProfile.Is(run.Profile.Name) ? InForce(run.Profile.Name) : run.Profile,
                 Facts = run.Facts with
                 {
-                    WokenAtUnixMs = run.Facts.WokenAtUnixMs ?? now, WakeProblem = null, WakeAgainDue = false, End = null, WakeReturned = false,
+                    WokenAtUnixMs = run.Facts.WokenAtUnixMs ?? now, WokenWith = null, WakeProblem = null, WakeAgainDue = false, End = null, WakeReturned = false,
                 },
             },
             RunSignal.Proved => run with { Facts = run.Facts with { WakeDurationMs = now - run.Facts.WokenAtUnixMs } },
             _ => run,
         };
     }
+
+    // A reload, or another start, may have changed it or taken it away.
+    private WakeProfile InForce(string? name) => profiles.FirstOrDefault(profile => profile.Name == name) ?? profiles[0];
 
     private Run Judged(Run run)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using FleetSidecar.Agents;
 using FleetSidecar.Agents.Adapters;
 using FleetSidecar.Agents.Failover;
 using FleetSidecar.Protocol;
@@ -25,6 +26,9 @@ internal sealed record RunFacts
     public string? RemoteAtStart { get; init; }
 
     public long? WokenAtUnixMs { get; init; }
+
+    /// <summary>What the agent at work was started with; null before that.</summary>
+    public WokenWith? WokenWith { get; init; }
 
     /// <summary>Signal mode: the wake command ended with 0.</summary>
     public bool WakeReturned { get; init; }
@@ -108,9 +112,14 @@ internal sealed record RunFacts
     public RunFacts ForNextProfile() => this with
     {
         NextProfile = null, End = null, Turn = null, Report = null, Activity = 0, Received = false, StayedAlive = false, WakeReturned = false,
-        WakeProblem = null, WakeAgainDue = false, WakeRepeated = false, OomKillsBefore = null,
+        WakeProblem = null, WakeAgainDue = false, WakeRepeated = false, OomKillsBefore = null, WokenWith = null,
     };
 }
+
+/// <summary>The configuration that an agent was started with. A daemon that starts with another one reads its output, its report and its end by this.</summary>
+/// <param name="Profile">Without the values of variables.</param>
+/// <param name="Results">The directory that it was told to leave its report in.</param>
+internal sealed record WokenWith(WakeProfile Profile, string Results);
 
 /// <summary>How a process ended. No code: nothing recorded it.</summary>
 internal sealed record ProcessEnd(int? ExitCode, long AtUnixMs)

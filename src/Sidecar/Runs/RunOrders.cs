@@ -75,7 +75,7 @@ internal sealed partial class RunOrders(
     private async Task WakeAsync(OrderScene scene)
     {
         var run = scene.Run;
-        var process = run.Process;
+        var (process, with) = (run.Process, run.Facts.WokenWith);
         if (process is not null)
         {
             LogAgentAdopted(run.Id, run.TaskId, process.Pid);
@@ -104,7 +104,7 @@ internal sealed partial class RunOrders(
             switch (await launcher.StartAsync(run, CancellationToken.None))
             {
                 case LaunchOutcome.Started started:
-                    process = started.Process;
+                    (process, with) = (started.Process, new WokenWith(run.Profile.WithVariablesOf(null), config.ResultsOf(run.Id)));
                     FaultPoints.At(FaultPoint.Woken);
                     LogAgentStarted(run.Id, run.TaskId, process.Pid, run.Profile.Name);
                     break;
@@ -118,7 +118,7 @@ internal sealed partial class RunOrders(
 
         CrashPoints.At(CrashPointName.Woken);
         var kills = run.Profile.Mode == WakeMode.Run ? OomKills.Count() : null;
-        await scene.LearnAsync(now => now with { Process = process, Facts = now.Facts with { OomKillsBefore = now.Facts.OomKillsBefore ?? kills } });
+        await scene.LearnAsync(now => now with { Process = process, Facts = now.Facts with { WokenWith = with, OomKillsBefore = now.Facts.OomKillsBefore ?? kills } });
         _ = RefillAsync(run.Profile, CancellationToken.None);
         if (run.Profile.Mode == WakeMode.Signal)
         {

@@ -183,22 +183,30 @@ internal sealed class RunStore(Store store, WakeOptions wake)
         }
     }
 
-    private Run ReadRun(Row row) => new()
+    private Run ReadRun(Row row)
     {
-        Id = row.Text(0),
-        TaskId = row.Text(1),
-        Generation = row.Number(2),
-        State = RunStates.Parse(row.Text(3)),
-        Nonce = row.Text(4),
-        Profile = ProfileNamed(row.Text(5)),
-        Assignment = OutsideJson.Read(row.Text(6), WireJson.Wire.TaskAssign, out var bad) ?? throw new JsonException(bad),
-        WakeAttempt = (int)row.Number(7),
-        Process = row.NumberOrNull(8) is { } pid ? new ProcessIdentity((int)pid, row.Number(9), row.Text(10)) : null,
-        Facts = OutsideJson.Read(row.Text(11), RunJson.Default.RunFacts, out bad) ?? throw new JsonException(bad),
-        CreatedAtUnixMs = row.Number(12),
-        StateSinceUnixMs = row.Number(13),
-    };
+        var facts = OutsideJson.Read(row.Text(11), RunJson.Default.RunFacts, out var bad) ?? throw new JsonException(bad);
+        return new Run
+        {
+            Id = row.Text(0),
+            TaskId = row.Text(1),
+            Generation = row.Number(2),
+            State = RunStates.Parse(row.Text(3)),
+            Nonce = row.Text(4),
+            Profile = ProfileOf(row.Text(5), facts.WokenWith),
+            Assignment = OutsideJson.Read(row.Text(6), WireJson.Wire.TaskAssign, out bad) ?? throw new JsonException(bad),
+            WakeAttempt = (int)row.Number(7),
+            Process = row.NumberOrNull(8) is { } pid ? new ProcessIdentity((int)pid, row.Number(9), row.Text(10)) : null,
+            Facts = facts,
+            CreatedAtUnixMs = row.Number(12),
+            StateSinceUnixMs = row.Number(13),
+        };
+    }
 
-    // A profile may have been renamed while its run goes on; the first one is then the best guess for how the agent behaves.
-    private WakeProfile ProfileNamed(string name) => NoopProfile.Is(name) ? NoopProfile.Profile : wake.Profiles.FirstOrDefault(profile => profile.Name == name) ?? wake.Profiles[0];
+    // An agent that was started is judged by what it was started with. Before that it gets the profile of its name; where that was renamed meanwhile, the first one.
+    private WakeProfile ProfileOf(string name, WokenWith? woken)
+    {
+        var named = NoopProfile.Is(name) ? NoopProfile.Profile : wake.Profiles.FirstOrDefault(profile => profile.Name == name);
+        return woken?.Profile is { } started && !NoopProfile.Is(name) ? started.WithVariablesOf(named) : named ?? wake.Profiles[0];
+    }
 }

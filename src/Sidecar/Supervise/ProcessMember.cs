@@ -11,7 +11,6 @@ internal sealed class ProcessMember(MemberHome home, MemberProcesses processes) 
 
     public Task<MemberLook> LookAsync(MemberOptions member, MemberRecord kept, CancellationToken token)
     {
-        home.BoundOutput(member);
         if (kept.Process is { } noted)
         {
             ProcessWatch.Reap(noted.Pid);

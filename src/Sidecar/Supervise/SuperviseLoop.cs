@@ -23,6 +23,9 @@ internal sealed partial class SuperviseLoop(
     // Every call to tmux and systemctl is bounded; this is more than all of one turn together.
     private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(2);
 
+    // As for an agent's output: a disk fills within seconds.
+    private static readonly TimeSpan OutputLook = TimeSpan.FromMilliseconds(500);
+
     // Operators are few; whoever comes while sixteen wait is told to come again.
     private readonly Channel<(string Name, TaskCompletionSource<MemberView?> Answer)> _retries = Channel.CreateBounded<(string, TaskCompletionSource<MemberView?>)>(MostRequests);
 
@@ -62,6 +65,30 @@ internal sealed partial class SuperviseLoop(
 
         WarnOfServiceManager();
         var members = config.Supervise.Members.Select(options => new Member(options, kinds.First(kind => kind.Kind == options.Kind), home.Read(options))).ToList();
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var bounding = BoundOutputsAsync([.. config.Supervise.Members.Where(member => member.Kind == MemberKind.Process)], over.Token);
+        try
+        {
+            await AttendAllAsync(members, stopping);
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await bounding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task BoundOutputsAsync(List<MemberOptions> members, CancellationToken stopping)
+    {
+        using var look = new PeriodicTimer(OutputLook, time);
+        while (members.Count > 0 && await look.WaitForNextTickAsync(stopping))
+        {
+            members.ForEach(home.BoundOutput);
+        }
+    }
+
+    private async Task AttendAllAsync(List<Member> members, CancellationToken stopping)
+    {
         while (true)
         {
             foreach (var member in members)

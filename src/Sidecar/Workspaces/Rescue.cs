@@ -21,10 +21,11 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
     /// <summary>Looks, saves and pushes.</summary>
     /// <param name="directory">The workspace.</param>
     /// <param name="mark">Its mark.</param>
+    /// <param name="ask">Asks the origin what these names are there, or says why it cannot be asked.</param>
     /// <param name="token">Gives up; nothing is lost, the next call does it all again.</param>
     /// <returns>What was found, and why it is not on the origin yet, where the origin cannot be asked or refuses.</returns>
     /// <exception cref="GitException">The clone could not be looked at. It is as it was.</exception>
-    public async Task<(RescueNote Note, GitException? Problem)> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
+    public async Task<(RescueNote Note, GitException? Problem)> SaveAsync(string directory, WorkspaceMark mark, Func<string[], Task<(RemoteRefs? Refs, GitException? Unasked)>> ask, CancellationToken token)
     {
         var (work, now) = (Clones.WorkOf(directory), time.GetUtcNow().ToUnixTimeMilliseconds());
         var ended = mark.Rescue?.EndedAtUnixMs ?? now;
@@ -40,7 +41,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
 
         GitLeftovers.Remove(Path.Combine(work, ".git")); // Of the last look, where a time limit ended it.
         var name = RefNames.Rescue(mark.TaskId, mark.Generation);
-        var (refs, unasked) = await AskOriginAsync(mark, name, token);
+        var (refs, unasked) = await ask([$"refs/heads/{mark.Branch}", RefNames.Attempts(mark.TaskId), name]);
         var known = new HashSet<string> { mark.Base };
         foreach (var commit in refs?.All.Values.Distinct() ?? [])
         {
@@ -61,8 +62,8 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         var changed = snapshot.Tree != (earlier.Length > 0 ? await TreeOfAsync(work, earlier, token) : headTree);
         var commitToKeep = ends.Count == 0 && !changed ? earlier
             : await KeepAsync(work, name, await CommitAsync(work, mark, $"Work that generation {mark.Generation} of {mark.TaskId} left behind", snapshot.Tree,
-                [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. ends.Where(end => end != head).Take(MostParents)], ended, token), token);
-        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, ends.Count > MostParents ? $"more than {MostParents} lines of work" : snapshot.Kept ?? unseen ?? await BesideAsync(directory, work, token));
+                [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. await GatherAsync(work, mark, snapshot.Tree, [.. ends.Where(end => end != head)], token)], ended, token), token);
+        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, snapshot.Kept ?? unseen ?? await BesideAsync(directory, work, token));
         if (note.Commit is null)
         {
             return (note with { Pushed = unasked is null }, unasked);
@@ -71,6 +72,11 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         if (!config.Workspace.PushRescue)
         {
             return (note with { Kept = note.Kept ?? "workspace.pushRescue is off" }, null);
+        }
+
+        if (unasked is { IsPassing: true })
+        {
+            return (note, unasked); // Saved here; a push would wait for the same silence.
         }
 
         try
@@ -120,19 +126,6 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
     private static bool IsOurs(string path) =>
         Path.GetFileName(path) is var name && (name.StartsWith(WorkspaceMark.FileName, StringComparison.Ordinal) || name.StartsWith("rescue.", StringComparison.Ordinal) || name.StartsWith("verify.", StringComparison.Ordinal) || name == GitView.Name);
 
-    // Without the origin the work can still be saved here; the push then says what is wrong.
-    private async Task<(RemoteRefs? Refs, GitException? Unasked)> AskOriginAsync(WorkspaceMark mark, string name, CancellationToken token)
-    {
-        try
-        {
-            return (await origin.RefsAsync(mark.Repository, token, $"refs/heads/{mark.Branch}", RefNames.Attempts(mark.TaskId), name), null);
-        }
-        catch (GitException fault)
-        {
-            return (null, fault);
-        }
-    }
-
     // The mirror's refs are what the origin had at its last fetch: other tasks' branches came with the clone and are nobody's work here.
     // The youngest commit of each line that no known commit holds: of branches, tags, stashes and reflogs, and of commits that nothing names any more.
     private async Task<(List<string> Ends, string? Unseen)> UnpushedEndsAsync(string directory, string work, string? index, string[] known, CancellationToken token)
@@ -145,6 +138,23 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         var parents = lines.SelectMany(line => line.Skip(1)).ToHashSet();
         return ([.. lines.Select(line => line[0]).Where(commit => !parents.Contains(commit))],
             all && outcome.Output.Length < ToolRunner.OutputLimit ? null : $"it holds more than {MostCommits} commits of its own, and what no branch names was not looked for");
+    }
+
+    // A commit takes only so many parents: of more lines of work, each group gets a commit in between.
+    private async Task<IReadOnlyList<string>> GatherAsync(string work, WorkspaceMark mark, string tree, IReadOnlyList<string> ends, CancellationToken token)
+    {
+        while (ends.Count > MostParents)
+        {
+            var groups = new List<string>();
+            foreach (var group in ends.Chunk(MostParents))
+            {
+                groups.Add(await CommitAsync(work, mark, $"{group.Length} lines of work", tree, group, mark.BeganAtUnixMs, token));
+            }
+
+            ends = groups;
+        }
+
+        return ends;
     }
 
     private async Task<string> TreeOfAsync(string work, string commit, CancellationToken token) =>

@@ -16,13 +16,14 @@ namespace FleetSidecar.Workspaces;
 /// <remarks>It goes by the directories and their marks, not by the store, so that it finds the work of every run that ever ended
 /// here, whatever crashed. What carries no mark of ours is never touched.</remarks>
 internal sealed partial class WorkspaceKeeper(
-    SidecarConfig config, IAgentHost host, Rescue rescue, RunLoop runs, LostMarks lost, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
+    SidecarConfig config, IAgentHost host, Rescue rescue, Origin origin, RunLoop runs, LostMarks lost, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), Soon = TimeSpan.FromSeconds(2), LookAgain = TimeSpan.FromHours(1);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private readonly HashSet<string> _staying = [];
     private readonly Dictionary<string, (TimeSpan Pause, long NotBefore, string Said)> _failed = [];
+    private readonly SilentOrigins _silent = new();
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
@@ -38,6 +39,7 @@ internal sealed partial class WorkspaceKeeper(
                 _failed.Remove(gone);
             }
 
+            _silent.KeepOnly(marked.Select(WorkspaceMark.Read).OfType<WorkspaceMark>().Select(mark => mark.Repository));
             foreach (var directory in marked)
             {
                 if (_failed.ContainsKey(Path.GetFileName(directory)) && _nudge.CurrentCount > 0)
@@ -100,7 +102,8 @@ internal sealed partial class WorkspaceKeeper(
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
             var before = _failed.GetValueOrDefault(mark.RunId);
-            var pause = KeeperPace.After(before.Pause, time.GetElapsedTime(began));
+            var (pace, silence) = (KeeperPace.After(before.Pause, time.GetElapsedTime(began)), _silent.Of(mark.Repository, Now)?.Left ?? TimeSpan.Zero);
+            var pause = pace > silence ? pace : silence;
             _failed[mark.RunId] = (pause, Now + (long)pause.TotalMilliseconds, fault.Message);
             if (before.Said != fault.Message)
             {
@@ -127,7 +130,7 @@ internal sealed partial class WorkspaceKeeper(
 
     private async Task<WorkspaceMark> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
     {
-        var (note, problem) = await rescue.SaveAsync(directory, mark, token);
+        var (note, problem) = await rescue.SaveAsync(directory, mark, names => AskAsync(mark.Repository, names, token), token);
         CrashPoints.At(CrashPointName.Rescued);
         var saved = mark with { Rescue = note };
         saved.Write(directory);
@@ -142,6 +145,30 @@ internal sealed partial class WorkspaceKeeper(
         }
 
         return problem is null ? saved : throw problem;
+    }
+
+    // Without the origin the work can still be saved here. One that says nothing takes the time of one workspace, not of all that came from it.
+    private async Task<(RemoteRefs? Refs, GitException? Unasked)> AskAsync(string repository, string[] names, CancellationToken token)
+    {
+        if (_silent.Of(repository, Now) is { } silence)
+        {
+            return (null, silence.Fault);
+        }
+
+        var began = time.GetTimestamp();
+        GitException? unasked = null;
+        try
+        {
+            return (await origin.RefsAsync(repository, token, names), null);
+        }
+        catch (GitException fault)
+        {
+            return (null, unasked = fault);
+        }
+        finally
+        {
+            _silent.Asked(repository, unasked, time.GetElapsedTime(began), Now);
+        }
     }
 
     // Never looked at, not on the origin yet, or about to go. What is kept for a reason changes only by hand, so once an hour is enough.

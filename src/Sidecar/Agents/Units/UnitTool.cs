@@ -58,9 +58,13 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
             await units.StopAsync(unit);
             await units.ForgetAsync(unit);
             start.Withdraw(run);
-            if (run != SelfTest)
+            if (run == SelfTest)
             {
-                await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too. Of a look git reads nothing, and the self-test must not wait for a large tree.
+                modes.LeaveOpen(run); // Git reads nothing of a look, and the self-test must not wait for a large tree.
+            }
+            else
+            {
+                await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too.
             }
         }
     }
