@@ -15,7 +15,7 @@ x sh -c '
   fleet-hub token create bench --data /var/lib/fleet-hub >/etc/fleet-sidecar/hub-token
   fleet-hub token create operator --role operator --data /var/lib/fleet-hub >/root/operator
   umask 022
-  printf "#!/bin/sh\ndate +%%s%%6N >/var/lib/fleet-agent/stamp-\$FLEET_TASK_ID\n" >/usr/local/bin/agent; chmod 755 /usr/local/bin/agent
+  printf "#!/bin/sh\ndate +%%s%%6N >/var/lib/fleet-agents/1/stamp-\$FLEET_TASK_ID\n" >/usr/local/bin/agent; chmod 755 /usr/local/bin/agent
   cat >/etc/fleet-sidecar/sidecar.json <<J
 { "agent": { "id": "bench" }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "/etc/fleet-sidecar/hub-token" }, "safeMode": { "starts": 0 },
   "wake": { "profiles": [ { "name": "main", "completion": "exitCode", "command": ["/usr/local/bin/agent"] } ] } }
@@ -37,6 +37,6 @@ for _ in $(seq 20); do
   task=$(x fleet-hub task add --token-file /root/operator --hub http://127.0.0.1:7070 --description bench)
   until x fleet-hub task show "$task" --token-file /root/operator --hub http://127.0.0.1:7070 --json | grep -q '"status": "completed"'; do sleep 0.1; done
   began=$(x journalctl "FLEET_TASK_ID=$task" FLEET_EVENT=RunMoved -o json --no-pager | head -n 1 | sed 's/.*"_SOURCE_REALTIME_TIMESTAMP":"\([0-9]*\)".*/\1/')
-  echo $(($(x cat "/var/lib/fleet-agent/stamp-$task") - began))
+  echo $(($(x cat "/var/lib/fleet-agents/1/stamp-$task") - began))
 done | median | sed "s/^/accepted to the agent's first line in its unit, microseconds: /"
 x sh -c 'grep -E "VmRSS|Threads" /proc/$(systemctl show -P MainPID fleet-sidecar)/status' | tr '\n' ' '; echo

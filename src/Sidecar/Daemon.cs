@@ -131,8 +131,18 @@ internal static partial class Daemon
             LogOrphanStopped(log, name);
         }
 
+        FreeSlots(services.GetRequiredService<AgentSlots>(), services.GetRequiredService<RunLoop>(), config);
         _ = Task.Run(services.GetRequiredService<StepLeftovers>().Sweep, CancellationToken.None); // The first step waits for it; the start does not.
         services.GetRequiredService<ControlServer>().Open();
+    }
+
+    private static void FreeSlots(AgentSlots slots, RunLoop runs, SidecarConfig config)
+    {
+        if (config.AgentsInUnits)
+        {
+            slots.KeepOnly(runs.Snapshot.Where(run => run.TakesSlot).Select(run => run.Id).ToHashSet());
+            runs.Ended += () => slots.KeepOnly(runs.Snapshot.Where(run => run.TakesSlot).Select(run => run.Id).Append(UnitTool.SelfTest).ToHashSet());
+        }
     }
 
     private static IHost Build(SidecarConfig config, StartBook starts, ConfigOrigin origin, ReloadRequests reloads, OpenedStore opened, StoreReserve reserve, Dialer dialer, Redactor redactor, TimeProvider time)
@@ -158,7 +168,7 @@ internal static partial class Daemon
         services.AddSingleton<Preparation>().AddSingleton<Delivery>().AddSingleton<Rescue>().AddSingleton<LostMarks>().AddSingleton<CommitCheck>();
         services.AddSingleton<Origin>();
         services.AddSingleton<StepLeftovers>().AddSingleton<StepCommand>().AddSingleton<StepChecks>().AddSingleton<Verification>().AddSingleton<PullRequests>();
-        services.AddSingleton(reserve).AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<AgentQuestions>().AddSingleton<UnitTool>();
+        services.AddSingleton(reserve).AddSingleton<ResultFiles>().AddSingleton<Berths>().AddSingleton<AgentLauncher>().AddSingleton<AgentSlots>(_ => new AgentSlots(config)).AddSingleton<AgentUnits>().AddSingleton<RunModes>().AddSingleton<UnitStart>().AddSingleton<AgentQuestions>().AddSingleton<UnitTool>();
         _ = config.AgentsInUnits ? services.AddSingleton<IAgentHost, UnitHost>() : services.AddSingleton<IAgentHost, DetachedHost>();
         services.AddSingleton<Availability>().AddSingleton<DiskFloor>().AddSingleton<SafeMode>().AddSingleton<IntakeControl>();
         services.AddSingleton(all => new AliveFile(config.StateDirectory, () => all.GetRequiredService<RunLoop>().Intake, time));

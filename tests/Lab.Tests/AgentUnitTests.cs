@@ -30,7 +30,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
         var found = await _fleet.JournalAsync($"FLEET_TASK_ID={task}");
         Assert.Contains("AgentStarted", found);
         Assert.Contains("completed -> settled", found);
-        Assert.Contains("fleet-agent\n", found);
+        Assert.Contains("fleet-agent-1\n", found);
         Assert.Contains("0022", found);
         Assert.Equal(found.Split('\n').Count(line => line.StartsWith("RunLoop[", StringComparison.Ordinal)),
             (await _fleet.JournalAsync("-u", "fleet-sidecar", $"FLEET_TASK_ID={task}", "FLEET_AGENT=iris", "FLEET_EVENT=RunMoved")).Split('\n').Count(line => line.Length > 0));
@@ -78,9 +78,9 @@ public sealed class AgentUnitTests : IAsyncLifetime
     {
         // Two runs at once. Each writes down what it can see; the second also tries to speak for the first with its nonce.
         _fleet.AgentDoes($$"""
-            echo "$FLEET_NONCE $FLEET_RUN_ID" >{{Fleet.Home}}/nonce-$FLEET_TASK_ID
+            echo "$FLEET_NONCE $FLEET_RUN_ID" >{{Fleet.Shared}}/nonce-$FLEET_TASK_ID
             fleet-sidecar task start
-            while [ ! -e {{Fleet.Home}}/look ]; do sleep 0.1; done
+            while [ ! -e {{Fleet.Shared}}/look ]; do sleep 0.1; done
             {
               for f in /etc/fleet-sidecar/hub-token /var/lib/fleet-sidecar/state.db /run/credentials/fleet-sidecar.service/hub-token /etc/fleet-sidecar/sidecar.json; do cat "$f" >/dev/null 2>&1 && echo "READ $f"; done
               ls /var/lib/fleet-sidecar/runs | grep -v "$FLEET_RUN_ID" | sed 's/^/SAW /'
@@ -89,33 +89,33 @@ public sealed class AgentUnitTests : IAsyncLifetime
                 tr '\0' '\n' <$p/environ 2>/dev/null | grep FLEET_NONCE | sed "s#^#ENVIRON $p #"
                 ls $p/root/var/lib/fleet-sidecar/runs 2>/dev/null | sed "s#^#ROOT $p #"
               done
-              for n in {{Fleet.Home}}/nonce-*; do
+              for n in {{Fleet.Shared}}/nonce-*; do
                 read -r nonce run <$n
                 if [ "$run" != "$FLEET_RUN_ID" ] && FLEET_NONCE=$nonce fleet-sidecar task complete --output stolen 2>&1; then echo "SPOKE FOR $run"; fi
               done
               for s in control agent; do
-                fleet-sidecar status --config {{Fleet.Home}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "STATUS BY $s"
-                fleet-sidecar pause --reason mine --config {{Fleet.Home}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "PAUSED BY $s"
+                fleet-sidecar status --config {{Fleet.Shared}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "STATUS BY $s"
+                fleet-sidecar pause --reason mine --config {{Fleet.Shared}}/own.json --set control.socket=/run/fleet-sidecar/$s.sock 2>&1 && echo "PAUSED BY $s"
               done
               echo LOOKED
-            } >{{Fleet.Home}}/seen-$FLEET_TASK_ID 2>&1
-            while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
+            } >{{Fleet.Shared}}/seen-$FLEET_TASK_ID 2>&1
+            while [ ! -e {{Fleet.Shared}}/go ]; do sleep 0.1; done
             fleet-sidecar task complete --output "mine"
             """);
-        _fleet.Machine.Write($"{Fleet.Home}/own.json", """{ "agent": { "id": "x" }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "/x" }, "wake": { "profiles": [ { "name": "x", "command": ["/bin/true"] } ] } }""", (UnixFileMode)0x1a4);
+        _fleet.Machine.Write($"{Fleet.Shared}/own.json", """{ "agent": { "id": "x" }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "/x" }, "wake": { "profiles": [ { "name": "x", "command": ["/bin/true"] } ] } }""", (UnixFileMode)0x1a4);
         const string NoRepository = "\"priority\": \"normal\"";
         var (first, second) = (await _fleet.SubmitAsync(NoRepository), await _fleet.SubmitAsync(NoRepository));
         await _fleet.RunningAsync(2);
-        _fleet.Machine.Write($"{Fleet.Home}/look", "");
+        _fleet.Machine.Write($"{Fleet.Shared}/look", "");
         foreach (var task in new[] { first, second })
         {
-            await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/seen-{task} ] && grep -q LOOKED {Fleet.Home}/seen-{task}", "the looking to be over");
+            await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/seen-{task} ] && grep -q LOOKED {Fleet.Shared}/seen-{task}", "the looking to be over");
         }
 
         await _fleet.RunningAsync(2);
         foreach (var task in new[] { first, second })
         {
-            var seen = await _fleet.Machine.ShellAsync($"cat {Fleet.Home}/seen-{task}");
+            var seen = await _fleet.Machine.ShellAsync($"cat {Fleet.Shared}/seen-{task}");
             Assert.Contains("only a process of the run itself", seen);
             Assert.Contains("agents may only speak for their own run", seen);
             Assert.Contains("Permission denied", seen);
@@ -141,7 +141,7 @@ public sealed class AgentUnitTests : IAsyncLifetime
         var task = await _fleet.SubmitAsync("\"repo\": \"git://127.0.0.1/app.git\", \"verification_steps\": [ { \"type\": \"command_succeeds\", \"target\": \"./check\", \"description\": \"it says who it is\" } ]");
         await _fleet.WaitForAsync(task, "completed");
         var log = await _fleet.Machine.ShellAsync("cat /var/lib/fleet-sidecar/runs/*/verify-1.log");
-        Assert.Contains("fleet-agent\n/var/lib/fleet-sidecar/workspaces/run_", log);
+        Assert.Contains("fleet-agent-1\n/var/lib/fleet-sidecar/workspaces/run_", log);
         Assert.Contains("hub-token", log);
         Assert.DoesNotContain((await _fleet.Machine.ShellAsync($"cat {Fleet.Token}")).Trim(), log);
         Assert.NotEqual(0, (await _fleet.Machine.TryAsync("pgrep", "-f", "sleep 4713")).ExitCode);
@@ -163,8 +163,8 @@ public sealed class AgentUnitTests : IAsyncLifetime
         var task = await _fleet.SubmitAsync();
         Assert.Contains("not what git makes there", (await _fleet.WaitForAsync(task, "dead_letter")).ToString());
         Assert.Equal(shadow, await _fleet.Machine.RunAsync("stat", "-c", "%U:%G %a", "/etc/shadow", "/etc/passwd", "/etc"));
-        await _fleet.Machine.UntilAsync("[ -z \"$(find /var/lib/fleet-sidecar/runs /var/lib/fleet-sidecar/workspaces -maxdepth 3 ! -type l \\( -user fleet-agent -o -perm /007 \\) -path '*run_*/*' -print -quit)\" ]", "everything to be the daemon's again");
-        Assert.InRange((await _fleet.JournalAsync("-u", "fleet-agent@*")).Length, 0, 100_000);
+        await _fleet.Machine.UntilAsync("[ -z \"$(find /var/lib/fleet-sidecar/runs /var/lib/fleet-sidecar/workspaces -maxdepth 3 ! -type l \\( ! -user fleet-sidecar -o -perm /007 \\) -path '*run_*/*' -print -quit)\" ]", "everything to be the daemon's again");
+        Assert.InRange((await _fleet.JournalAsync("-u", "fleet-agent*@*")).Length, 0, 100_000);
 
         await _fleet.Machine.RunAsync("systemctl", "restart", "fleet-sidecar");
         _fleet.AgentDoes("fleet-sidecar task start\nfleet-sidecar task complete --output next");
@@ -191,17 +191,17 @@ public sealed class AgentUnitTests : IAsyncLifetime
     [Fact]
     public async Task Without_units_to_start_agents_in_the_machine_is_not_available()
     {
-        await _fleet.Machine.ShellAsync("systemctl mask fleet-agent@.service 2>&1");
+        await _fleet.Machine.ShellAsync("systemctl mask fleet-agent-1@.service 2>&1");
         var (code, said) = await _fleet.Machine.TryAsync("fleet-sidecar", "doctor");
         Assert.Equal(1, code);
         Assert.Contains("masked", said);
-        await _fleet.Machine.ShellAsync("systemctl unmask fleet-agent@.service 2>&1");
+        await _fleet.Machine.ShellAsync("systemctl unmask fleet-agent-1@.service 2>&1");
         Assert.Equal(0, (await _fleet.Machine.TryAsync("fleet-sidecar", "doctor")).ExitCode);
     }
 
     private async Task LimitAsync(string lines)
     {
-        _fleet.Machine.Write("/etc/systemd/system/fleet-agent@.service.d/test.conf", $"[Service]\n{lines}\n");
+        _fleet.Machine.Write("/etc/systemd/system/fleet-agent-@.service.d/test.conf", $"[Service]\n{lines}\n");
         await _fleet.Machine.RunAsync("systemctl", "daemon-reload");
     }
 }

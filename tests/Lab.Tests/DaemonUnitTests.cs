@@ -94,7 +94,7 @@ public sealed class DaemonUnitTests : IAsyncLifetime
     [Fact]
     public async Task The_heartbeat_stays_on_time_while_agents_keep_every_processor_busy()
     {
-        _fleet.AgentDoes($"fleet-sidecar task start\nfor i in 1 2 3 4 5 6 7 8; do (while [ ! -e {Fleet.Home}/go ]; do :; done) & done\nwhile [ ! -e {Fleet.Home}/go ]; do sleep 0.2; done\nfleet-sidecar task complete --output busy");
+        _fleet.AgentDoes($"fleet-sidecar task start\nfor i in 1 2 3 4 5 6 7 8; do (while [ ! -e {Fleet.Shared}/go ]; do :; done) & done\nwhile [ ! -e {Fleet.Shared}/go ]; do sleep 0.2; done\nfleet-sidecar task complete --output busy");
         var task = await _fleet.SubmitAsync("\"priority\": \"normal\"");
         await _fleet.RunningAsync();
         var (longest, started) = (0L, TimeProvider.System.GetTimestamp());
@@ -136,7 +136,7 @@ public sealed class DaemonUnitTests : IAsyncLifetime
         const string Repo = "\"repo\": \"git://127.0.0.1/app.git\"";
         var (iris, noor) = (await _fleet.SubmitAsync($"{Repo}, \"assign_to\": \"iris\""), await _fleet.SubmitAsync($"{Repo}, \"assign_to\": \"noor\""));
         await _fleet.RunningAsync();
-        await Machine.UntilAsync("systemctl list-units --plain --no-legend 'fleet-agent@noor-run_*.service' | grep -q running && [ \"$(systemctl list-units --plain --no-legend 'fleet-agent@run_*.service' | grep -c running)\" = 1 ]", "a unit of each");
+        await Machine.UntilAsync("systemctl list-units --plain --no-legend 'fleet-agent-*@noor-run_*.service' | grep -q running && [ \"$(systemctl list-units --plain --no-legend 'fleet-agent-*@run_*.service' | grep -c running)\" = 1 ]", "a unit of each");
 
         // One of them starts anew and leaves the other's agents alone.
         await Machine.RunAsync("systemctl", "restart", "fleet-sidecar");

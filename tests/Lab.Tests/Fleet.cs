@@ -5,8 +5,8 @@ namespace FleetSidecar.Lab;
 /// <summary>A machine with both packages installed, a git server and an agent: everything as an operator would have it.</summary>
 internal sealed class Fleet(Machine machine) : IAsyncDisposable
 {
-    /// <summary>Where agents of the tests find and leave files: their home.</summary>
-    public const string Home = "/var/lib/fleet-agent";
+    /// <summary>Where agents of the tests find and leave files, whatever user they are: a drop-in opens it.</summary>
+    public const string Shared = "/srv/shared";
 
     public const string Token = "/etc/fleet-sidecar/hub-token", Config = "/etc/fleet-sidecar/sidecar.json";
 
@@ -43,13 +43,16 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
             git clone -q --bare /tmp/seed /srv/git/app.git && rm -rf /tmp/seed && chown -R nobody /srv/git
             printf '[Service]\nUser=nobody\nExecStart=/usr/bin/git daemon --listen=127.0.0.1 --export-all --enable=receive-pack --base-path=/srv/git /srv/git\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/git-daemon.service
             systemctl enable -q --now git-daemon
+            mkdir -p -m 777 /srv/shared; touch /srv/shared/executions; chmod 666 /srv/shared/executions
+            for unit in fleet-agent@ fleet-agent-@; do mkdir -p /etc/systemd/system/$unit.service.d; printf '[Service]\nReadWritePaths=-/srv/shared\n' >/etc/systemd/system/$unit.service.d/shared.conf; done
+            systemctl daemon-reload
             """);
     }
 
     /// <summary>What <c>fleet-sidecar setup</c> does, by hand: token, configuration, restart.</summary>
     public async Task EnrolAsync(string config = "", string agent = "iris", string directory = "/etc/fleet-sidecar", string unit = "fleet-sidecar")
     {
-        machine.Write("/usr/local/bin/agent", $"#!/bin/sh\n. {Home}/agent.sh\n", (UnixFileMode)0x1ed);
+        machine.Write("/usr/local/bin/agent", $"#!/bin/sh\n. {Shared}/agent.sh\n", (UnixFileMode)0x1ed);
         await machine.ShellAsync($"mkdir -p {directory}; umask 077; fleet-hub token create {agent} --data /var/lib/fleet-hub >{directory}/hub-token");
         machine.Write($"{directory}/sidecar.json", $$"""
             { "agent": { "id": "{{agent}}", "maxConcurrentRuns": 2 }, "hub": { "url": "ws://127.0.0.1:7070/ws", "tokenFile": "{{directory}}/hub-token" },
@@ -63,7 +66,7 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
     /// <summary>As an operator does it: one command, which ends well only after a task went from the hub to a process here and back.</summary>
     public async Task<string> SetUpAsync()
     {
-        machine.Write("/usr/local/bin/agent", $"#!/bin/sh\n. {Home}/agent.sh\n", (UnixFileMode)0x1ed);
+        machine.Write("/usr/local/bin/agent", $"#!/bin/sh\n. {Shared}/agent.sh\n", (UnixFileMode)0x1ed);
         await machine.ShellAsync("fleet-hub token create workers --role enrol --data /var/lib/fleet-hub >/root/key");
         var said = await machine.RunAsync("fleet-sidecar", "setup", "--hub", "ws://127.0.0.1:7070/ws", "--enrol", "@/root/key", "--agent", "iris", "--agent-command", "/usr/local/bin/agent");
         await UpAsync();
@@ -78,20 +81,20 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
         Wait.UntilAsync(() => Try(() => Agent("iris").GetProperty("status").GetString()) is "idle" or "working", "the hub to hear the sidecar", TimeSpan.FromSeconds(90));
 
     /// <summary>What the next agents do: lines of shell, as the agents' user in the workspace.</summary>
-    public void AgentDoes(string lines) => machine.Write($"{Home}/agent.sh", lines.ReplaceLineEndings("\n") + "\n", (UnixFileMode)0x1a4);
+    public void AgentDoes(string lines) => machine.Write($"{Shared}/agent.sh", lines.ReplaceLineEndings("\n") + "\n", (UnixFileMode)0x1a4);
 
     /// <summary>Says that the task has arrived, waits for a file <c>go</c>, commits and says that it is done.</summary>
     public const string Worker = $$"""
-        echo "$$ $FLEET_TASK_ID $FLEET_GENERATION" >>{{Home}}/executions
+        echo "$$ $FLEET_TASK_ID $FLEET_GENERATION" >>{{Shared}}/executions
         fleet-sidecar task start
-        while [ ! -e {{Home}}/go ]; do sleep 0.1; done
+        while [ ! -e {{Shared}}/go ]; do sleep 0.1; done
         if [ -d .git ]; then echo done >"$FLEET_TASK_ID.txt"; git add --all; git commit -qm "Do $FLEET_TASK_ID"; fi
         fleet-sidecar task complete --output "done by $$"
         """;
 
-    public void Go() => machine.Write($"{Home}/go", "");
+    public void Go() => machine.Write($"{Shared}/go", "");
 
-    public string[] Executions => File.Exists(machine.Root + $"{Home}/executions") ? File.ReadAllLines(machine.Root + $"{Home}/executions") : [];
+    public string[] Executions => File.Exists(machine.Root + $"{Shared}/executions") ? File.ReadAllLines(machine.Root + $"{Shared}/executions") : [];
 
     /// <summary>Submits a task; members beside its description are JSON without braces.</summary>
     public async Task<string> SubmitAsync(string more = "\"repo\": \"git://127.0.0.1/app.git\"", string retries = "0")
@@ -114,7 +117,7 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
         }
         catch (TimeoutException late)
         {
-            throw new TimeoutException($"{late.Message}\n{Task(task)}\n{await machine.ShellAsync("journalctl --no-pager -o cat -u fleet-sidecar -u 'fleet-agent@*' -n 60")}");
+            throw new TimeoutException($"{late.Message}\n{Task(task)}\n{await machine.ShellAsync("journalctl --no-pager -o cat -u fleet-sidecar -u 'fleet-agent*@*' -n 60")}");
         }
 
         return Task(task);
@@ -131,7 +134,8 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
         return runs;
     }
 
-    public static string UnitOf(JsonElement run) => $"fleet-agent@{run.GetProperty("run_id").GetString()}.service";
+    /// <summary>The unit of an agent that works alone: the lowest slot is taken first.</summary>
+    public static string UnitOf(JsonElement run) => $"fleet-agent-1@{run.GetProperty("run_id").GetString()}.service";
 
     public static int PidOf(JsonElement run) => run.GetProperty("pid").GetInt32();
 

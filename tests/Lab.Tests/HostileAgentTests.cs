@@ -24,18 +24,18 @@ public sealed class HostileAgentTests : IAsyncLifetime
         _fleet.AgentDoes($"""
             umask 077
             fleet-sidecar task start
-            while [ ! -e {Fleet.Home}/go ]; do sleep 0.1; done
+            while [ ! -e {Fleet.Shared}/go ]; do sleep 0.1; done
             fleet-sidecar task complete --output "left in a file"
-            touch {Fleet.Home}/left
-            while [ ! -e {Fleet.Home}/back ]; do sleep 0.1; done
+            touch {Fleet.Shared}/left
+            while [ ! -e {Fleet.Shared}/back ]; do sleep 0.1; done
             """);
         var task = await _fleet.SubmitAsync(NoRepository);
         await _fleet.RunningAsync();
         await _fleet.Machine.RunAsync("systemctl", "stop", "fleet-sidecar");
         _fleet.Go();
-        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/left ]", "the report to be left");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/left ]", "the report to be left");
         await _fleet.Machine.RunAsync("systemctl", "start", "fleet-sidecar");
-        _fleet.Machine.Write($"{Fleet.Home}/back", "");
+        _fleet.Machine.Write($"{Fleet.Shared}/back", "");
         Assert.Contains("left in a file", (await _fleet.WaitForAsync(task, "completed")).ToString());
     }
 
@@ -59,19 +59,19 @@ public sealed class HostileAgentTests : IAsyncLifetime
 
         // One that works and says a secret; one that puts a link to it in the place of its own record, and has two wakes.
         _fleet.AgentDoes($"""
-            if [ -e {Fleet.Home}/victim ]; then
-              cd "$FLEET_RUN_DIR"; mv wake-1 old; ln -s "/var/lib/fleet-sidecar/runs/$(cat {Fleet.Home}/victim)/wake-1" wake-1; ln -s wake-1 wake-2; echo '401 unauthorized' >old/stderr; exit 1
+            if [ -e {Fleet.Shared}/victim ]; then
+              cd "$FLEET_RUN_DIR"; mv wake-1 old; ln -s "/var/lib/fleet-sidecar/runs/$(cat {Fleet.Shared}/victim)/wake-1" wake-1; ln -s wake-1 wake-2; echo '401 unauthorized' >old/stderr; exit 1
             fi
-            echo 'SECRET-OF-ANOTHER'; fleet-sidecar task start; echo "$FLEET_RUN_ID" >{Fleet.Home}/victim
-            while [ ! -e {Fleet.Home}/go ]; do sleep 0.1; done
+            echo 'SECRET-OF-ANOTHER'; fleet-sidecar task start; echo "$FLEET_RUN_ID" >{Fleet.Shared}/victim
+            while [ ! -e {Fleet.Shared}/go ]; do sleep 0.1; done
             fleet-sidecar task complete --output mine
             """);
         var victim = await _fleet.SubmitAsync(NoRepository);
-        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/victim ]", "the first agent to be at work");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/victim ]", "the first agent to be at work");
         Assert.DoesNotContain("SECRET", (await DoneAsync("dead_letter")).ToString());
         _fleet.Go();
         await _fleet.WaitForAsync(victim, "completed");
-        await _fleet.Machine.ShellAsync($"rm -f {Fleet.Home}/go {Fleet.Home}/victim");
+        await _fleet.Machine.ShellAsync($"rm -f {Fleet.Shared}/go {Fleet.Shared}/victim");
 
         // Root looks at the logs.
         _fleet.AgentDoes("fleet-sidecar task start; cd \"$FLEET_RUN_DIR/wake-1\"; mv stdout o; ln -s /etc/shadow stdout; rm stderr; mkfifo stderr; fleet-sidecar task complete --output x");
@@ -86,20 +86,20 @@ public sealed class HostileAgentTests : IAsyncLifetime
     public async Task An_agent_that_holds_the_socket_open_shuts_out_itself_alone(string connect)
     {
         _fleet.AgentDoes($$"""
-            if [ -e {{Fleet.Home}}/victim ]; then
+            if [ -e {{Fleet.Shared}}/victim ]; then
               for i in 1 2 3; do fleet-sidecar task progress --percent 1 || exit 1; done
               fleet-sidecar task complete --output "heard"
               exit
             fi
             fleet-sidecar task start
-            touch {{Fleet.Home}}/victim
+            touch {{Fleet.Shared}}/victim
             perl -MPOSIX -MSocket -MIO::Socket::UNIX -e '$SIG{PIPE} = "IGNORE"; my @all; while (1) { {{connect}} push @all, $s; splice(@all, 0, 100) if @all > 200; }' &
-            while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
+            while [ ! -e {{Fleet.Shared}}/go ]; do sleep 0.1; done
             kill $!
             fleet-sidecar task complete --output "flooded"
             """);
         var flood = await _fleet.SubmitAsync(NoRepository);
-        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/victim ]", "the flood");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/victim ]", "the flood");
 
         Assert.Contains("heard", (await DoneAsync("completed")).ToString());
 
@@ -118,37 +118,34 @@ public sealed class HostileAgentTests : IAsyncLifetime
             fleet-sidecar task complete --output deep
             """);
         await DoneAsync("completed", TimeSpan.FromMinutes(4));
-        Assert.Equal("", await _fleet.Machine.ShellAsync("find /var/lib/fleet-sidecar/runs -maxdepth 2 \\( -perm /6000 -o ! -type l -user fleet-agent \\)"));
+        Assert.Equal("", await _fleet.Machine.ShellAsync("find /var/lib/fleet-sidecar/runs -maxdepth 2 \\( -perm /6000 -o ! -type l ! -user fleet-sidecar \\)"));
         await NextIsDoneAsync();
 
-        _fleet.AgentDoes($"fleet-sidecar task start; chmod 000 {Fleet.Home}; sleep 1; fleet-sidecar task complete --output shut");
+        _fleet.AgentDoes("fleet-sidecar task start; rm -rf ~/.gitconfig; mkfifo ~/.gitconfig; chmod 000 ~; sleep 1; fleet-sidecar task complete --output shut");
         await DoneAsync("completed"); // And its own end was written down.
-        var (code, said) = await _fleet.Machine.TryAsync("fleet-sidecar", "doctor");
-        Assert.Equal(1, code);
-        Assert.Contains("the agents' home /var/lib/fleet-agent is closed to its owner", said);
-        await _fleet.Machine.ShellAsync($"chmod 700 {Fleet.Home}; fleet-sidecar doctor");
-        await _fleet.UpAsync();
+        await _fleet.Machine.ShellAsync("echo '[user]' >/var/lib/fleet-agents/common/.gitconfig");
         await NextIsDoneAsync();
+        Assert.Equal("700 [user]", (await _fleet.Machine.ShellAsync("stat -c %a /var/lib/fleet-agents/1; cat /var/lib/fleet-agents/1/.gitconfig")).Trim().Replace('\n', ' '));
     }
 
     [Fact]
     public async Task The_agents_program_runs_as_their_user_and_as_nobody_else_whatever_their_home_allows()
     {
         var machine = _fleet.Machine;
-        await machine.ShellAsync($"mkdir -p {Fleet.Home}/bin /etc/fleet-sidecar/conf.d");
-        machine.Write($"{Fleet.Home}/bin/claude", $"""
+        await machine.ShellAsync($"mkdir -p {Fleet.Shared}/bin /etc/fleet-sidecar/conf.d");
+        machine.Write($"{Fleet.Shared}/bin/claude", $"""
             #!/bin/sh
             user=$(id -un)
-            echo "$user" >>{Fleet.Home}/ran || touch /var/lib/fleet-sidecar/ran-as-$user
+            echo "$user" >>{Fleet.Shared}/ran || touch /var/lib/fleet-sidecar/ran-as-$user
             echo '9.9.9 (Claude Code)'
 
             """, (UnixFileMode)0x1ed);
         machine.Write("/etc/fleet-sidecar/conf.d/50-second.json", $$"""
             { "wake": { "profiles": [
                 { "name": "main", "command": ["/usr/local/bin/agent"], "aliveFor": "00:00:00.2" },
-                { "name": "second", "adapter": "claude-code", "command": ["{{Fleet.Home}}/bin/claude"] } ] } }
+                { "name": "second", "adapter": "claude-code", "command": ["{{Fleet.Shared}}/bin/claude"] } ] } }
             """);
-        await machine.ShellAsync($"chown -R fleet-agent:fleet-agent {Fleet.Home}; chmod 755 {Fleet.Home} {Fleet.Home}/bin; systemctl restart fleet-sidecar");
+        await machine.ShellAsync($"chown -R fleet-agent-1:fleet-agent-1 {Fleet.Shared}; chmod 755 {Fleet.Shared} {Fleet.Shared}/bin; systemctl restart fleet-sidecar");
         await _fleet.UpAsync();
 
         for (var look = 0; look < 3; look++)
@@ -158,7 +155,7 @@ public sealed class HostileAgentTests : IAsyncLifetime
 
         await machine.RunAsync("systemctl", "stop", "fleet-sidecar");
         Assert.Contains("it was only looked at", (await machine.TryAsync("fleet-sidecar", "doctor")).Text);
-        Assert.Equal("fleet-agent", (await machine.ShellAsync($"sort -u {Fleet.Home}/ran; cd /var/lib/fleet-sidecar; ls -d ran-as-* 2>/dev/null || :")).Trim());
+        Assert.Equal("fleet-agent-1", (await machine.ShellAsync($"sort -u {Fleet.Shared}/ran; cd /var/lib/fleet-sidecar; ls -d ran-as-* 2>/dev/null || :")).Trim());
     }
 
     [Fact]
@@ -172,19 +169,19 @@ public sealed class HostileAgentTests : IAsyncLifetime
               my $here = ".";
               for my $kind ("access", "default") { my $name = "system.posix_acl_$kind"; syscall($set, $here, $name, $list, length($list), 0) == 0 or die "no list: $!" }' || exit 9
             chmod 777 .
-            echo "$FLEET_RUN_ID" >{{Fleet.Home}}/victim
-            while [ ! -e {{Fleet.Home}}/go ]; do sleep 0.1; done
+            echo "$FLEET_RUN_ID" >{{Fleet.Shared}}/victim
+            while [ ! -e {{Fleet.Shared}}/go ]; do sleep 0.1; done
             exit 3
             """);
         var task = await _fleet.SubmitAsync();
-        await _fleet.Machine.UntilAsync($"[ -s {Fleet.Home}/victim ]", "the agent to be at work");
-        var work = $"/var/lib/fleet-sidecar/workspaces/{_fleet.Machine.Read($"{Fleet.Home}/victim").Trim()}/work";
+        await _fleet.Machine.UntilAsync($"[ -s {Fleet.Shared}/victim ]", "the agent to be at work");
+        var work = $"/var/lib/fleet-sidecar/workspaces/{_fleet.Machine.Read($"{Fleet.Shared}/victim").Trim()}/work";
 
         // Stands for a process of another run that was handed the descriptors over a socket.
         await _fleet.Machine.ShellAsync($$"""
             cat >/root/other.sh <<'END'
             exec 5<{{work}} 6>>{{work}}/.git/objects/info/alternates
-            exec setpriv --reuid fleet-agent --regid fleet-agent --clear-groups sh -c 'echo x >/proc/self/fd/5/early; while [ ! -e {{Fleet.Home}}/over ]; do n=$((n + 1)); mkdir -m 777 /proc/self/fd/5/mine$n 2>/dev/null; sleep 0.01; done; echo x >/proc/self/fd/5/late; echo /elsewhere >&6; touch {{Fleet.Home}}/tried'
+            exec setpriv --reuid fleet-agent-1 --regid fleet-agent-1 --clear-groups sh -c 'echo x >/proc/self/fd/5/early; while [ ! -e {{Fleet.Shared}}/over ]; do n=$((n + 1)); mkdir -m 777 /proc/self/fd/5/mine$n 2>/dev/null; sleep 0.01; done; echo x >/proc/self/fd/5/late; echo /elsewhere >&6; touch {{Fleet.Shared}}/tried'
             END
             systemd-run -q --unit other bash /root/other.sh
             """);
@@ -192,8 +189,8 @@ public sealed class HostileAgentTests : IAsyncLifetime
         _fleet.Go();
         await _fleet.WaitForAsync(task, "dead_letter");
         await Wait.UntilAsync(() => _fleet.StatusAsync().GetAwaiter().GetResult().GetProperty("runs").GetArrayLength() == 0, "the run to be settled");
-        _fleet.Machine.Write($"{Fleet.Home}/over", "");
-        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/tried ]", "the other process to have tried");
+        _fleet.Machine.Write($"{Fleet.Shared}/over", "");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/tried ]", "the other process to have tried");
 
         Assert.Equal("early", (await _fleet.Machine.ShellAsync($"cd {work} && ls -d early late 2>/dev/null || :")).Trim());
         Assert.Contains("mine", await _fleet.Machine.ShellAsync($"ls {work}"));
@@ -222,8 +219,8 @@ public sealed class HostileAgentTests : IAsyncLifetime
     [Fact]
     public async Task A_note_that_names_a_process_of_somebody_else_holds_nothing_open()
     {
-        await _fleet.Machine.ShellAsync($"cat /proc/1/stat >{Fleet.Home}/first-process");
-        _fleet.AgentDoes($"cat {Fleet.Home}/first-process >\"$FLEET_RUN_DIR/wake-1/recorder\"\nfleet-sidecar task start\nsleep 1\nfleet-sidecar task complete --output 'ended all the same'");
+        await _fleet.Machine.ShellAsync($"cat /proc/1/stat >{Fleet.Shared}/first-process");
+        _fleet.AgentDoes($"cat {Fleet.Shared}/first-process >\"$FLEET_RUN_DIR/wake-1/recorder\"\nfleet-sidecar task start\nsleep 1\nfleet-sidecar task complete --output 'ended all the same'");
 
         Assert.Contains("ended all the same", (await DoneAsync("completed")).ToString());
     }
@@ -253,14 +250,14 @@ public sealed class HostileAgentTests : IAsyncLifetime
         _fleet.AgentDoes($$"""
             fleet-sidecar task start
             exec perl -MIO::Socket::INET -e 'my $s; until ($s) { $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:7070", Listen => 9, ReuseAddr => 1) or select(undef, undef, undef, 0.002) }
-              open my $o, ">", "{{Fleet.Home}}/taken"; close $o; alarm 12; $SIG{ALRM} = sub { exit 0 };
-              while (my $c = $s->accept) { sysread($c, my $said, 4000); open my $f, ">>", "{{Fleet.Home}}/said"; print $f $said; close $f;
+              open my $o, ">", "{{Fleet.Shared}}/taken"; close $o; alarm 12; $SIG{ALRM} = sub { exit 0 };
+              while (my $c = $s->accept) { sysread($c, my $said, 4000); open my $f, ">>", "{{Fleet.Shared}}/said"; print $f $said; close $f;
                 print $c "HTTP/1.1 503 Busy\r\nWWW-Authenticate: Bearer\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"; close $c }'
             """);
         var task = await _fleet.SubmitAsync(NoRepository);
         await _fleet.RunningAsync();
         await _fleet.Machine.ShellAsync("systemctl stop fleet-hub");
-        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Home}/taken ]", "the agent to have the port");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/taken ]", "the agent to have the port");
         await _fleet.Machine.ShellAsync("systemctl start --no-block fleet-hub");
         Assert.Contains("which is no hub", await _fleet.Machine.ShellAsync("fleet-hub task list --token-file /root/operator 2>&1; :"));
         await _fleet.Machine.UntilAsync("journalctl -q -u fleet-sidecar | grep -q 'is held by a program of fleet-agent'", "the daemon to see who has the port");
@@ -269,7 +266,7 @@ public sealed class HostileAgentTests : IAsyncLifetime
         await _fleet.WaitForAsync(task, "dead_letter");
 
         // The test's own questions about the task were asked there too, with another token.
-        Assert.DoesNotContain((await _fleet.Machine.ShellAsync($"cat {Fleet.Token}")).Trim(), await _fleet.Machine.ShellAsync($"cat {Fleet.Home}/said 2>/dev/null || :"));
+        Assert.DoesNotContain((await _fleet.Machine.ShellAsync($"cat {Fleet.Token}")).Trim(), await _fleet.Machine.ShellAsync($"cat {Fleet.Shared}/said 2>/dev/null || :"));
     }
 
     [Fact]

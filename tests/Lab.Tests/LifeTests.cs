@@ -21,7 +21,7 @@ public sealed class LifeTests
         fleet.AgentDoes(Fleet.Worker);
         fleet.Go();
         await fleet.WaitForAsync(await fleet.SubmitAsync(), "completed");
-        await machine.ShellAsync($"rm {Fleet.Home}/go {Fleet.Home}/executions");
+        await machine.ShellAsync($"rm {Fleet.Shared}/go {Fleet.Shared}/executions");
 
         // Upgraded while an agent works: another daemon, the same agent.
         var task = await fleet.SubmitAsync();
@@ -33,13 +33,13 @@ public sealed class LifeTests
         fleet.Go();
         Assert.Contains($"done by {agent}", (await fleet.WaitForAsync(task, "completed")).ToString());
         Assert.Single(fleet.Executions);
-        await machine.ShellAsync($"rm {Fleet.Home}/go");
+        await machine.ShellAsync($"rm {Fleet.Shared}/go");
         Assert.Contains("fleet-sidecar", await machine.ShellAsync("cat /etc/needrestart/conf.d/fleet-sidecar.conf"));
 
         // Rebooted, and then a power cut, in the middle of a task: it comes again and is done once.
         foreach (var powerCut in new[] { false, true })
         {
-            await machine.ShellAsync($"rm -f {Fleet.Home}/go {Fleet.Home}/executions");
+            await machine.ShellAsync($"rm -f {Fleet.Shared}/go {Fleet.Shared}/executions");
             task = await fleet.SubmitAsync(retries: "3");
             await fleet.RunningAsync();
             await machine.RebootAsync(powerCut);

@@ -29,7 +29,7 @@ public sealed partial class PackageTests
 
         foreach (var expected in new[]
         {
-            "root:fleet-sidecar 750 /etc/fleet-sidecar", "fleet-sidecar:fleet-sidecar 700 /var/lib/fleet-sidecar", "fleet-agent:fleet-agent 700 /var/lib/fleet-agent",
+            "root:fleet-sidecar 750 /etc/fleet-sidecar", "fleet-sidecar:fleet-sidecar 700 /var/lib/fleet-sidecar", "fleet-agent:fleet-agent 700 /var/lib/fleet-agent", "root:root 755 /var/lib/fleet-agents", "root:fleet-agents 750 /var/lib/fleet-agents/common", "fleet-agent-16:fleet-agent-16 700 /var/lib/fleet-agents/16",
             "root:root 755 /usr/lib/fleet-sidecar/fleet-sidecar", "root:root 644 /usr/lib/fleet-hub/fleet-hub.dll", "root:root 644 /usr/share/polkit-1/rules.d/50-fleet-sidecar.rules",
             "root:root 644 /etc/default/fleet-hub", "fleet-hub:fleet-hub 750 /var/lib/fleet-hub", "root:root 644 /usr/share/bash-completion/completions/fleet-sidecar",
             "root:root 644 /usr/share/zsh/vendor-completions/_fleet-hub", "root:root 644 /usr/share/fish/vendor_completions.d/fleet-hub.fish", "root:root 644 /usr/share/man/man1/fleet-sidecar.1.gz",
@@ -39,9 +39,9 @@ public sealed partial class PackageTests
             Assert.Equal(expected, (await machine.ShellAsync($"stat -c '%U:%G %a %n' {expected.Split(' ')[2]} 2>&1 || :")).Trim());
         }
 
-        // Nobody but root can change what runs, and no user is in another one's group.
+        // Nobody but root can change what runs, and no user is in another one's group but in that of what all agents are given.
         Assert.Equal("", await machine.ShellAsync("find $(dpkg -L fleet-sidecar fleet-hub) -maxdepth 0 ! -type l ! -path /usr/share/polkit-1/rules.d \\( -perm /022 -o ! -user root \\)"));
-        Assert.Equal("fleet-agent\nfleet-hub\nfleet-sidecar", (await machine.ShellAsync("for user in fleet-agent fleet-hub fleet-sidecar; do id -Gn $user; done")).Trim());
+        Assert.Equal("fleet-agent fleet-agents\nfleet-agent-2 fleet-agents\nfleet-hub\nfleet-sidecar", (await machine.ShellAsync("for user in fleet-agent fleet-agent-2 fleet-hub fleet-sidecar; do id -Gn $user; done")).Trim());
         Assert.Matches(@"^\d+\.\d+\.\d+$", (await machine.ShellAsync("fleet-sidecar --version; fleet-hub --version")).Split('\n').Distinct().Single(line => line.Length > 0));
     }
 
@@ -54,7 +54,7 @@ public sealed partial class PackageTests
 
         // Templates are verified as instances. There is no man in the lab.
         Assert.Equal("", await machine.ShellAsync("systemd-analyze --man=no verify $(dpkg -L fleet-sidecar fleet-hub | grep '/systemd/system/[^/]*$' | sed 's|.*/||; s|@\\.|@run_0123456789ab.|') 2>&1"));
-        foreach (var unit in new[] { "fleet-sidecar.service", "fleet-sidecar@x.service", "fleet-hub.service", "fleet-agent@run_0123456789ab.service" })
+        foreach (var unit in new[] { "fleet-sidecar.service", "fleet-sidecar@x.service", "fleet-hub.service", "fleet-agent@run_0123456789ab.service", "fleet-agent-16@run_0123456789ab.service" })
         {
             var exposure = Exposure().Match(await machine.RunAsync("systemd-analyze", "security", "--no-pager", unit));
             Assert.True(double.Parse(exposure.Groups["number"].Value, CultureInfo.InvariantCulture) <= MostExposure, $"{unit}: {exposure.Value}");
@@ -70,20 +70,20 @@ public sealed partial class PackageTests
         await AgentAtWorkAsync(machine);
         await machine.ShellAsync("systemctl enable --now fleet-sidecar@two 2>&1; echo '# mine' >> /etc/default/fleet-hub; echo kept > /var/lib/fleet-sidecar/data");
         var daemons = await PidsAsync(machine, "fleet-sidecar", "fleet-sidecar@two", "fleet-hub");
-        var agent = await PidsAsync(machine, "fleet-agent@run_0123456789ab");
+        var agent = await PidsAsync(machine, "fleet-agent-3@run_0123456789ab");
 
         await machine.InstallAsync(Debs.Next);
 
         Assert.Equal("0.1.1\n0.1.1", (await machine.ShellAsync("fleet-sidecar --version; fleet-hub --version")).Trim());
-        Assert.Equal(agent, await PidsAsync(machine, "fleet-agent@run_0123456789ab"));
+        Assert.Equal(agent, await PidsAsync(machine, "fleet-agent-3@run_0123456789ab"));
         Assert.Empty(daemons.Intersect(await PidsAsync(machine, "fleet-sidecar", "fleet-sidecar@two", "fleet-hub")));
         Assert.Equal("active\nactive\nactive\nactive", (await machine.RunAsync("systemctl", "is-active", "fleet-sidecar", "fleet-sidecar@two", "fleet-hub", "fleet-agents.slice")).Trim());
         Assert.Equal("# mine\nkept", (await machine.ShellAsync("tail -n 1 /etc/default/fleet-hub; cat /var/lib/fleet-sidecar/data")).Trim());
 
         // A library's upgrade restarts what uses it, but for these. As needrestart reads its settings.
-        Assert.Equal("fleet-sidecar.service fleet-sidecar@two.service fleet-agent@run_1.service", (await machine.ShellAsync("""
+        Assert.Equal("fleet-sidecar.service fleet-sidecar@two.service fleet-agent@run_1.service fleet-agent-12@run_1.service", (await machine.ShellAsync("""
             perl -e 'do "/etc/needrestart/conf.d/fleet-sidecar.conf"; foreach my $unit (@ARGV) { foreach my $rule (keys %{$nrconf{override_rc}}) { print "$unit " if $unit =~ /$rule/ && !$nrconf{override_rc}{$rule} } }' \
-              fleet-sidecar.service fleet-sidecar@two.service fleet-agent@run_1.service fleet-hub.service ssh.service
+              fleet-sidecar.service fleet-sidecar@two.service fleet-agent@run_1.service fleet-agent-12@run_1.service fleet-hub.service ssh.service
             """)).Trim());
     }
 
@@ -119,7 +119,7 @@ public sealed partial class PackageTests
             """);
 
         Assert.Contains("stopping 1 agent", await machine.AptAsync("remove fleet-sidecar fleet-hub"), StringComparison.Ordinal);
-        Assert.Equal("", await machine.ShellAsync("ps -o pid= -u fleet-sidecar,fleet-agent,fleet-hub || :"));
+        Assert.Equal("", await machine.ShellAsync("ps -o pid= -u fleet-sidecar,fleet-agent,fleet-agent-3,fleet-hub || :"));
         Assert.Equal("{}\nsecret\nrows\n# mine", (await machine.ShellAsync("cat /etc/fleet-sidecar/kept /var/lib/fleet-agent/kept /var/lib/fleet-sidecar/kept; tail -n 1 /etc/default/fleet-hub")).Trim());
         Assert.Equal("running", (await machine.RunAsync("systemctl", "is-system-running")).Trim());
 
@@ -129,7 +129,7 @@ public sealed partial class PackageTests
         await machine.AptAsync("purge fleet-sidecar fleet-hub");
 
         Assert.Empty((await FilesAsync(machine)).Except(before));
-        Assert.Equal("fleet-agent\nfleet-hub\nfleet-sidecar", (await machine.ShellAsync("getent passwd | sed -n 's/^\\(fleet-[^:]*\\):.*/\\1/p' | sort")).Trim()); // Their numbers must not be given to others.
+        Assert.Equal("fleet-agent\nfleet-agent-N\nfleet-hub\nfleet-sidecar", (await machine.ShellAsync("getent passwd | sed -n 's/^\\(fleet-[^:]*\\):.*/\\1/p' | sed 's/-[0-9]*$/-N/' | sort | uniq")).Trim()); // Their numbers must not be given to others.
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --all --plain --no-legend 'fleet-*'"));
         Assert.Equal("running", (await machine.RunAsync("systemctl", "is-system-running")).Trim());
     }
@@ -151,13 +151,13 @@ public sealed partial class PackageTests
     // A unit as the sidecar starts them, but for what it does: nothing of an upgrade may touch it.
     private static async Task AgentAtWorkAsync(Machine machine)
     {
-        machine.Write("/etc/systemd/system/fleet-agent@run_0123456789ab.service", """
+        machine.Write("/etc/systemd/system/fleet-agent-3@run_0123456789ab.service", """
             [Service]
             Slice=fleet-agents.slice
-            User=fleet-agent
+            User=fleet-agent-3
             ExecStart=/bin/sleep 3600
             """);
-        await machine.ShellAsync("systemctl daemon-reload; systemctl start fleet-agent@run_0123456789ab");
+        await machine.ShellAsync("systemctl daemon-reload; systemctl start fleet-agent-3@run_0123456789ab");
     }
 
     private static async Task<string[]> PidsAsync(Machine machine, params string[] units)

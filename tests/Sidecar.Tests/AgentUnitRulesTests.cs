@@ -64,12 +64,44 @@ public sealed class AgentUnitRulesTests
     [InlineData("/var/lib/fleet-sidecar-instances/my-agent", "run_0a1b2c3d4e5f", @"fleet-agent@my\x2dagent-run_0a1b2c3d4e5f.service")]
     public void A_runs_unit_is_named_after_its_directories(string state, string run, string unit)
     {
-        var units = new AgentUnits(new SidecarConfig { StateDirectory = state }, new ToolRunner(TimeProvider.System));
+        using var directory = new TempDir();
+        var config = new SidecarConfig { StateDirectory = state };
+        var slots = new AgentSlots(config, directory["slots"]);
+        var units = new AgentUnits(config, slots, new ToolRunner(TimeProvider.System));
         Assert.Equal(unit, units.NameOf(run));
+        Assert.True(slots.Take(run, count: 12));
+        Assert.Equal(unit.Replace("agent@", "agent-1@", StringComparison.Ordinal), units.NameOf(run));
+        Assert.Equal(run, units.RunOf(units.NameOf(run)));
         Assert.Equal(run, units.RunOf(unit));
         Assert.Null(units.RunOf("fleet-agent@selftest.service"));
         Assert.Null(units.RunOf("fleet-agent@other-run_0a1b2c3d4e5f.service"));
         Assert.Null(units.RunOf("sshd.service"));
+    }
+
+    [Fact]
+    public void A_slot_is_one_runs_of_all_sidecars_until_it_is_given_back_and_found_again_after_a_crash()
+    {
+        using var directory = new TempDir();
+        SidecarConfig[] configs = [new() { StateDirectory = "/var/lib/fleet-sidecar" }, new() { StateDirectory = "/var/lib/fleet-sidecar-instances/gone" }];
+        var (one, other) = (Slots(0), Slots(1));
+
+        Assert.True(one.Take("run_1", 3));
+        Assert.True(one.Take("run_1", 3));
+        Assert.True(one.Take("run_2", 3));
+        Assert.True(Slots(0).Take("run_3", 3));
+        Assert.False(other.Take("run_1", 3));
+        Assert.Equal([1, 2, 3, null], Enumerable.Range(1, 4).Select(number => Slots(0).Of($"run_{number}")));
+        Assert.Null(other.Of("run_1"));
+
+        Slots(0).KeepOnly(new HashSet<string> { "run_1", "run_3" });
+        Assert.True(other.Take("run_1", 3));
+        Assert.Equal(2, Slots(1).Of("run_1"));
+        Assert.True(Slots(0).Take("run_5", 3)); // The machine has no instance of that name any more.
+        Assert.Equal(2, Slots(0).Of("run_5"));
+        Slots(0).GiveBack("run_5");
+        Assert.Equal(["1", "3"], Directory.GetFileSystemEntries(directory["slots"]).Select(path => Path.GetFileName(path)!).Order());
+
+        AgentSlots Slots(int sidecar) => new(configs[sidecar], directory["slots"]);
     }
 
     [Fact]

@@ -15,6 +15,9 @@ public static partial class UnixAccounts
     /// <summary>The number of a group, or null where this machine has none of that name.</summary>
     public static uint? GroupId(string name) => Lines("/etc/group").FirstOrDefault(fields => fields[NameField] == name) is { } found && uint.TryParse(found[NumberField], out var id) ? id : null;
 
+    /// <summary>The users of this machine whose names begin so.</summary>
+    public static IEnumerable<string> NamesFrom(string beginning) => Lines("/etc/passwd").Select(fields => fields[NameField]).Where(name => name.StartsWith(beginning, StringComparison.Ordinal));
+
     /// <summary>A user's name for people, or the number where the machine's own file has none.</summary>
     public static string NameOf(uint user) => Lines("/etc/passwd").FirstOrDefault(fields => IsNumber(fields[NumberField], user))?[NameField] ?? $"user {user}";
 

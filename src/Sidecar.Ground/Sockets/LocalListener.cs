@@ -7,8 +7,8 @@ namespace FleetSidecar.Ground.Sockets;
 /// <summary>Whose program listens at a port of this machine, as the kernel says. Whoever may run programs here can take a port that nobody has just now, and be told the secrets that are meant for another.</summary>
 public static class LocalListener
 {
-    /// <summary>The user that agents in units run as.</summary>
-    public const string AgentsUser = "fleet-agent";
+    // The users that agents in units run as are called so, or this with a number.
+    private const string AgentsUser = "fleet-agent";
 
     private static readonly string[] Tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     private const int LargestTable = 16 * 1024 * 1024;
@@ -18,8 +18,8 @@ public static class LocalListener
     public static string? Complaint(Uri address) =>
         !address.IsLoopback ? null
         : Tables.Select(table => OutsideFile.Read(table, LargestTable, followLink: true) is { } bytes ? OutsideText.Decode(bytes) : "")
-            .SelectMany(table => UsersAt(table, address.Port)).Any(user => UnixAccounts.NameOf(user) == AgentsUser)
-            ? string.Create(CultureInfo.InvariantCulture, $"port {address.Port} of this machine is held by a program of {AgentsUser}, which is no hub") : null;
+            .SelectMany(table => UsersAt(table, address.Port)).Select(UnixAccounts.NameOf).FirstOrDefault(user => user == AgentsUser || user.StartsWith($"{AgentsUser}-", StringComparison.Ordinal)) is { } user
+            ? string.Create(CultureInfo.InvariantCulture, $"port {address.Port} of this machine is held by a program of {user}, which is no hub") : null;
 
     /// <summary>Reads the kernel's table: who listens at a port, whatever the address.</summary>
     public static IEnumerable<uint> UsersAt(string table, int port)

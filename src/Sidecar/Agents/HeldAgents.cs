@@ -34,7 +34,7 @@ internal sealed class HeldAgents : IAsyncDisposable
             return null;
         }
 
-        var held = new HeldAgents(new AgentUnits(config, tools), reserve, mark);
+        var held = new HeldAgents(new AgentUnits(config, new AgentSlots(config), tools), reserve, mark);
         if (config.AgentsInUnits)
         {
             held._unitNames.AddRange(await held._units.ListAsync());

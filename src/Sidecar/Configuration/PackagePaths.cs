@@ -1,6 +1,6 @@
 namespace FleetSidecar.Configuration;
 
-/// <summary>What belongs together by the package's own paths. Pure.</summary>
+/// <summary>What belongs together by the package's own paths.</summary>
 internal static class PackagePaths
 {
     /// <summary>The package's state directory: <c>fleet-agent@.service</c> and its helpers have it in their text.</summary>
@@ -28,6 +28,9 @@ internal static class PackagePaths
     /// <summary>The instance whose state directory it is; empty for every other directory.</summary>
     public static string InstanceOf(string stateDirectory) =>
         stateDirectory.StartsWith(InstanceStates + "/", StringComparison.Ordinal) && stateDirectory[(InstanceStates.Length + 1)..].TrimEnd('/') is { Length: > 0 } name && IsInstanceName(name) ? name : "";
+
+    /// <summary>Whether this machine has an instance of this name.</summary>
+    public static bool HasInstance(string name) => Directory.Exists($"{InstanceStates}/{name}");
 
     /// <summary>The runtime directory of its unit; null for a file that is none of the package's.</summary>
     public static string? RuntimeOf(string configFile) => NameOf(configFile) switch { null => null, "" => Runtime, var name => $"{Runtime}-{name}" };

@@ -19,7 +19,7 @@ internal sealed class ResolverCheck(SidecarConfig config) : ICheck
 
     public Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token) => Task.FromResult<IReadOnlyList<CheckResult>>(
         config.AgentsInUnits && OutsideFile.Read(File, LargestFile, followLink: true) is { } bytes && Unreachable(OutsideText.Decode(bytes)) is { } address
-            ? [new CheckResult(Name, CheckResult.Warning, $"agents' units do not reach {address}, the only resolver of {File}", $"install a resolver on this machine (systemd-resolved), or 'systemctl edit fleet-agent@.service' with IPAddressAllow={address}")]
+            ? [new CheckResult(Name, CheckResult.Warning, $"agents' units do not reach {address}, the only resolver of {File}", $"install a resolver on this machine (systemd-resolved), or put IPAddressAllow={address} into /etc/systemd/system/fleet-agent-@.service.d/resolver.conf, below [Service]")]
             : []);
 
     /// <summary>The first resolver that a file names, where units reach none of those it names.</summary>

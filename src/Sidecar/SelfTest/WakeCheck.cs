@@ -14,8 +14,6 @@ namespace FleetSidecar.SelfTest;
 /// unit or the program is not as it should be. In between its last answer stands.</remarks>
 internal sealed class WakeCheck(SidecarConfig config, AgentQuestions questions, UnitTool? units) : ICheck
 {
-    private const string AgentsHome = "/var/lib/fleet-agent";
-    private const UnixFileMode Usable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private static readonly TimeSpan Trust = TimeSpan.FromHours(1), Limit = TimeSpan.FromSeconds(15);
 
     private readonly ConcurrentDictionary<string, (long At, CheckResult Result)> _answers = new();
@@ -31,19 +29,20 @@ internal sealed class WakeCheck(SidecarConfig config, AgentQuestions questions, 
         }
 
         // One that works is enough to take work; the others are still worth a word.
-        return found.Exists(one => one.Status != CheckResult.Failed)
+        var judged = found.Exists(one => one.Status != CheckResult.Failed)
             ? found.ConvertAll(one => one.Status == CheckResult.Failed ? one with { Status = CheckResult.Warning } : one)
             : found;
+        return [.. judged, .. LookAtUsers()];
     }
+
+    private IEnumerable<CheckResult> LookAtUsers() => !config.AgentsInUnits || AgentSlots.Count() is var users && users >= config.Agent.MaxConcurrentRuns ? []
+        : [new CheckResult(Name, CheckResult.Warning,
+            users == 0 ? $"agents share the user {AgentSlots.SharedUser}: this machine has no user {AgentSlots.SharedUser}-1" : $"agent.maxConcurrentRuns is {config.Agent.MaxConcurrentRuns}, and this machine has users for {users} agents",
+            users == 0 ? "run 'systemd-sysusers && systemd-tmpfiles --create', or install the package again" : "set agent.maxConcurrentRuns to what there is")];
 
     private async Task<CheckResult> LookAsync(WakeProfile profile, CancellationToken token)
     {
         var program = profile.Command[0];
-        if (config.AgentsInUnits && PathFacts.Of(AgentsHome) is { } home && (home.Mode & Usable) != Usable)
-        {
-            return Bad(profile, $"the agents' home {AgentsHome} is closed to its owner", $"chmod 700 {AgentsHome}; an agent did that");
-        }
-
         if (config.AgentsInUnits && units is not null)
         {
             return await IsDueAsync(units, profile) ? await AskAgentAsync(profile, token) : _answers[profile.Name].Result;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Processes;
@@ -8,24 +9,30 @@ namespace FleetSidecar.Agents.Units;
 
 /// <summary>The units that agents run in, and what may be done with them: the one place that calls <c>systemctl</c> for them.</summary>
 /// <remarks>What the sidecar's user may do is said by a rule of polkit: start, stop, kill and reset-failed, of units of this name alone.</remarks>
-internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
+internal sealed partial class AgentUnits(SidecarConfig config, AgentSlots slots, ToolRunner tools)
 {
     // A start returns when the agent was executed, a stop when its last process is gone; both are bounded by the unit's own limits.
     internal static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C", ["SYSTEMD_PAGER"] = "", ["SYSTEMD_COLORS"] = "0" };
 
-    private const string Template = "fleet-agent@", TakeTemplate = "fleet-agent-take@";
+    private const string Offer = "fleet-agent@", TakeTemplate = "fleet-agent-take@";
 
     /// <summary>Set by the sidecar's own unit files: the agents' units are installed and may be started.</summary>
-    public static bool AreOffered { get; } = Environment.GetEnvironmentVariable("FLEET_AGENT_UNITS") == Template;
+    public static bool AreOffered { get; } = Environment.GetEnvironmentVariable("FLEET_AGENT_UNITS") == Offer;
 
-    /// <summary>The unit of a run. Its instance is the path of the run's directories, escaped as systemd.unit(5) says.</summary>
-    public string NameOf(string run) => $"{Template}{Escape(config.InstancePath(run))}.service";
+    /// <summary>The unit of a run. Its template is that of the run's user, its instance the path of the run's directories, escaped as systemd.unit(5) says.</summary>
+    public string NameOf(string run) => NameIn(slots.Of(run), run);
+
+    /// <summary>The unit that a run would have in a slot.</summary>
+    public string NameIn(int? slot, string run) => string.Create(CultureInfo.InvariantCulture, $"{AgentSlots.SharedUser}{(slot is null ? "" : $"-{slot}")}@{Escape(config.InstancePath(run))}.service");
 
     /// <summary>The run that a unit belongs to, or null for another sidecar's.</summary>
     public string? RunOf(string unit) =>
-        unit.StartsWith(NameOf("")[..^".service".Length], StringComparison.Ordinal) && unit.EndsWith(".service", StringComparison.Ordinal)
-            && unit[(NameOf("").Length - ".service".Length)..^".service".Length] is ['r', 'u', 'n', '_', ..] run ? run : null;
+        Agent().Match(unit) is { Success: true } agent && agent.Groups["instance"].Value is var instance && Escape(config.InstancePath("")) is var ours
+            && instance.StartsWith(ours, StringComparison.Ordinal) && instance[ours.Length..] is ['r', 'u', 'n', '_', ..] run ? run : null;
+
+    [GeneratedRegex("^fleet-agent(-[0-9]{1,2})?@(?<instance>[^@/]+)\\.service\\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex Agent();
 
     public Task<ToolOutcome> StartAsync(string unit, CancellationToken token) => CallAsync(["start", unit], token);
 
@@ -36,7 +43,7 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
     public Task<ToolOutcome> BeginStopAsync(string unit) => CallAsync(["stop", "--no-block", unit], CancellationToken.None);
 
     /// <summary>Has a run's directories taken back, however long that takes within the limit of that unit.</summary>
-    public Task<ToolOutcome> TakeBackAsync(string run) => CallAsync(["start", $"{TakeTemplate}{NameOf(run)[Template.Length..]}"], CancellationToken.None);
+    public Task<ToolOutcome> TakeBackAsync(string run) => CallAsync(["start", $"{TakeTemplate}{Escape(config.InstancePath(run))}.service"], CancellationToken.None);
 
     public Task<ToolOutcome> SignalAsync(string unit, string signal, CancellationToken token) => CallAsync(["kill", "--kill-whom=all", $"--signal={signal}", unit], token);
 
@@ -71,7 +78,7 @@ internal sealed class AgentUnits(SidecarConfig config, ToolRunner tools)
     /// <summary>The units of this sidecar's runs that the service manager knows of.</summary>
     public async Task<IReadOnlyList<string>> ListAsync()
     {
-        var listed = await CallAsync(["list-units", "--all", "--plain", "--no-legend", "--full", $"{Template}*.service"], CancellationToken.None);
+        var listed = await CallAsync(["list-units", "--all", "--plain", "--no-legend", "--full", "fleet-agent*@*.service"], CancellationToken.None);
         return [.. listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', 2)[0]).Where(unit => RunOf(unit) is not null)];
     }
 

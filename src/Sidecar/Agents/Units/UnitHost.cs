@@ -14,7 +14,7 @@ namespace FleetSidecar.Agents.Units;
 /// record, and an order whose record has a note is not carried out again. How the agent ended is written down by the unit's
 /// last command, whether or not the sidecar is there.
 /// </remarks>
-internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time, ILogger<UnitHost> log) : IAgentHost
+internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, AgentSlots slots, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time, ILogger<UnitHost> log) : IAgentHost
 {
     private static readonly TimeSpan StopAgain = TimeSpan.FromSeconds(5), EndTakesAtMost = TimeSpan.FromSeconds(15), LookAgain = TimeSpan.FromMilliseconds(50);
 
@@ -37,6 +37,13 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, U
         catch (StillGivenException fault)
         {
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Workspace, fault.Message));
+        }
+
+        // The agent that a signal wakes has a unit and a user of its own, which are not ours to choose.
+        var count = run.Profile.Mode == WakeMode.Run ? AgentSlots.Count() : 0;
+        if (!slots.Take(run.Id, count))
+        {
+            return new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, $"each of this machine's {count} users for agents has a run"));
         }
 
         Directory.CreateDirectory(plan.RunDirectory);

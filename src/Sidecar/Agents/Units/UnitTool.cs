@@ -8,7 +8,7 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Agents.Units;
 
 /// <summary>Runs a program to its end where agents run: as their user, in a unit of its own, with everything that it starts. For what the sidecar's user must not, or cannot, run itself.</summary>
-internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time)
+internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlots slots, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time)
 {
     /// <summary>For what belongs to no run.</summary>
     public const string SelfTest = "selftest";
@@ -18,7 +18,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
     private static readonly TimeSpan OutputLook = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether the service manager has the agents' unit at all: installed, and not masked.</summary>
-    public async Task<bool> IsLoadedAsync() => (await units.ShowAsync(units.NameOf(SelfTest))).Load == "loaded";
+    public async Task<bool> IsLoadedAsync() => (await units.ShowAsync(units.NameIn(AgentSlots.Count() > 0 ? 1 : null, SelfTest))).Load == "loaded";
 
     /// <param name="run">The run whose unit and directories it has; nothing else may be going on in there.</param>
     /// <param name="name">Of the record in the run's directory; an earlier one of this name is replaced.</param>
@@ -31,16 +31,21 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
     /// <exception cref="StillGivenException">What it had could not be taken back.</exception>
     public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token)
     {
-        var (home, unit) = (Path.Combine(config.RunsDirectory, run), units.NameOf(run));
-        var record = Path.Combine(home, name);
-        var order = new UnitOrder(record, directory ?? home, "/dev/null", [.. environment], command);
-        if (order.Problem is { } problem)
+        if (run == SelfTest)
         {
-            throw new SidecarException(problem, "give it by a file");
+            TakeAny(run);
         }
 
+        var (home, unit) = (Path.Combine(config.RunsDirectory, run), units.NameOf(run));
+        var record = Path.Combine(home, name);
         try
         {
+            var order = new UnitOrder(record, directory ?? home, "/dev/null", [.. environment], command);
+            if (order.Problem is { } problem)
+            {
+                throw new SidecarException(problem, "give it by a file");
+            }
+
             await units.StopAsync(unit); // What an earlier process of ours left in there.
             if (Directory.Exists(record))
             {
@@ -60,12 +65,26 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, UnitStart
             start.Withdraw(run);
             if (run == SelfTest)
             {
+                slots.GiveBack(run);
                 modes.LeaveOpen(run); // Git reads nothing of a look, and the self-test must not wait for a large tree.
             }
             else
             {
                 await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too.
             }
+        }
+    }
+
+    // A look is made as one of those who are going to work; where all of them do, as the user beside them.
+    private void TakeAny(string run)
+    {
+        try
+        {
+            slots.Take(run, AgentSlots.Count());
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The disk is full; whether the program can be executed is another question.
         }
     }
 

@@ -1,0 +1,143 @@
+using System.Globalization;
+using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
+
+namespace FleetSidecar.Agents.Units;
+
+/// <summary>Which of the machine's users for agents a run has: <c>fleet-agent-1</c> and so on, each with a home of its own, none for two runs at a time.</summary>
+/// <remarks>
+/// A claim is a link that is called like the slot and names the run. It is made in one step, by one of the machine's sidecars, and found again
+/// after a crash. It lasts until the run is over, because its verification steps are the agent's code too. Where the machine
+/// has no such users, and for what belongs to no run, it is the one user <c>fleet-agent</c>.
+/// </remarks>
+internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
+{
+    // As many as anybody may configure runs for.
+    private const int Most = 64;
+
+    /// <summary>The user of signals and of looks; the users of slots have its name and a number.</summary>
+    public const string SharedUser = "fleet-agent";
+
+    private readonly string _claims = directory ?? Path.Combine(PackagePaths.State, "slots");
+    private readonly Lock _turn = new();
+    private Dictionary<string, int>? _known;
+
+    /// <summary>How many this machine has.</summary>
+    public static int Count()
+    {
+        var users = UnixAccounts.NamesFrom($"{SharedUser}-").ToHashSet();
+        return Enumerable.Range(1, Most).TakeWhile(slot => users.Contains(UserOf(slot))).Count();
+    }
+
+    /// <summary>The slot of a run; null where it has none.</summary>
+    public int? Of(string run)
+    {
+        lock (_turn)
+        {
+            return Known().TryGetValue(run, out var slot) ? slot : null;
+        }
+    }
+
+    /// <summary>Gives a run its slot, the lowest that is free, so that few homes are warm.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="count">How many slots there are.</param>
+    /// <returns>False where every one is taken.</returns>
+    /// <exception cref="IOException">No claim can be made: the disk is full, or the directory is closed.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same.</exception>
+    public bool Take(string run, int count)
+    {
+        lock (_turn)
+        {
+            if (count == 0 || Known().ContainsKey(run))
+            {
+                return true;
+            }
+
+            PrivateDirectory.Make(_claims);
+            for (var slot = 1; slot <= count; slot++)
+            {
+                if (TryClaim(slot, run) || (IsAbandoned(slot) && TryClaim(slot, run)))
+                {
+                    Known()[run] = slot;
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Gives a slot back; nothing of its run lives any more.</summary>
+    public void GiveBack(string run)
+    {
+        lock (_turn)
+        {
+            if (Known().Remove(run, out var slot))
+            {
+                File.Delete(PathOf(slot));
+            }
+        }
+    }
+
+    /// <summary>Gives back what no open run has.</summary>
+    public void KeepOnly(IReadOnlySet<string> open)
+    {
+        lock (_turn)
+        {
+            Known().Keys.Where(run => !open.Contains(run)).ToList().ForEach(GiveBack);
+        }
+    }
+
+    private static string UserOf(int slot) => string.Create(CultureInfo.InvariantCulture, $"{SharedUser}-{slot}");
+
+    private string PathOf(int slot) => Path.Combine(_claims, slot.ToString(CultureInfo.InvariantCulture));
+
+    private bool TryClaim(int slot, string run)
+    {
+        if (PathFacts.Of(PathOf(slot)) is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            File.CreateSymbolicLink(PathOf(slot), config.InstancePath(run));
+            return true;
+        }
+        catch (IOException) when (PathFacts.Of(PathOf(slot)) is not null)
+        {
+            return false; // Another sidecar of this machine was quicker.
+        }
+    }
+
+    // Of an instance that the machine does not have any more; nobody else would give it back.
+    private bool IsAbandoned(int slot)
+    {
+        if (ClaimOf(slot)?.Split('/') is not [var instance, _] || PackagePaths.HasInstance(instance))
+        {
+            return false;
+        }
+
+        File.Delete(PathOf(slot));
+        return true;
+    }
+
+    private Dictionary<string, int> Known()
+    {
+        if (_known is null)
+        {
+            _known = [];
+            for (var slot = 1; slot <= Most; slot++)
+            {
+                if (ClaimOf(slot) is { } claim && claim[(claim.LastIndexOf('/') + 1)..] is var run && claim == config.InstancePath(run))
+                {
+                    _known[run] = slot;
+                }
+            }
+        }
+
+        return _known;
+    }
+
+    private string? ClaimOf(int slot) => PathFacts.Of(PathOf(slot)) is { Kind: PathKind.Link } ? new FileInfo(PathOf(slot)).LinkTarget : null;
+}
