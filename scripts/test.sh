@@ -109,9 +109,10 @@ script_test "the demo of the identity-safe sync ends with both identities whole"
 if $quick; then
   say "skipped with --quick: the packages, and everything under a real systemd"
   say "skipped with --quick: the published programs on a machine without .NET"
+  say "skipped with --quick: an agent's hostile acts"
   say "skipped with --quick: a minute of random kills"
   say "skipped with --quick: 100 random kills of a sync"
-  count 0 0 4
+  count 0 0 5
 else
   if command -v dh >/dev/null && command -v dpkg-buildpackage >/dev/null; then
     # The second version is what upgrades are tried with.
@@ -130,6 +131,12 @@ else
     scripts/lab.sh build >"$log" 2>&1 || cat "$log"
   fi
   run_tests Lab.Tests -maxThreads 3
+  if scripts/lab.sh check >/dev/null 2>&1 && compgen -G "artifacts/deb/fleet-sidecar_*.deb" >/dev/null; then
+    script_test "an agent's hostile acts reach nothing" scripts/lab-hostile.sh
+  else
+    say "skipped: hostile acts, because no lab can be booted here or there are no packages"
+    count 0 0 1
+  fi
   script_test "the published programs run without .NET" scripts/lib/publish-test.sh
   script_test "a minute of random kills loses nothing and repeats nothing" scripts/soak.sh --minutes 1
   script_test "100 random kills of a sync never cost an identity" scripts/soak.sh --identity 100

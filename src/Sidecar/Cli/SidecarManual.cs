@@ -21,7 +21,8 @@ internal static class SidecarManual
             ("/etc/fleet-sidecar/sidecar.json", "The configuration, see `fleet-sidecar.json(5)`; further files in `conf.d` beside it."),
             ("/etc/fleet-sidecar/hub-token", "The token for the hub, for root alone; systemd hands it to the daemon."),
             ("/var/lib/fleet-sidecar", "Everything that must survive."),
-            ("/var/lib/fleet-agent", "Home of the user that agents run as."),
+            ("/var/lib/fleet-agents/N", "Home of each agent; common beside them holds what every agent is given."),
+            ("/var/lib/fleet-agent", "Home of the user beside them: for signing in, and for agents that a signal wakes."),
             ("/run/fleet-sidecar", "Sockets for the commands above."),
         ],
         ["fleet-sidecar.json(5)", "fleet-hub(1)", "systemctl(1)", "journalctl(1)"]);
