@@ -35,7 +35,7 @@ trap '"$lab" down' EXIT
 on() { x bash -euc "$1"; } # As root on that machine.
 until_on() { # what command
   for _ in $(seq 300); do on "$2" >/dev/null 2>&1 && return; sleep 0.5; done
-  x journalctl --no-pager -o cat -u fleet-sidecar -u 'fleet-agent*' -n 40 >&2
+  { on 'cat /srv/shared/acts* 2>/dev/null | grep -v "^held"' || :; x journalctl --no-pager -o cat -u fleet-sidecar -n 40; } | cut -c 1-300 >&2
   die "waited too long for $1"
 }
 
@@ -44,7 +44,8 @@ on '
   mkdir -p /srv/git && cd /tmp && git init -q -b main seed && cd seed && echo hello >README && git add . && git -c user.name=t -c user.email=t@example.org commit -qm first
   git clone -q --bare /tmp/seed /srv/git/app.git && chown -R nobody /srv/git
   printf "[Service]\nUser=nobody\nExecStart=/usr/bin/git daemon --listen=127.0.0.1 --export-all --enable=receive-pack --base-path=/srv/git /srv/git\n" >/etc/systemd/system/git-daemon.service
-  mkdir -m 777 /srv/shared; mkdir -p /etc/systemd/system/fleet-agent-@.service.d; printf "[Service]\nReadWritePaths=-/srv/shared\n" >/etc/systemd/system/fleet-agent-@.service.d/shared.conf
+  mkdir -m 777 /srv/shared
+  for unit in fleet-agent@ fleet-agent-@; do mkdir -p /etc/systemd/system/$unit.service.d; printf "[Service]\nReadWritePaths=-/srv/shared\n" >/etc/systemd/system/$unit.service.d/shared.conf; done
   systemctl daemon-reload; systemctl start git-daemon
   mkdir -p /etc/fleet-sidecar; umask 077
   fleet-hub token create iris --data /var/lib/fleet-hub >/etc/fleet-sidecar/hub-token
@@ -63,7 +64,7 @@ shared=/srv/shared
 fleet-sidecar task start
 if mkdir $shared/first 2>/dev/null; then
   echo secret >~/secret
-  printf 'victim_pid=%s\nvictim_home=%s\nvictim_run=%s\nvictim_workspace=%s\nvictim_task=%s\n' $$ "$HOME" "$FLEET_RUN_DIR" "$FLEET_WORKSPACE" "$FLEET_TASK_ID" >$shared/facts.tmp
+  printf 'victim_pid=%s\nvictim_home=%s\nvictim_run=%s\nvictim_workspace=%s\nvictim_task=%s\nvictim_nonce=%s\n' $$ "$HOME" "$FLEET_RUN_DIR" "$FLEET_WORKSPACE" "$FLEET_TASK_ID" "$FLEET_NONCE" >$shared/facts.tmp
   mv $shared/facts.tmp $shared/facts
   heard=0
   while [ ! -e $shared/go ]; do

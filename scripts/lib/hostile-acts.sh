@@ -54,7 +54,7 @@ try signalling "ends the victim" "another user" 'kill -9 "$victim_pid"'
 try signalling "ends the daemon" "another user" 'kill -9 "$daemon_pid"'
 try signalling "stops whatever has a number" "another user; looked for from outside" 'for pid in $(seq 2 "$(head -c 4 /proc/sys/kernel/pid_max)"); do [ -d /proc/$pid ] || kill -STOP $pid; done 2>/dev/null; false'
 
-try forging "speaks for the victim" "the unit that the kernel names, the nonce" 'FLEET_RUN_ID=${victim_run##*/} FLEET_TASK_ID=$victim_task FLEET_RUN_DIR=$victim_run fleet-sidecar task complete --output forged'
+try forging "speaks for the victim, with the nonce that the victim told it" "the unit that the kernel names" 'FLEET_NONCE=$victim_nonce fleet-sidecar task complete --output forged'
 try forging "speaks as an operator" "a socket that speaks for runs alone" 'says "$FLEET_SOCKET" "{\"verb\":\"pause\"}" | grep -q "\"ok\": *true"'
 try forging "opens the operators' socket" "mode" 'perl -MIO::Socket::UNIX -e "IO::Socket::UNIX->new(Peer => q(/run/fleet-sidecar/control.sock)) or exit 1"'
 try forging "asks the hub without a token" "the hub's own check" 'curl -sf http://127.0.0.1:7070/api/tasks'
