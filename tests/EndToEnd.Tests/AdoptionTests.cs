@@ -42,6 +42,42 @@ public sealed class AdoptionTests : IDisposable
         Assert.Single(Scripts.Executions(_directory));
     }
 
+    // Longer away than each deadline of the state that the run is in.
+    [Theory(Timeout = 120_000), Trait("kind", "time without a daemon counts as the agent's")]
+    [InlineData("alive", "confirming")]
+    [InlineData("ended", "confirming")]
+    [InlineData("ended", "working")]
+    public async Task A_run_is_not_judged_by_how_long_there_was_no_daemon(string agent, string state)
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory), $$"""
+            { "deadlines": { "confirm": "00:00:04", "wallClock": "{{(state == "working" ? "00:00:06" : "05:00:00")}}" },
+              "wake": { "profiles": [ { "name": "main", "command": ["{{Scripts.Worker(_directory)}}"], "aliveFor": "{{(state == "working" ? "00:00:00.1" : "00:00:05")}}" } ] } }
+            """).StartAsync();
+        var task = await hub.AddAsync("x");
+        await sidecar.WaitForRunAsync(state);
+        await Scripts.StartedAsync(_directory);
+        sidecar.Program.Kill();
+        if (agent == "ended")
+        {
+            Scripts.Go(_directory);
+        }
+
+        // The store is what says since when; the file is the last sign of life.
+        await TestProgram.MustAsync("sqlite3", Path.Combine(sidecar.State, "state.db"), ".timeout 5000", "UPDATE runs SET state_since_unix_ms = state_since_unix_ms - 3600000");
+        await TestProgram.MustAsync("/bin/sh", "-c", $"touch -d '1 hour ago' '{sidecar.State}/alive'");
+        if (agent == "ended")
+        {
+            await Wait.UntilAsync(() => Directory.GetFiles(sidecar.State, "exit", SearchOption.AllDirectories).Length > 0, "its end");
+        }
+
+        await sidecar.StartAsync();
+        Scripts.Go(_directory);
+
+        Assert.StartsWith("done by", (await hub.WaitForAsync(task, "completed")).GetProperty("result").GetProperty("output").GetString(), StringComparison.Ordinal);
+        Assert.Single(Scripts.Executions(_directory));
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task An_agent_that_is_gone_without_a_record_is_agent_vanished_and_is_not_started_again_by_the_sidecar()
     {

@@ -123,6 +123,32 @@ public sealed class FullDiskTests : WorkspaceTests
         await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve.inodes", "255")), "the reserve to be there again");
     }
 
+    // The file that fills it is ignored: nobody has to save it, and it goes with the workspace.
+    [Theory(Timeout = 120_000), Trait("kind", "good work is lost to a disk that it filled itself")]
+    [InlineData("head -c 200M /dev/zero > fill", ",nr_inodes=0")]
+    [InlineData("head -c 200M /dev/zero > fill; dd if=/dev/zero of=fill2 bs=1 count=4096", ",nr_inodes=0")]
+    [InlineData("mkdir fill; for i in $(seq 20000); do : > fill/$i || break; done", ",nr_inodes=8000")]
+    public async Task L29_work_that_was_committed_and_reported_before_the_disk_was_full_is_delivered(string fill, string options)
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 100, options);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync($$"""
+            echo 'fill*' > .gitignore; echo x > "$FLEET_TASK_ID"; git add --all; git commit --quiet -m New
+            [ "$FLEET_TASK_ID" = task-a ] || exec fleet-sidecar task complete
+            ( set +e; {{fill}} ) 2>/dev/null || :
+            fleet-sidecar task complete
+            """, Small.Replace("00:00:08", "00:01:00", StringComparison.Ordinal));
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve")) && File.Exists(Path.Combine(Sidecar.State, "reserve.inodes", "255")) == options.Contains("8000", StringComparison.Ordinal), "the reserve");
+        await AssignAsync(origin.Path);
+
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Any() || Hub.Of("task_failed").Any(), "the end");
+
+        Assert.True(Hub.Of("task_complete").Any(), Sidecar.Program.Text);
+        await Sidecar.WaitForAvailableAsync();
+        await CompleteAsync(origin, "task-b", 1);
+    }
+
     [Fact(Timeout = 120_000), Trait("kind", "a floor that is looked at once")]
     public async Task A_repository_that_takes_the_disk_below_half_of_the_floor_is_ended_while_it_comes()
     {

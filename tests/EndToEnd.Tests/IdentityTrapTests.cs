@@ -23,6 +23,35 @@ public sealed class IdentityTrapTests : IDisposable
         Assert.False(File.Exists(_directory["sprung"]));
     }
 
+    // As a faulty tool writes them, and a server that checks nothing serves them.
+    [Theory(Timeout = 120_000)]
+    [InlineData("in-place", "order")]
+    [InlineData("swap", "order")]
+    [InlineData("in-place", "twice")]
+    public async Task A_version_whose_tree_is_damaged_is_refused_before_anything_is_begun_and_the_next_good_one_is_taken(string method, string how)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        await scene.MustAsync("sync");
+        var names = how == "order" ? "zz version" : "version version";
+        await TestProgram.MustAsync("/bin/bash", "-c", $$"""
+            cd '{{scene.Upstream}}'; blob=$(git rev-parse main:app/version)
+            app=$(for name in {{names}}; do printf '100644 %s\0' $name; printf "$(echo $blob | sed 's/../\\x&/g')"; done | git hash-object -t tree -w --stdin --literally)
+            tree=$(git ls-tree main | sed "s/ tree [0-9a-f]*\tapp$/ tree $app\tapp/" | git mktree)
+            git update-ref refs/heads/main $(git -c user.name=n -c user.email=n@fleet.invalid commit-tree $tree -p main -m Damaged)
+            """);
+        var picture = scene.Picture();
+
+        var (code, text) = await scene.RunAsync("sync");
+
+        Assert.NotEqual(0, code);
+        Assert.Contains("out of order", text, StringComparison.Ordinal);
+        Assert.Equal(picture, scene.Picture());
+        Assert.False(Directory.Exists(Path.Combine(scene.Home, "journal")));
+        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{scene.Upstream}'; git update-ref refs/heads/main $(git -c user.name=n -c user.email=n@fleet.invalid commit-tree main~^{{tree}} -p main -m Mended)");
+        await scene.MustAsync("sync");
+        await scene.MustAsync("identity", "check");
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("in-place")]
     [InlineData("swap")]

@@ -3,7 +3,7 @@ using System.Text;
 namespace FleetSidecar.Ground.Files;
 
 /// <summary>
-/// The lines of a file that another program wrote, of whatever length, to its end, in bounded memory.
+/// The lines of a file that another program wrote, of whatever length, to where it ends when a walk begins, in bounded memory.
 /// </summary>
 /// <remarks>
 /// A line above <see cref="LongestLine"/> is passed over whole, because half of a record says nothing that could be
@@ -15,6 +15,7 @@ public sealed class OutsideLines(Func<Stream?> open)
     public const int LongestLine = 8 * 1024 * 1024;
 
     private const int Block = 64 * 1024, Largest = LongestLine + Block;
+    private const long MostTranslated = 1L << 30;
 
     /// <summary>Length of the longest line that was passed over, in bytes; 0 while there was none.</summary>
     public long LongestPassedOver { get; private set; }
@@ -40,9 +41,10 @@ public sealed class OutsideLines(Func<Stream?> open)
         Unread = 0;
         var buffer = new byte[Block];
         var (start, end, passedOver) = (0, 0, 0L);
-        while (stream is not null)
+        for (var left = LengthOf(stream); stream is not null && left > 0;)
         {
-            var count = ReadSome(stream, buffer.AsSpan(end));
+            var count = ReadSome(stream, buffer.AsSpan(end)[..(int)Math.Min(left, buffer.Length - end)]);
+            left -= count;
             if (count == 0)
             {
                 break;
@@ -129,6 +131,9 @@ public sealed class OutsideLines(Func<Stream?> open)
         kept.CopyTo(room);
         return (room, 0, kept.Length);
     }
+
+    // Somebody may still be writing, faster than is read. What is translated has another length than its file.
+    private static long LengthOf(Stream? stream) => stream is { CanSeek: true } ? stream.Length : MostTranslated;
 
     // What a disk cannot give is the end, as a file that was cut there.
     private static int ReadSome(Stream stream, Span<byte> room)

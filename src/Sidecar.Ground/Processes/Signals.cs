@@ -30,6 +30,11 @@ public static partial class Signals
         }
     }
 
+    /// <summary>Whether a living process is another user's, whom we may not signal: what it was started by (<c>sudo</c>, a set-id program) had the right to.</summary>
+    public static bool IsOthers(int pid) => pid > 1 && Send(pid, 0) != 0 && Marshal.GetLastPInvokeError() == NotPermitted;
+
+    private const int NotPermitted = 1; // EPERM
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Send(int pid, int signal);
 }

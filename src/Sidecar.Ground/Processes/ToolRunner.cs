@@ -91,10 +91,23 @@ public sealed class ToolRunner(TimeProvider time)
         }
         catch (OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
+            KillAll(process);
             token.ThrowIfCancellationRequested();
             await IsOverAsync(reading, LastWords);
             return new ToolOutcome(-1, output.Head, $"no end after {limit}", TimedOut: true) { Last = (output.Tail, error.Tail) };
+        }
+    }
+
+    // Among its children may be some of another user (sudo), whom we may not signal.
+    private static void KillAll(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception fault) when (fault is AggregateException or System.ComponentModel.Win32Exception or InvalidOperationException)
+        {
+            // The others are killed, and nobody waits for these.
         }
     }
 

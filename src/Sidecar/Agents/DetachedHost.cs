@@ -1,4 +1,5 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -11,7 +12,7 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
 {
     private const int NoSuchFile = 2, NotPermitted = 13;
     private const int MostRecorders = 3;
-    private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5), KernelTakesAtMost = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan KillTakesAtMost = TimeSpan.FromSeconds(5), KernelTakesAtMost = TimeSpan.FromSeconds(30), OthersTakeAtMost = TimeSpan.FromSeconds(5);
 
     public string LostGuarantees =>
         "agents run as processes of the sidecar's user: they can read its token and its store, have no limits on memory, tasks and processor of their own, "
@@ -127,14 +128,15 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
             }
 
             var ended = Task.WhenAll(leftovers.Select(leftover => ends[leftover]));
-            if (await Task.WhenAny(ended, Task.Delay(KernelTakesAtMost, time, token)) == ended)
+            var most = leftovers.TrueForAll(leftover => Signals.IsOthers(leftover.Pid)) ? OthersTakeAtMost : KernelTakesAtMost;
+            if (await Task.WhenAny(ended, Task.Delay(most, time, token)) == ended)
             {
                 continue;
             }
 
-            // None of its own code runs again; to wait for its file system would hold the slot for ever.
+            // What is killed runs none of its own code again, and what is another user's is not ours to end; to wait would hold the slot for ever.
             token.ThrowIfCancellationRequested();
-            if (ProcessFamily.Of(run.Nonce, run.Process) is { Count: > 0 } stuck && stuck.TrueForAll(process => Signals.IsKilled(process.Pid)))
+            if (ProcessFamily.Of(run.Nonce, run.Process) is { Count: > 0 } stuck && stuck.TrueForAll(process => Signals.IsKilled(process.Pid) || Signals.IsOthers(process.Pid)))
             {
                 LogAgentStuck(run.Id, run.TaskId, ProcessReport.Describe(stuck));
                 return;
@@ -142,7 +144,7 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
         }
     }
 
-    [LoggerMessage(EventIds.AgentStuck, LogLevel.Error, "{Run} processes of {Task} were killed and the kernel keeps them: {Processes}; the run ends without them", EventName = "AgentStuck")]
+    [LoggerMessage(EventIds.AgentStuck, LogLevel.Error, "{Run} processes of {Task} cannot be ended, because the kernel keeps them or they are another user's: {Processes}; the run ends without them", EventName = "AgentStuck")]
     private partial void LogAgentStuck(string run, string task, string processes);
 
     public Task ReclaimAsync(string run, string? workspace) => Task.CompletedTask;
@@ -165,6 +167,7 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
             try
             {
                 plan.WriteFiles();
+                NewFile.Write(Recorder.Room(RecordDirectory(run)), Recorder.Blanks);
                 if (berth.TrySend(order))
                 {
                     return berth.Pid;

@@ -13,7 +13,8 @@ namespace FleetSidecar.Agents;
 /// standard input, one line a word, so that it can be started before there is anything to do; an input that ends first means
 /// that nobody wants it. It writes its own line of <c>/proc/self/stat</c> (pid and start time) <i>before</i> it starts the
 /// agent, so an intent without this note means that no agent was started. The traps keep it alive when the group is asked to
-/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. Note and exit status are our user's alone. A full disk is waited out; what
+/// stop; a trapped signal, unlike an ignored one, is back at its default in the agent. Note and exit status are our user's alone. On a full disk, where there
+/// is no new file, the status goes over the blanks of a file that was made before the agent; where that is gone too, the disk is waited for. What
 /// an agent put in the place of the exit status (a pipe, a directory) is removed first. May get wrong: an agent that ends with a
 /// code above 128 of its own accord looks as if a signal had ended it.
 /// </remarks>
@@ -25,7 +26,7 @@ internal static class Recorder
     public const string Mark = "FLEET_RECORDER_OF";
 
     private const int LongestNote = 4096;
-    private const string NoteFile = "recorder", ExitFile = "exit", OutputFile = "stdout", ErrorFile = "stderr";
+    private const string NoteFile = "recorder", ExitFile = "exit", RoomFile = "exit.room", OutputFile = "stdout", ErrorFile = "stderr";
 
     private const string Script = """
         trap : TERM INT HUP
@@ -41,7 +42,7 @@ internal static class Recorder
         fleet_code=$?
         umask 077
         { [ -f "$fleet_record/exit" ] && [ ! -h "$fleet_record/exit" ]; } || rm -rf -- "$fleet_record/exit"
-        until printf '%s\n' "$fleet_code" >"$fleet_record/exit"; do [ -d "$fleet_record" ] && sleep 1 || exit; done
+        until { printf '%s\n' "$fleet_code" >"$fleet_record/exit" || { [ -f "$fleet_record/exit.room" ] && printf '%-7s\n' "$fleet_code" 1<>"$fleet_record/exit.room"; }; } 2>/dev/null; do [ -d "$fleet_record" ] && sleep 1 || exit; done
         """;
 
     /// <summary>What to start as the recorder of a directory.</summary>
@@ -50,6 +51,12 @@ internal static class Recorder
     public static string Directory(string runDirectory, int attempt) => string.Create(CultureInfo.InvariantCulture, $"{runDirectory}/wake-{attempt}");
 
     public static string Note(string directory) => Path.Combine(directory, NoteFile);
+
+    /// <summary>The file that an exit status is written into where the disk has become too full for a new one.</summary>
+    public static string Room(string directory) => Path.Combine(directory, RoomFile);
+
+    /// <summary>What lies there first, as long as the longest line that is written over it: an overwritten block asks the file system for nothing.</summary>
+    public static byte[] Blanks { get; } = "       \n"u8.ToArray();
 
     public static string Output(string directory) => Path.Combine(directory, OutputFile);
 
@@ -75,10 +82,15 @@ internal static class Recorder
     /// <summary>How the agent ended; no code where the recorder did not get to write it.</summary>
     public static ProcessEnd ReadEnd(string directory, DateTimeOffset now)
     {
-        var path = Path.Combine(directory, ExitFile);
-        return ReadLine(path) is { } line && int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var code)
-            ? new ProcessEnd(code, (PathFacts.Of(path)?.Written ?? now).ToUnixTimeMilliseconds())
-            : new ProcessEnd(null, now.ToUnixTimeMilliseconds());
+        foreach (var path in new[] { Path.Combine(directory, ExitFile), Room(directory) })
+        {
+            if (ReadLine(path) is { } line && int.TryParse(line.TrimEnd(' '), NumberStyles.None, CultureInfo.InvariantCulture, out var code))
+            {
+                return new ProcessEnd(code, (PathFacts.Of(path)?.Written ?? now).ToUnixTimeMilliseconds());
+            }
+        }
+
+        return new ProcessEnd(null, now.ToUnixTimeMilliseconds());
     }
 
     // A line without its end is a write that was cut off.

@@ -16,6 +16,8 @@ internal sealed class OperatorVerbs(IntakeControl intake, SelfTestLoop selfTest,
         var reason = request.Text?.Trim() is { Length: > 0 } text ? Printable.Cut(text, LongestReason) : null;
         switch (request.Verb)
         {
+            case "pause" or "drain" when request.Seconds < 0:
+                return ControlResponse.Refuse("seconds must be 0 or more", "leave them out for a pause or a drain without an end");
             case "pause" when reason is null:
                 return ControlResponse.Refuse("a pause needs a reason", "say for those who find it paused: --reason TEXT");
             case "pause" when intake.IsDraining:

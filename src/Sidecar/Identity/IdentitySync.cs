@@ -164,7 +164,7 @@ internal sealed class IdentitySync
         }
         catch (Exception worse) when (worse is SidecarException or IOException or UnauthorizedAccessException)
         {
-            throw new SidecarException($"{why.Message}; and it could not be taken back yet: {worse.Message}", "mend what the message names; the next sync or start of the daemon goes on with it", why);
+            throw new SidecarException($"{why.Message}; and it could not be taken back yet: {worse.Message}", $"mend what the message names; the next sync or start of the daemon goes on with it. Where it cannot be mended, move {Paths.Journal} away and sync again: nothing is written without a clean identity", why);
         }
 
         if (twice is not null)

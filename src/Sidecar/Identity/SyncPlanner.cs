@@ -44,6 +44,11 @@ internal sealed class SyncPlanner(
         }
 
         var to = await repository.WithoutAsync(back?.Tree ?? commit!, untouchable, token);
+        if (await repository.DamageAsync(to, token) is { } damage)
+        {
+            throw new GitException(GitFaults.OriginDamaged, $"the tree of {commit ?? back?.Tree} is damaged: {damage}", "run 'git fsck' in the upstream repository, and commit those files anew");
+        }
+
         var collisions = back is null ? await CollisionsAsync(commit!, to, judged, token) : [];
         if (method.Name == SyncMethod.InPlace && await method.ObstacleAsync(from.Tree, to, token) is { } obstacle)
         {
@@ -122,16 +127,20 @@ internal sealed class SyncPlanner(
         var directory = method.Directory;
         if (record.Now is { } now && now.Method == method.Name && (now.Directory is null || now.Directory == directory) && await repository.HasAsync(now.Tree, token))
         {
-            return new SyncState(now.Commit is { } known && await repository.HasAsync(known, token) ? known : null, await repository.WithoutAsync(now.Tree, untouchable, token));
+            return new SyncState(now.Commit is { } known && await repository.HasAsync(known, token) ? known : null, await ComparableAsync(now.Tree, untouchable, token));
         }
 
         if (await repository.CommitOfAsync(directory, token) is { } commit)
         {
-            return new SyncState(commit, await repository.WithoutAsync(commit, untouchable, token));
+            return new SyncState(commit, await ComparableAsync(commit, untouchable, token));
         }
 
         return new SyncState(null, Git.EmptyTree);
     }
+
+    // A damaged one may have been taken by an earlier version of this program.
+    private async Task<string> ComparableAsync(string version, IReadOnlyList<string> untouchable, CancellationToken token) =>
+        await repository.WithoutAsync(version, untouchable, token) is var tree && await repository.DamageAsync(tree, token) is null ? tree : Git.EmptyTree;
 
     private async Task<IReadOnlyList<string>> CollisionsAsync(string commit, string to, IReadOnlyList<JudgedFile> judged, CancellationToken token)
     {

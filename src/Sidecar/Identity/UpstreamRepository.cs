@@ -115,6 +115,14 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         return await InAsync(paths.Work, index, token, "write-tree");
     }
 
+    /// <summary>What is wrong with a tree that git cannot compare, because names stand there twice or out of order: what it says differs from call to call. Null where it is well.</summary>
+    public async Task<string?> DamageAsync(string tree, CancellationToken token)
+    {
+        var names = await ChangedAsync(Git.EmptyTree, tree, "A", token);
+        return Enumerable.Range(1, Math.Max(0, names.Count - 1)).FirstOrDefault(at => string.CompareOrdinal(names[at - 1], names[at]) >= 0) is > 0 and var odd
+            ? $"{GitNames.Show(names[odd])} stands there twice or out of order" : null;
+    }
+
     /// <summary>What a version has at each of some plain paths: <c>tree</c>, <c>blob</c> or <c>commit</c> (a submodule).</summary>
     public async Task<IReadOnlyList<(string Type, string Path)>> LookAsync(string version, IReadOnlyList<string> plain, CancellationToken token)
     {

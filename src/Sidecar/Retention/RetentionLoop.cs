@@ -53,8 +53,8 @@ internal sealed partial class RetentionLoop(
                 _ = reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes, config.SelfTest.DiskFloorInodes) && store.ClaimRoom();
             }
 
-            // No agent is left who would take it, and a rescue needs a little of the disk.
-            if (runs.Snapshot.All(run => run.State.IsFinal() && !run.ProcessMayLive) && reserve.GiveUpIfFull(inodesToo: true))
+            // No agent is left who would take it, and the look at what one has done, its push and a rescue need a little of the disk.
+            if (runs.Snapshot.All(run => (run.State.IsFinal() || run.State is RunState.Verifying or RunState.Submitting) && !run.ProcessMayLive) && reserve.GiveUpIfFull(inodesToo: true))
             {
                 LogReserveGivenUp();
             }

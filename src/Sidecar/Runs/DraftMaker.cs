@@ -148,6 +148,7 @@ internal sealed partial class DraftMaker(RunBook book, RunStore store, ILogger l
         RunInput.Learned learned => learned.RunId,
         RunInput.OrderBroke broke => broke.RunId,
         RunInput.DeadlinePassed passed => passed.RunId,
+        RunInput.Resumed resumed => resumed.RunId,
         RunInput.AgentSpoke spoke => spoke.RunId,
         RunInput.Acknowledged acknowledged => draft.Message(acknowledged.MessageId)?.RunId,
         RunInput.Refused refused => draft.Message(refused.MessageId)?.RunId,

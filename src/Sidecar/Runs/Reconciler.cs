@@ -1,12 +1,17 @@
 using System.Diagnostics.CodeAnalysis;
+using FleetSidecar.Configuration;
+using FleetSidecar.Drain;
 using FleetSidecar.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Runs;
 
 /// <summary>Compares a run that the last process left with what lives on the machine; part of the start.</summary>
-internal sealed partial class Reconciler(RunOrders work, ILogger log)
+internal sealed partial class Reconciler(RunOrders work, SidecarConfig config, TimeProvider time, ILogger log)
 {
+    // Read before this process writes it.
+    private readonly TimeSpan? _downtime = AliveFile.Read(config.StateDirectory, time.GetUtcNow())?.Age;
+
     /// <summary>The run with what was found out. The hub has not been heard yet; its answers go through the same table.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "A run whose process cannot be looked for must not keep the daemon from starting.")]
     public async ValueTask<Run> ReconcileAsync(Run run)
@@ -30,6 +35,8 @@ internal sealed partial class Reconciler(RunOrders work, ILogger log)
         var (process, found) = await work.WitnessAsync(run);
         var action = BootRules.Decide(row, process, HubFact.Unheard);
         LogRunReconciled(run.Id, run.TaskId, run.State.Word(), process, action);
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        run = run with { StateSinceUnixMs = DowntimeRules.Since(run, process, now - (long?)_downtime?.TotalMilliseconds, now, config.Deadlines) };
         return row == RowFact.Intent && action is BootAction.Adopt or BootAction.Finalise ? run with { Process = run.Process ?? found } : run;
     }
 

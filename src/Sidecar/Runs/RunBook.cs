@@ -94,6 +94,9 @@ internal sealed class RunBook(SidecarConfig config, Func<string, IReadOnlyList<R
             case RunInput.DeadlinePassed passed when draft.Find(passed.RunId) is { } run && run.State == passed.State && !run.IsEnding:
                 draft.Advance(run with { Facts = Missed(run, passed) });
                 break;
+            case RunInput.Resumed resumed when draft.Find(resumed.RunId) is { } run:
+                draft.Change(run); // As the start found it.
+                break;
             case RunInput.IntakeDecided decided:
                 draft.Intake = decided.Intake;
                 break;

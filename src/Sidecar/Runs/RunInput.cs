@@ -21,6 +21,7 @@ internal abstract record RunInput
         Refused { MessageId: var message } => message,
         Learned { RunId: var run } => run,
         OrderBroke { RunId: var run } => run,
+        Resumed { RunId: var run } => run,
         DeadlinePassed { RunId: var run } => run,
         AgentSpoke { RunId: var run } => run,
         _ => "the machine",
@@ -54,6 +55,9 @@ internal abstract record RunInput
 
     /// <summary>An order found something out. Dropped where the run has moved on to another order.</summary>
     public sealed record Learned(string RunId, RunOrder Order, Func<Run, Run> Apply) : RunInput;
+
+    /// <summary>A start has changed what is known of a run, which is not on disk yet.</summary>
+    public sealed record Resumed(string RunId) : RunInput;
 
     /// <summary>An order threw. Dropped where the run has moved on to another order.</summary>
     public sealed record OrderBroke(string RunId, RunOrder Order, string Reason) : RunInput;

@@ -54,7 +54,7 @@ internal sealed partial class RunLoop : DaemonLoop
         (_store, _reserve, _work, _berths, _outbox) = (store, reserve, work, berths, outbox);
         (_availability, _config, _time, _log) = (availability, config, time, log);
         _book = new RunBook(config, store.FindSettled, () => berths.Ready, () => availability.Refuses ?? floor.Closed());
-        _reconciler = new Reconciler(work, log);
+        _reconciler = new Reconciler(work, config, time, log);
         _drafts = new DraftMaker(_book, store, log);
         _orders = new OrderBoard(work, id => _snapshot.FirstOrDefault(open => open.Id == id), PostAsync, time, log);
         _due = new DueTimer(_book, config.Deadlines, time, () => _ = PostAsync(new RunInput.IntakeDue(), _stopping).AsTask());
@@ -95,6 +95,7 @@ internal sealed partial class RunLoop : DaemonLoop
         foreach (var run in _store.LoadOpen())
         {
             runs.Add(await _reconciler.ReconcileAsync(run));
+            _ = runs[^1].StateSinceUnixMs == run.StateSinceUnixMs || _inputs.Writer.TryWrite(new RunInput.Resumed(run.Id));
         }
 
         var outbox = _store.LoadOutbox();

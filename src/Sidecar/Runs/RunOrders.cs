@@ -6,6 +6,7 @@ using FleetSidecar.Forge;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Storage;
 using FleetSidecar.Identity;
 using FleetSidecar.Protocol;
 using FleetSidecar.Workspaces;
@@ -16,9 +17,13 @@ namespace FleetSidecar.Runs;
 /// <summary>Carries orders out and brings back what was learned. Every order may be given again after a crash.</summary>
 internal sealed partial class RunOrders(
     SidecarConfig config, AgentLauncher launcher, IAgentHost host, Berths berths, AgentWatcher watcher, AgentEnds ends, Preparation preparation, Fences fences, Verification verification, Delivery delivery,
-    PullRequests pullRequests, IdentityCheck identity, ProcessWatch watch, Redactor redactor,
+    PullRequests pullRequests, IdentityCheck identity, ProcessWatch watch, Redactor redactor, StoreReserve reserve,
     TimeProvider time, ILogger<RunOrders> log)
 {
+    // Longer than the reserve waits for its owner to look.
+    private const int MostOnFullDisk = 6;
+    private static readonly TimeSpan FullDiskPause = TimeSpan.FromSeconds(3);
+
     /// <summary>Does one order and hands over each thing that it finds out.</summary>
     public async Task RunAsync(OrderScene scene)
     {
@@ -217,18 +222,30 @@ internal sealed partial class RunOrders(
     private async Task GuardAsync(OrderScene scene, string failureClass, CrashPointName step, Func<Task<RunFacts>> work)
     {
         var run = scene.Run;
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            await host.ReclaimAsync(run.Id, run.Facts.Workspace);
-            var facts = await work();
-            CrashPoints.At(step);
-            await scene.LearnAsync(now => now with { Facts = Merge(now.Facts, facts) });
-        }
-        catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
-        {
-            var reason = redactor.Clean(fault.Message);
-            LogOrderFailed(run.Id, run.TaskId, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
-            await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(fault is StillGivenException ? FailureClass.Workspace : failureClass, reason) } });
+            try
+            {
+                await host.ReclaimAsync(run.Id, run.Facts.Workspace);
+                var facts = await work();
+                CrashPoints.At(step);
+                await scene.LearnAsync(now => now with { Facts = Merge(now.Facts, facts) });
+                return;
+            }
+            catch (Exception fault) when (fault is SidecarException or IOException or UnauthorizedAccessException)
+            {
+                var (reason, isFull) = (redactor.Clean(fault.Message), reserve.IsDiskFull);
+                if (isFull && scene.Order.Kind != OrderKind.Prepare && attempt < MostOnFullDisk)
+                {
+                    // The agent is gone, and what it has done needs little: the reserve is given up meanwhile.
+                    await Task.Delay(FullDiskPause, time, scene.Token);
+                    continue;
+                }
+
+                LogOrderFailed(run.Id, run.TaskId, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
+                await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(isFull || fault is StillGivenException ? FailureClass.Workspace : failureClass, reason) } });
+                return;
+            }
         }
     }
 

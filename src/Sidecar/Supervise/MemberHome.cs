@@ -34,14 +34,21 @@ internal sealed class MemberHome(SidecarConfig config)
     public void Write(MemberOptions member, string record)
     {
         System.IO.Directory.CreateDirectory(Directory(member));
+        ClearPlace.ForFile(Record(member));
         AtomicFile.Write(Record(member), record);
     }
 
     /// <summary>Puts the output of the last life aside, so that the new one begins with empty files.</summary>
     public void TurnOutput(MemberOptions member)
     {
-        foreach (var file in new[] { Output(member), Errors(member) }.Where(File.Exists))
+        foreach (var file in new[] { Output(member), Errors(member) })
         {
+            ClearPlace.ForFile(file + ".1");
+            if (ClearPlace.ForFile(file) is not null || !File.Exists(file))
+            {
+                continue;
+            }
+
             File.Move(file, file + ".1", overwrite: true);
         }
     }

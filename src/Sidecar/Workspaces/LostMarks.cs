@@ -19,14 +19,26 @@ internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner
 
         foreach (var directory in directories)
         {
-            OwnModes.GiveBack(directory);
-
-            // One that is there and cannot be read is evidence of something else.
-            var mark = Path.Combine(directory, WorkspaceMark.FileName);
-            if (!File.Exists(mark) && new DirectoryInfo(directory).LinkTarget is null && store.Find(Path.GetFileName(directory)) is { } run && run.State.IsFinal() && MarkOf(run) is { } again)
+            try
             {
-                again.Write(directory);
+                WriteAgain(directory);
             }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // Another user's, or on a full disk: it stays, and the others have their turn.
+            }
+        }
+    }
+
+    private void WriteAgain(string directory)
+    {
+        OwnModes.GiveBack(directory);
+
+        // One that is there and cannot be read is evidence of something else.
+        var mark = Path.Combine(directory, WorkspaceMark.FileName);
+        if (!File.Exists(mark) && new DirectoryInfo(directory).LinkTarget is null && store.Find(Path.GetFileName(directory)) is { } run && run.State.IsFinal() && MarkOf(run) is { } again)
+        {
+            again.Write(directory);
         }
     }
 
