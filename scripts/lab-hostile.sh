@@ -36,7 +36,8 @@ on() { x bash -euc "$1"; } # As root on that machine.
 until_on() { # what command
   for _ in $(seq 300); do on "$2" >/dev/null 2>&1 && return; sleep 0.5; done
   { on 'cat /srv/shared/acts* 2>/dev/null | grep -v "^held"' || :; x journalctl --no-pager -o cat -u fleet-sidecar -n 40; } | cut -c 1-300 >&2
-  die "waited too long for $1"
+  say "waited too long for $1" >&2
+  return 1
 }
 
 on 'apt-get -qq -y install /deb/*_$(dpkg --print-architecture).deb' >/dev/null 2>&1
@@ -45,7 +46,7 @@ on '
   git clone -q --bare /tmp/seed /srv/git/app.git && chown -R nobody /srv/git
   printf "[Service]\nUser=nobody\nExecStart=/usr/bin/git daemon --listen=127.0.0.1 --export-all --enable=receive-pack --base-path=/srv/git /srv/git\n" >/etc/systemd/system/git-daemon.service
   mkdir -m 777 /srv/shared
-  for unit in fleet-agent@ fleet-agent-@; do mkdir -p /etc/systemd/system/$unit.service.d; printf "[Service]\nReadWritePaths=-/srv/shared\n" >/etc/systemd/system/$unit.service.d/shared.conf; done
+  for unit in fleet-agent@ fleet-agent-@ fleet-sidecar; do mkdir -p /etc/systemd/system/$unit.service.d; printf "[Service]\nReadWritePaths=-/srv/shared\n" >/etc/systemd/system/$unit.service.d/shared.conf; done
   systemctl daemon-reload; systemctl start git-daemon
   mkdir -p /etc/fleet-sidecar; umask 077
   fleet-hub token create iris --data /var/lib/fleet-hub >/etc/fleet-sidecar/hub-token
@@ -104,6 +105,7 @@ on '
 until_on "the attacker to have ended" "fleet-hub task show $attacker $hub --json | grep -q '\"status\": \"dead_letter\"'"
 on "echo \"attacker_task=$attacker victim_task=$victim attacker_run=\$(journalctl -q --no-pager -o json FLEET_TASK_ID=$attacker FLEET_EVENT=AgentStarted | sed -n '1s/.*\"FLEET_RUN_ID\":\"\([^\"]*\)\".*/\1/p')\" >>/root/before; touch /srv/shared/go"
 until_on "the victim to finish" "fleet-hub task show $victim $hub --json | grep -q '\"status\": \"completed\"'" || :
+until_on "what it left to be looked at" "journalctl -q --no-pager -o cat FLEET_TASK_ID=$attacker | grep -qE 'WorkRescued|WorkspaceKept'" || :
 until_on "the attacker's run to be settled" 'fleet-sidecar status --json | grep -q "\"runs\": *\[\]"' || :
 found=$(on '
   cat /srv/shared/acts

@@ -36,7 +36,7 @@ done | median | sed 's/^/kill -9 to identified again, ms (RestartSec 1000 of it)
 for _ in $(seq 20); do
   task=$(x fleet-hub task add --token-file /root/operator --hub http://127.0.0.1:7070 --description bench)
   until x fleet-hub task show "$task" --token-file /root/operator --hub http://127.0.0.1:7070 --json | grep -q '"status": "completed"'; do sleep 0.1; done
-  began=$(x journalctl "FLEET_TASK_ID=$task" FLEET_EVENT=RunMoved -o json --no-pager | head -n 1 | sed 's/.*"_SOURCE_REALTIME_TIMESTAMP":"\([0-9]*\)".*/\1/')
+  began=$(x journalctl "FLEET_TASK_ID=$task" FLEET_EVENT=RunMoved -o json --no-pager | sed -n '1s/.*"_SOURCE_REALTIME_TIMESTAMP":"\([0-9]*\)".*/\1/p')
   echo $(($(x cat "/var/lib/fleet-agents/1/stamp-$task") - began))
 done | median | sed "s/^/accepted to the agent's first line in its unit, microseconds: /"
 x sh -c 'grep -E "VmRSS|Threads" /proc/$(systemctl show -P MainPID fleet-sidecar)/status' | tr '\n' ' '; echo

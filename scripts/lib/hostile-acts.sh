@@ -3,6 +3,7 @@
 # guess or be told: the victim's pid, home, run, workspace and task, and the daemon's pid.
 
 # The harness itself: what an agent may do it can do, so a refusal is the boundary's and not a broken test's.
+can "is the second agent, with a user of its own" '[ "$(id -un)" = fleet-agent-2 ]'
 can "reads its task" 'grep -q description "$FLEET_TASK_FILE"'
 can "writes into its home" 'echo x >~/control && grep -q x ~/control'
 can "signals its own children" 'sleep 60 & kill -9 $!'
@@ -21,8 +22,8 @@ try escalation "loads a module of the kernel" "SystemCallFilter=, ProtectKernelM
 try escalation "asks the service manager over the bus" "InaccessiblePaths=/run/dbus" 'perl -MIO::Socket::UNIX -e "IO::Socket::UNIX->new(Peer => q(/run/dbus/system_bus_socket)) or exit 1"'
 try escalation "asks the service manager at its own socket" "an empty /run/systemd" 'perl -MIO::Socket::UNIX -e "IO::Socket::UNIX->new(Peer => q(/run/systemd/private)) or exit 1"'
 try escalation "has a program started for its user outside of the unit" "InaccessiblePaths=/run/user" 'systemd-run --user true'
-try escalation "leaves a job for cron" "ProtectSystem=strict" 'echo "* * * * * root id" >/etc/cron.d/x || echo x >"/var/spool/cron/crontabs/$(id -un)"'
-try escalation "writes into the system" "ProtectSystem=strict" 'echo x >/etc/ld.so.preload || echo x >/usr/lib/x || echo x >/boot/x'
+try escalation "leaves a job for cron" "owner, ProtectSystem=strict" 'echo "* * * * * root id" >/etc/cron.d/x || echo x >"/var/spool/cron/crontabs/$(id -un)"'
+try escalation "writes into the system" "owner, ProtectSystem=strict" 'echo x >/etc/ld.so.preload || echo x >/usr/lib/x || echo x >/boot/x'
 try escalation "replaces the daemon's program" "owner, ProtectSystem=strict" 'cp /bin/true /usr/lib/fleet-sidecar/fleet-sidecar || mv /usr/lib/fleet-sidecar ~'
 try escalation "sets a handler of the kernel for crashes" "ProtectKernelTunables=" 'echo "|/bin/true" >/proc/sys/kernel/core_pattern'
 try escalation "takes hold of the daemon as a debugger" "another user, a user namespace" 'ptrace_attach "$daemon_pid"'
@@ -55,7 +56,7 @@ try signalling "ends the daemon" "another user" 'kill -9 "$daemon_pid"'
 try signalling "stops whatever has a number" "another user; looked for from outside" 'for pid in $(seq 2 "$(head -c 4 /proc/sys/kernel/pid_max)"); do [ -d /proc/$pid ] || kill -STOP $pid; done 2>/dev/null; false'
 
 try forging "speaks for the victim, with the nonce that the victim told it" "the unit that the kernel names" 'FLEET_NONCE=$victim_nonce fleet-sidecar task complete --output forged'
-try forging "speaks as an operator" "a socket that speaks for runs alone" 'says "$FLEET_SOCKET" "{\"verb\":\"pause\"}" | grep -q "\"ok\": *true"'
+try forging "speaks as an operator" "a socket that speaks for runs alone" 'says "$FLEET_SOCKET" "{\"verb\":\"status\"}" | grep -q "\"ok\": *true"'
 try forging "opens the operators' socket" "mode" 'perl -MIO::Socket::UNIX -e "IO::Socket::UNIX->new(Peer => q(/run/fleet-sidecar/control.sock)) or exit 1"'
 try forging "asks the hub without a token" "the hub's own check" 'curl -sf http://127.0.0.1:7070/api/tasks'
 try forging "asks the hub with the token of no operator" "the hub's own check" 'curl -sf -H "Authorization: Bearer $FLEET_NONCE" http://127.0.0.1:7070/api/tasks'

@@ -1,10 +1,10 @@
 # What is true of the machine after the attacker has ended, where the boundaries held. Run as root on the lab's machine.
 see filling "prints without an end" "maxOutputBytes" '[ "$(du -sb "/var/lib/fleet-sidecar/runs/$attacker_run/wake-1" | cut -f 1)" -lt 6000000 ]'
-see flooding "floods the journal" "2000 lines a wake" '[ "$(journalctl -q --no-pager -o cat "FLEET_RUN_ID=$attacker_run" _UID="$(id -u fleet-agent-2)" | wc -l)" -lt 2100 ]'
+see flooding "floods the journal" "2000 lines a wake" '[ "$(journalctl -q --no-pager -o cat "FLEET_RUN_ID=$attacker_run" _UID="$(id -u fleet-agent-2)" | wc -l)" -gt 1000 ] && [ "$(journalctl -q --no-pager -o cat "FLEET_RUN_ID=$attacker_run" _UID="$(id -u fleet-agent-2)" | wc -l)" -lt 2100 ]'
 see flooding "holds every place at the agents' socket" "eight places a unit" 'grep -q "heard [1-9]" /srv/shared/victim-heard'
 see holding "leaves a process that outlives its run" "KillMode=control-group" '! pgrep -f "sleep 4999"'
 see holding "keeps a file where all programs share memory" "PrivateTmp=, a /dev/shm and /run/lock of its own" '[ ! -e /dev/shm/left ] && [ ! -e /tmp/left ] && [ ! -e /run/lock/left ]'
-see holding "keeps what it was given" "owners and modes taken back, access lists removed" '[ -z "$(find "/var/lib/fleet-sidecar/runs/$attacker_run" "/var/lib/fleet-sidecar/workspaces/$attacker_run/work" ! -type l \( ! -user fleet-sidecar -o -type d -perm /022 \) -print -quit 2>/dev/null)" ]'
+see holding "keeps what it was given" "owners and modes taken back, access lists removed" '[ -d "/var/lib/fleet-sidecar/workspaces/$attacker_run/work" ] && [ -z "$(find "/var/lib/fleet-sidecar/runs/$attacker_run" "/var/lib/fleet-sidecar/workspaces/$attacker_run/work" ! -type l \( ! -user fleet-sidecar -o -type d -perm /022 \) -print -quit 2>/dev/null)" ]'
 see holding "keeps its slot" "given back with the end of the run" '[ ! -L /var/lib/fleet-sidecar/slots/2 ]'
 see escalation "gives a file of root away by a link in its run" "chown -hR from inside, two rights of root" '[ "$(stat -c "%U %a" /etc/shadow /etc | xargs)" = "$shadow_before" ]'
 see escalation "has the daemon run what its clone names" "git never reads the clone's configuration" '[ ! -e /srv/shared/hooked ]'

@@ -140,8 +140,10 @@ internal static partial class Daemon
     {
         if (config.AgentsInUnits)
         {
-            slots.KeepOnly(runs.Snapshot.Where(run => run.TakesSlot).Select(run => run.Id).ToHashSet());
-            runs.Ended += () => slots.KeepOnly(runs.Snapshot.Where(run => run.TakesSlot).Select(run => run.Id).Append(UnitTool.SelfTest).ToHashSet());
+            // A look that a crash left is found by its claim, and stopped by the next look.
+            var keep = () => slots.KeepOnly(runs.Snapshot.Where(run => run.TakesSlot).Select(run => run.Id).Append(UnitTool.SelfTest).ToHashSet());
+            keep();
+            runs.Ended += keep;
         }
     }
 

@@ -195,7 +195,7 @@ public sealed class HostileAgentTests : IAsyncLifetime
         Assert.Equal("early", (await _fleet.Machine.ShellAsync($"cd {work} && ls -d early late 2>/dev/null || :")).Trim());
         Assert.Contains("mine", await _fleet.Machine.ShellAsync($"ls {work}"));
         var open = await _fleet.Machine.ShellAsync($"find {work} ! -user fleet-sidecar -o -type d -perm /022; ls /var/lib/fleet-sidecar/orders");
-        Assert.True(open.Length == 0, open + await _fleet.JournalAsync("-u", "fleet-sidecar", "-u", "fleet-agent-take@*", "-n", "40"));
+        Assert.True(open.Length == 0, open + await _fleet.JournalAsync("-u", "fleet-sidecar", "-u", "fleet-takeback@*", "-n", "40"));
         Assert.DoesNotContain("elsewhere", await _fleet.Machine.ShellAsync($"cat {work}/.git/objects/info/alternates"));
     }
 

@@ -76,6 +76,8 @@ public sealed class AgentUnitRulesTests
         Assert.Null(units.RunOf("fleet-agent@selftest.service"));
         Assert.Null(units.RunOf("fleet-agent@other-run_0a1b2c3d4e5f.service"));
         Assert.Null(units.RunOf("sshd.service"));
+        Assert.Null(units.RunOf("fleet-agent-1@run_foo-run_0a1b2c3d4e5f.service"));
+        Assert.Null(units.RunOf("fleet-takeback@run_0a1b2c3d4e5f.service"));
     }
 
     [Fact]
@@ -98,7 +100,14 @@ public sealed class AgentUnitRulesTests
         Assert.Equal(2, Slots(1).Of("run_1"));
         Assert.True(Slots(0).Take("run_5", 3)); // The machine has no instance of that name any more.
         Assert.Equal(2, Slots(0).Of("run_5"));
-        Slots(0).GiveBack("run_5");
+        var user = Slots(0);
+        using (user.Use("run_5")) // Its verification step, which a cancelled run does not wait for.
+        {
+            user.KeepOnly(new HashSet<string> { "run_1", "run_3" });
+            Assert.Equal(2, user.Of("run_5"));
+        }
+
+        Assert.Null(user.Of("run_5"));
         Assert.Equal(["1", "3"], Directory.GetFileSystemEntries(directory["slots"]).Select(path => Path.GetFileName(path)!).Order());
 
         AgentSlots Slots(int sidecar) => new(configs[sidecar], directory["slots"]);

@@ -16,14 +16,17 @@ public sealed class DowntimeRulesTests
     [InlineData(nameof(RunState.Waking), 2, 60, 58)]
     [InlineData(nameof(RunState.Verifying), 0, 60, 60)]
     [InlineData(nameof(RunState.Submitting), 59, 60, 1)]
-    [InlineData(nameof(RunState.Confirming), 2, 60, 60)]
-    [InlineData(nameof(RunState.Confirming), 60, 60, 60)]
+    [InlineData(nameof(RunState.Confirming), 0, 60, 60)]
     [InlineData(nameof(RunState.Working), 2, 60, 0)]
     [InlineData(nameof(RunState.Completed), 2, 60, 0)]
     [InlineData(nameof(RunState.Preparing), -5, 60, 60)]
     [InlineData(nameof(RunState.Preparing), 90, 60, 0)]
     public void What_the_sidecar_does_itself_goes_on_with_it_alone(string state, long lastSeenMinute, long nowMinute, long movedMinutes) =>
         Assert.Equal(Begun + (movedMinutes * Minute), DowntimeRules.Since(In(Enum.Parse<RunState>(state)), ProcessFact.Alive, Begun + (lastSeenMinute * Minute), Begun + (nowMinute * Minute), Limits));
+
+    [Fact]
+    public void An_agent_that_must_stay_alive_has_the_time_to() =>
+        Assert.Equal(Begun + (60 * Minute) - 20_000, DowntimeRules.Since(In(RunState.Confirming), ProcessFact.Alive, Begun + (60 * Minute), Begun + (60 * Minute), new DeadlineOptions { Confirm = TimeSpan.FromSeconds(30) }));
 
     [Fact]
     public void Without_a_sign_of_life_all_of_it_counts() =>

@@ -13,6 +13,15 @@ public sealed class StoreReserve(string path)
 
     private readonly InodeReserve _inodes = new($"{path}.inodes");
 
+    /// <summary>Somebody who ends a run, and is no agent's code, waits for room.</summary>
+    public bool IsWanted
+    {
+        get => Volatile.Read(ref _isWanted);
+        set => Volatile.Write(ref _isWanted, value);
+    }
+
+    private bool _isWanted;
+
     /// <summary>Makes it where it is missing and twice the floor stays free beside it, so that it brings no disk to its floor. A fault is no fault: it is tried again.</summary>
     /// <param name="floorBytes">Free bytes below which no work is taken.</param>
     /// <param name="floorInodes">Free inodes below which no work is taken.</param>

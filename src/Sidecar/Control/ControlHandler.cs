@@ -88,7 +88,7 @@ internal sealed class ControlHandler(
                 "the task was cancelled, superseded or is over; stop working on it");
         }
 
-        // Agents share a user, and a nonce that was found somewhere is soon sent. Where a signal's agent works nobody here knows.
+        // A nonce that was told, or found somewhere, is soon sent. Where a signal's agent works nobody here knows.
         if (config.AgentsInUnits && caller.IsAgent && run.Profile.Mode == WakeMode.Run && caller.Unit != units.NameOf(run.Id))
         {
             return ControlResponse.Refuse("only a process of the run itself may speak for it", "call fleet-sidecar task from the agent that was woken for the task");

@@ -54,7 +54,7 @@ internal sealed partial class RetentionLoop(
             }
 
             // No agent is left who would take it, and the look at what one has done, its push and a rescue need a little of the disk.
-            if (runs.Snapshot.All(run => (run.State.IsFinal() || run.State is RunState.Verifying or RunState.Submitting) && !run.ProcessMayLive) && reserve.GiveUpIfFull(inodesToo: true))
+            if (runs.Snapshot.All(run => (run.State.IsFinal() || run.State == RunState.Submitting || (run.State == RunState.Verifying && reserve.IsWanted)) && !run.ProcessMayLive) && reserve.GiveUpIfFull(inodesToo: true))
             {
                 LogReserveGivenUp();
             }

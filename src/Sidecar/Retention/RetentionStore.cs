@@ -64,7 +64,7 @@ internal sealed class RetentionStore(Store store)
     {
         var row = db.Query("SELECT assignment, facts FROM runs WHERE run_id = ?1", row => (Assignment: row.Text(0), Facts: row.Text(1)), run)[0];
         var (assignment, facts) = (ShortRow.OfAssignment(row.Assignment), factsToo ? ShortRow.OfFacts(row.Facts) : null);
-        return (assignment ?? facts) is not null
+        return (assignment?.Length ?? row.Assignment.Length) + (facts?.Length ?? row.Facts.Length) < row.Assignment.Length + row.Facts.Length
             && db.Execute("UPDATE runs SET assignment = ?2, facts = ?3 WHERE run_id = ?1", run, assignment ?? row.Assignment, facts ?? row.Facts) == 1;
     }
 

@@ -10,6 +10,9 @@ internal static class DowntimeRules
     // For an agent that ended meanwhile: long enough to read how, before its deadline is told in the place of that.
     private static readonly TimeSpan Judging = TimeSpan.FromMinutes(1);
 
+    // For an agent that has to stay alive for a while before our eyes.
+    private static readonly TimeSpan Watching = TimeSpan.FromSeconds(5);
+
     /// <summary>When the run's state counts as begun.</summary>
     /// <param name="run">As the store has it.</param>
     /// <param name="process">What the machine says of its agent.</param>
@@ -23,13 +26,15 @@ internal static class DowntimeRules
             return run.StateSinceUnixMs;
         }
 
+        var moved = run.StateSinceUnixMs + (now - Math.Clamp(aliveUnixMs ?? now, run.StateSinceUnixMs, now));
         return run.State switch
         {
-            RunState.Confirming => now, // It is watched anew.
-            RunState.Working when process is ProcessFact.Ended or ProcessFact.Vanished =>
-                Math.Max(run.StateSinceUnixMs, now - (long)deadline.Limit.TotalMilliseconds + (long)Math.Min(deadline.Limit.TotalMilliseconds, Judging.TotalMilliseconds)),
+            RunState.Confirming => Math.Max(moved, WithLeft(run.Profile.AliveFor + Watching)),
+            RunState.Working when process is ProcessFact.Ended or ProcessFact.Vanished => Math.Max(run.StateSinceUnixMs, WithLeft(Judging)),
             RunState.Working => run.StateSinceUnixMs,
-            _ => run.StateSinceUnixMs + (now - Math.Clamp(aliveUnixMs ?? now, run.StateSinceUnixMs, now)),
+            _ => moved,
         };
+
+        long WithLeft(TimeSpan left) => now - (long)Math.Max(0, (deadline.Limit - left).TotalMilliseconds);
     }
 }

@@ -212,10 +212,10 @@ internal sealed class RunDraft(
             {
                 WakeAttempt = run.WakeAttempt + 1,
                 Process = null,
-                Profile = signal == RunSignal.WakeAgain && !NoopProfile.Is(run.Profile.Name) ? InForce(run.Profile.Name) : run.Profile,
+                Profile = signal != RunSignal.WakeAgain || run.Facts.WakeRepeated || NoopProfile.Is(run.Profile.Name) ? run.Profile : InForce(run.Profile.Name), // A signal is repeated as it was.
                 Facts = run.Facts with
                 {
-                    WokenAtUnixMs = run.Facts.WokenAtUnixMs ?? now, WokenWith = null, WakeProblem = null, WakeAgainDue = false, End = null, WakeReturned = false,
+                    WokenAtUnixMs = run.Facts.WokenAtUnixMs ?? now, WokenWith = run.Facts.WakeRepeated ? run.Facts.WokenWith : null, WakeProblem = null, WakeAgainDue = false, End = null, WakeReturned = false,
                 },
             },
             RunSignal.Proved => run with { Facts = run.Facts with { WakeDurationMs = now - run.Facts.WokenAtUnixMs } },

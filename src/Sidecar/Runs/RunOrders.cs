@@ -238,12 +238,14 @@ internal sealed partial class RunOrders(
                 if (isFull && scene.Order.Kind != OrderKind.Prepare && attempt < MostOnFullDisk)
                 {
                     // The agent is gone, and what it has done needs little: the reserve is given up meanwhile.
+                    reserve.IsWanted = true;
                     await Task.Delay(FullDiskPause, time, scene.Token);
+                    reserve.IsWanted = false;
                     continue;
                 }
 
                 LogOrderFailed(run.Id, run.TaskId, run.State.Word(), reason, (fault as SidecarException)?.Hint ?? "look at the directory named there");
-                await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure(isFull || fault is StillGivenException ? FailureClass.Workspace : failureClass, reason) } });
+                await scene.LearnAsync(now => now with { Facts = now.Facts with { Failure = new Failure((isFull && fault is IOException or GitException { Code: GitFaults.DiskFull }) || fault is StillGivenException ? FailureClass.Workspace : failureClass, reason) } });
                 return;
             }
         }

@@ -20,6 +20,8 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
 
     private readonly string _claims = directory ?? Path.Combine(PackagePaths.State, "slots");
     private readonly Lock _turn = new();
+    private readonly HashSet<string> _used = [];
+    private IReadOnlySet<string>? _open;
     private Dictionary<string, int>? _known;
 
     /// <summary>How many this machine has.</summary>
@@ -72,20 +74,56 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
     {
         lock (_turn)
         {
-            if (Known().Remove(run, out var slot))
+            if (Known().TryGetValue(run, out var slot))
             {
-                File.Delete(PathOf(slot));
+                try
+                {
+                    File.Delete(PathOf(slot));
+                    Known().Remove(run);
+                }
+                catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+                {
+                    // The claim stands, and is given back with the next end of a run.
+                }
             }
         }
     }
 
-    /// <summary>Gives back what no open run has.</summary>
+    /// <summary>Gives back what no open run has, except where something of it still works.</summary>
     public void KeepOnly(IReadOnlySet<string> open)
     {
         lock (_turn)
         {
-            Known().Keys.Where(run => !open.Contains(run)).ToList().ForEach(GiveBack);
+            _open = open;
+            Known().Keys.Where(run => !open.Contains(run) && !_used.Contains(run)).ToList().ForEach(GiveBack);
         }
+    }
+
+    /// <summary>While something of a run works that is not its agent, a verification step: the run may be over before it is.</summary>
+    public IDisposable Use(string run)
+    {
+        lock (_turn)
+        {
+            _used.Add(run);
+            return new Using(this, run);
+        }
+    }
+
+    private void EndUse(string run)
+    {
+        lock (_turn)
+        {
+            _used.Remove(run);
+            if (_open is { } open && !open.Contains(run))
+            {
+                GiveBack(run);
+            }
+        }
+    }
+
+    private sealed class Using(AgentSlots slots, string run) : IDisposable
+    {
+        public void Dispose() => slots.EndUse(run);
     }
 
     private static string UserOf(int slot) => string.Create(CultureInfo.InvariantCulture, $"{SharedUser}-{slot}");
@@ -110,17 +148,36 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
         }
     }
 
-    // Of an instance that the machine does not have any more; nobody else would give it back.
+    // Of an instance that the machine does not have any more; nobody else would give it back. Renamed first, so that of two sidecars one
+    // has it, and the other does not remove what the first has put there.
     private bool IsAbandoned(int slot)
     {
-        if (ClaimOf(slot)?.Split('/') is not [var instance, _] || PackagePaths.HasInstance(instance))
+        if (!IsOfNobody(ClaimIn(PathOf(slot))))
         {
             return false;
         }
 
-        File.Delete(PathOf(slot));
-        return true;
+        var aside = $"{PathOf(slot)}.{Guid.NewGuid():N}";
+        try
+        {
+            File.Move(PathOf(slot), aside);
+        }
+        catch (IOException)
+        {
+            return false; // Another sidecar was quicker.
+        }
+
+        var isOfNobody = IsOfNobody(ClaimIn(aside));
+        if (!isOfNobody)
+        {
+            File.Move(aside, PathOf(slot));
+        }
+
+        File.Delete(aside);
+        return isOfNobody;
     }
+
+    private static bool IsOfNobody(string? claim) => claim?.Split('/') is [var instance, _] && !PackagePaths.HasInstance(instance);
 
     private Dictionary<string, int> Known()
     {
@@ -129,7 +186,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
             _known = [];
             for (var slot = 1; slot <= Most; slot++)
             {
-                if (ClaimOf(slot) is { } claim && claim[(claim.LastIndexOf('/') + 1)..] is var run && claim == config.InstancePath(run))
+                if (ClaimIn(PathOf(slot)) is { } claim && claim[(claim.LastIndexOf('/') + 1)..] is var run && claim == config.InstancePath(run))
                 {
                     _known[run] = slot;
                 }
@@ -139,5 +196,5 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
         return _known;
     }
 
-    private string? ClaimOf(int slot) => PathFacts.Of(PathOf(slot)) is { Kind: PathKind.Link } ? new FileInfo(PathOf(slot)).LinkTarget : null;
+    private static string? ClaimIn(string path) => PathFacts.Of(path) is { Kind: PathKind.Link } ? new FileInfo(path).LinkTarget : null;
 }

@@ -15,7 +15,7 @@ internal sealed partial class AgentUnits(SidecarConfig config, AgentSlots slots,
     internal static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C", ["SYSTEMD_PAGER"] = "", ["SYSTEMD_COLORS"] = "0" };
 
-    private const string Offer = "fleet-agent@", TakeTemplate = "fleet-agent-take@";
+    private const string Offer = "fleet-agent@", TakeTemplate = "fleet-takeback@";
 
     /// <summary>Set by the sidecar's own unit files: the agents' units are installed and may be started.</summary>
     public static bool AreOffered { get; } = Environment.GetEnvironmentVariable("FLEET_AGENT_UNITS") == Offer;
@@ -29,7 +29,11 @@ internal sealed partial class AgentUnits(SidecarConfig config, AgentSlots slots,
     /// <summary>The run that a unit belongs to, or null for another sidecar's.</summary>
     public string? RunOf(string unit) =>
         Agent().Match(unit) is { Success: true } agent && agent.Groups["instance"].Value is var instance && Escape(config.InstancePath("")) is var ours
-            && instance.StartsWith(ours, StringComparison.Ordinal) && instance[ours.Length..] is ['r', 'u', 'n', '_', ..] run ? run : null;
+            && instance.StartsWith(ours, StringComparison.Ordinal) && instance[ours.Length..] is var run && Run().IsMatch(run) ? run : null;
+
+    // As the rule of polkit has it: an instance may be called like the beginning of one.
+    [GeneratedRegex("^run_[0-9a-f]{12}\\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Run();
 
     [GeneratedRegex("^fleet-agent(-[0-9]{1,2})?@(?<instance>[^@/]+)\\.service\\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex Agent();

@@ -8,9 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace FleetSidecar.Agents.Units;
 
-/// <summary>Each run's agent in a systemd unit of its own, as the agents' user: everything it starts is found, limited and ended with it.</summary>
+/// <summary>Each run's agent in a systemd unit of its own, as one of the agents' users: everything it starts is found, limited and ended with it.</summary>
 /// <remarks>
-/// The unit's name is made of the run's id, so a start that is asked for twice is one start; the order names the attempt's
+/// The unit's name is made of the run's id and its slot, which stays the same until the run is over, so a start that is asked for twice is one start; the order names the attempt's
 /// record, and an order whose record has a note is not carried out again. How the agent ended is written down by the unit's
 /// last command, whether or not the sidecar is there.
 /// </remarks>
@@ -39,7 +39,12 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, A
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Workspace, fault.Message));
         }
 
-        // The agent that a signal wakes has a unit and a user of its own, which are not ours to choose.
+        // The agent that a signal wakes has a unit and a user of its own, which are not ours to choose. An earlier attempt may have been none.
+        if (run.Profile.Mode != WakeMode.Run)
+        {
+            slots.GiveBack(run.Id);
+        }
+
         var count = run.Profile.Mode == WakeMode.Run ? AgentSlots.Count() : 0;
         if (!slots.Take(run.Id, count))
         {
@@ -83,7 +88,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, A
 
     public async Task<IReadOnlyList<string>> StopUnknownAsync(IReadOnlyCollection<Run> open)
     {
-        var known = open.Select(run => units.NameOf(run.Id)).ToHashSet();
+        var known = open.Where(run => run.TakesSlot).Select(run => units.NameOf(run.Id)).ToHashSet(); // A step of one that is over is nobody's.
         var stopped = new List<string>();
         foreach (var unit in (await units.ListAsync()).Where(unit => !known.Contains(unit)))
         {

@@ -27,15 +27,17 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     /// <param name="directory">Where it runs; null for the run's own directory.</param>
     /// <param name="limit">After this everything in the unit is killed.</param>
     /// <param name="token">Kills it too.</param>
+    /// <param name="inSlot">For what belongs to no run: as one of those who are going to work, where one is free. What a signal wakes is nobody of these.</param>
     /// <exception cref="SidecarException">The unit did not start.</exception>
     /// <exception cref="StillGivenException">What it had could not be taken back.</exception>
-    public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token)
+    public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token, bool inSlot = false)
     {
-        if (run == SelfTest)
+        if (inSlot)
         {
             TakeAny(run);
         }
 
+        using var use = slots.Use(run);
         var (home, unit) = (Path.Combine(config.RunsDirectory, run), units.NameOf(run));
         var record = Path.Combine(home, name);
         try
@@ -75,7 +77,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
         }
     }
 
-    // A look is made as one of those who are going to work; where all of them do, as the user beside them.
+    // Where all of them are at work, as the user beside them.
     private void TakeAny(string run)
     {
         try
