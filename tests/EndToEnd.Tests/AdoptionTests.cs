@@ -50,9 +50,10 @@ public sealed class AdoptionTests : IDisposable
     public async Task A_run_is_not_judged_by_how_long_there_was_no_daemon(string agent, string state)
     {
         using var hub = await TestHub.StartAsync(_directory);
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.Worker(_directory), $$"""
+        var worker = Scripts.Agent(_directory, $"{Scripts.WaitForGo}\nfleet-sidecar task complete --output \"done by $$\""); // One that says that it has begun is confirmed by that.
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), worker, $$"""
             { "deadlines": { "confirm": "00:00:04", "wallClock": "{{(state == "working" ? "00:00:06" : "05:00:00")}}" },
-              "wake": { "profiles": [ { "name": "main", "command": ["{{Scripts.Worker(_directory)}}"], "aliveFor": "{{(state == "working" ? "00:00:00.1" : "00:00:05")}}" } ] } }
+              "wake": { "profiles": [ { "name": "main", "command": ["{{worker}}"], "aliveFor": "{{(state == "working" ? "00:00:00.1" : "00:01:00")}}" } ] } }
             """).StartAsync();
         var task = await hub.AddAsync("x");
         await sidecar.WaitForRunAsync(state);
