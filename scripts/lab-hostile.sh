@@ -25,13 +25,7 @@ case ${1-} in
   *) usage "'$1' is not known" ;;
 esac
 
-export LAB_NAME=hostile LAB_BIND="$root/artifacts/deb:/deb:ro"
-lab=$root/scripts/lab.sh
-x() { "$lab" exec "$@"; }
-compgen -G "$root/artifacts/deb/fleet-sidecar_*.deb" >/dev/null || die "there are no packages; run scripts/deb.sh first"
-"$lab" check || die "no real systemd can be booted here"
-"$lab" up
-trap '"$lab" down' EXIT
+boot_lab hostile
 on() { x bash -euc "$1"; } # As root on that machine.
 until_on() { # what command
   for _ in $(seq 300); do on "$2" >/dev/null 2>&1 && return; sleep 0.5; done

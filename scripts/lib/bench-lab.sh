@@ -2,13 +2,7 @@
 # Figures under a real systemd with the real packages: back after kill -9, and from assignment to the agent's first line.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
-export LAB_NAME=bench LAB_BIND="$root/artifacts/deb:/deb:ro"
-lab=$root/scripts/lab.sh
-x() { "$lab" exec "$@"; }
-compgen -G "$root/artifacts/deb/fleet-sidecar_*.deb" >/dev/null || die "there are no packages; run scripts/deb.sh first"
-"$lab" check || die "no real systemd can be booted here"
-"$lab" up
-trap '"$lab" down' EXIT
+boot_lab bench
 x sh -c 'apt-get -qq -y install /deb/*_$(dpkg --print-architecture).deb' >/dev/null 2>&1
 x sh -c '
   mkdir -p /etc/fleet-sidecar; umask 077

@@ -13,6 +13,17 @@ need_build_tools() {
   dotnet --list-sdks | grep -q '^10\.' || die ".NET SDK 10 is missing; 'dotnet --list-sdks' shows what there is"
 }
 
+# Boots a machine of the lab that finds the packages in /deb and is gone when the script ends; x runs a command on it as root.
+boot_lab() { # name
+  export LAB_NAME=$1 LAB_BIND="$root/artifacts/deb:/deb:ro"
+  lab=$root/scripts/lab.sh
+  compgen -G "$root/artifacts/deb/fleet-sidecar_*.deb" >/dev/null || die "there are no packages; run scripts/deb.sh first"
+  "$lab" check || die "no real systemd can be booted here"
+  "$lab" up
+  trap '"$lab" down' EXIT
+}
+x() { "$lab" exec "$@"; }
+
 # Builds one project quietly; the whole output only where it fails.
 build() { # project configuration
   local log

@@ -75,10 +75,10 @@ public sealed class FullDiskTests : WorkspaceTests
     public async Task An_agent_that_a_start_held_still_and_left_so_goes_on_after_the_next_start_also_when_the_disk_has_room_again()
     {
         var origin = await GitOrigin.CreateAsync(Scene);
-        await StartAsync($"echo $$ > \"$FLEET_TEST_DIR/pid\"; {Scripts.WaitForGo}\necho x > new; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
+        await StartAsync($"{Scripts.WaitForGo}\necho x > new; git add --all; git commit --quiet -m New; fleet-sidecar task complete");
         await AssignAsync(origin.Path);
         await Scripts.StartedAsync(Scene);
-        var agent = (await File.ReadAllTextAsync(Scene["pid"])).Trim();
+        var agent = Scripts.Executions(Scene).Single().Split(' ')[0];
         Sidecar.Program.Kill();
         await TestProgram.MustAsync("/bin/kill", "-STOP", agent);
         await File.WriteAllTextAsync(Path.Combine(Sidecar.State, "agents-held"), "");

@@ -132,7 +132,7 @@ public sealed class OutsideLines(Func<Stream?> open)
         return (room, 0, kept.Length);
     }
 
-    // Somebody may still be writing, faster than is read. What is translated has another length than its file.
+    // Another program may write faster than we read. A stream that is translated from UTF-16 has another length than its file.
     private static long LengthOf(Stream? stream) => stream is { CanSeek: true } ? stream.Length : MostTranslated;
 
     // What a disk cannot give is the end, as a file that was cut there.

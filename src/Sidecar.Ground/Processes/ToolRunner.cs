@@ -107,7 +107,7 @@ public sealed class ToolRunner(TimeProvider time)
         }
         catch (Exception fault) when (fault is AggregateException or System.ComponentModel.Win32Exception or InvalidOperationException)
         {
-            // The others are killed, and nobody waits for these.
+            // Every process that may be killed has been killed.
         }
     }
 

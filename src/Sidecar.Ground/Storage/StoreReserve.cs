@@ -13,7 +13,7 @@ public sealed class StoreReserve(string path)
 
     private readonly InodeReserve _inodes = new($"{path}.inodes");
 
-    /// <summary>Somebody who ends a run, and is no agent's code, waits for room.</summary>
+    /// <summary>The sidecar itself waits for room to end a run, and no code of an agent does.</summary>
     public bool IsWanted
     {
         get => Volatile.Read(ref _isWanted);

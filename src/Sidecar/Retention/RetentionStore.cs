@@ -10,8 +10,8 @@ internal sealed class RetentionStore(Store store)
 
     private const int RowsAtOnce = 16;
 
-    // Rows that this version cannot read are not tried with each look.
-    private readonly HashSet<string> _unreadable = [];
+    // A row that this version cannot read, or that has no text to cut, is not tried with each look.
+    private readonly HashSet<string> _stayLong = [];
 
     // Below this much free room in the file it is not worth writing it again.
     private const long LeastFreeBytes = 1024 * 1024;
@@ -38,19 +38,15 @@ internal sealed class RetentionStore(Store store)
 
     /// <summary>Shortens the long rows of settled runs whose last message has arrived, a few in each commit; see <see cref="ShortRow"/>.</summary>
     /// <param name="factsToo">Also what the run found out: the disk is near its floor.</param>
-    /// <returns>How many rows became shorter.</returns>
-    public async Task<int> ShortenAsync(bool factsToo)
+    public async Task ShortenAsync(bool factsToo)
     {
-        var (found, shortened) = (Long(factsToo), 0);
-        _unreadable.IntersectWith(found);
-        foreach (var batch in found.Where(run => !_unreadable.Contains(run)).Chunk(RowsAtOnce))
+        var found = Long(factsToo);
+        _stayLong.IntersectWith(found);
+        foreach (var batch in found.Where(run => !_stayLong.Contains(run)).Chunk(RowsAtOnce))
         {
             var done = await store.CommitAsync(db => batch.Where(run => Shorten(db, run, factsToo)).ToList());
-            _unreadable.UnionWith(batch.Except(done));
-            shortened += done.Count;
+            _stayLong.UnionWith(batch.Except(done));
         }
-
-        return shortened;
     }
 
     private List<string> Long(bool factsToo) => store.Read(db => db.Query(

@@ -239,8 +239,15 @@ internal sealed partial class RunOrders(
                 {
                     // The agent is gone, and what it has done needs little: the reserve is given up meanwhile.
                     reserve.IsWanted = true;
-                    await Task.Delay(FullDiskPause, time, scene.Token);
-                    reserve.IsWanted = false;
+                    try
+                    {
+                        await Task.Delay(FullDiskPause, time, scene.Token);
+                    }
+                    finally
+                    {
+                        reserve.IsWanted = false; // Also where the run was cancelled meanwhile: a later step must not get it.
+                    }
+
                     continue;
                 }
 

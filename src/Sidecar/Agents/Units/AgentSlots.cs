@@ -148,8 +148,8 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
         }
     }
 
-    // Of an instance that the machine does not have any more; nobody else would give it back. Renamed first, so that of two sidecars one
-    // has it, and the other does not remove what the first has put there.
+    // An instance that the machine no longer has gives no slot back. The claim is renamed first: of two sidecars that find it, the slower one
+    // would otherwise remove the claim that the quicker one has just made.
     private bool IsAbandoned(int slot)
     {
         if (!IsOfNobody(ClaimIn(PathOf(slot))))

@@ -96,7 +96,7 @@ internal sealed class RunModes(SidecarConfig config, AgentUnits units, ToolRunne
         throw new StillGivenException(complaint!);
     }
 
-    /// <summary>For directories in which git never reads: they stay as the agent left them, and nobody waits for them.</summary>
+    /// <summary>For directories in which git never reads: they stay as the agent left them.</summary>
     public void LeaveOpen(string run) => File.Delete(Mark(run));
 
     /// <summary>Whether a directory belongs to us; what is not there is nobody else's.</summary>

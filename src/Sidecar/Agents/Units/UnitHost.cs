@@ -39,14 +39,12 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, A
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Workspace, fault.Message));
         }
 
-        // The agent that a signal wakes has a unit and a user of its own, which are not ours to choose. An earlier attempt may have been none.
+        // The agent that a signal wakes has a unit and a user that the operator chose. An earlier profile of the same run may have had a slot.
         if (run.Profile.Mode != WakeMode.Run)
         {
             slots.GiveBack(run.Id);
         }
-
-        var count = run.Profile.Mode == WakeMode.Run ? AgentSlots.Count() : 0;
-        if (!slots.Take(run.Id, count))
+        else if (AgentSlots.Count() is var count && !slots.Take(run.Id, count))
         {
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, $"each of this machine's {count} users for agents has a run"));
         }

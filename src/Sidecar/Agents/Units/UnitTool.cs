@@ -27,7 +27,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     /// <param name="directory">Where it runs; null for the run's own directory.</param>
     /// <param name="limit">After this everything in the unit is killed.</param>
     /// <param name="token">Kills it too.</param>
-    /// <param name="inSlot">For what belongs to no run: as one of those who are going to work, where one is free. What a signal wakes is nobody of these.</param>
+    /// <param name="inSlot">For what belongs to no run: with the user of a free slot. The program of a signal runs as the user beside the slots.</param>
     /// <exception cref="SidecarException">The unit did not start.</exception>
     /// <exception cref="StillGivenException">What it had could not be taken back.</exception>
     public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token, bool inSlot = false)
@@ -77,7 +77,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
         }
     }
 
-    // Where all of them are at work, as the user beside them.
+    // Where every slot has a run, the look is made as the user beside the slots.
     private void TakeAny(string run)
     {
         try
