@@ -13,3 +13,10 @@ run sh -c '! command -v dotnet' >/dev/null || die "dotnet is still on the PATH"
 run "$root/artifacts/publish/fleet-sidecar/fleet-sidecar" --version
 run "$root/artifacts/publish/fleet-hub/fleet-hub" --version
 run FLEET_DEMO_PROGRAMS="$root/artifacts/publish" "$root/scripts/demo.sh"
+
+# And with the SQLite that they bring, where the system has none: in a view of the file system of its own.
+library=$(ldconfig -p | awk '$1 == "libsqlite3.so.0" { print $NF; exit }')
+if [ -n "$library" ] && unshare --mount true 2>/dev/null; then
+  run FLEET_DEMO_PROGRAMS="$root/artifacts/publish" "$(command -v unshare)" --mount "$(command -v bash)" -c \
+    '"$1" --bind /dev/null "$2" && exec "$3"' - "$(command -v mount)" "$(readlink -f "$library")" "$root/scripts/demo.sh"
+fi
