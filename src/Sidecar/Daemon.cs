@@ -186,7 +186,7 @@ internal static partial class Daemon
         services.AddSingleton<MemberHome>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>();
         services.AddSingleton<IMemberKind, ProcessMember>().AddSingleton<IMemberKind, TmuxMember>().AddSingleton<IMemberKind, UnitMember>();
         services.AddSingleton(all => new ColdMirrors(config, () => all.GetRequiredService<RunLoop>().Snapshot.Any(run => run.Assignment.Repo is not null), all.GetRequiredService<ToolRunner>()));
-        services.AddSingleton<RetentionStore>().AddSingleton<RunDirectories>().AddSingleton<RetentionPass>();
+        services.AddSingleton<RetentionStore>().AddSingleton<RunDirectories>().AddSingleton<Displaced>().AddSingleton<RetentionPass>();
         services.AddHostedService<Farewell>();
         services.AddDaemonLoops();
         return builder.Build();

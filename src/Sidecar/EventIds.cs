@@ -49,6 +49,7 @@ internal static class EventIds
     public const int OutputDropped = 312;
     public const int StoreShrunk = 313;
     public const int MirrorRemoved = 314;
+    public const int DisplacedRemoved = 315;
 
     public const int RunMoved = 400;
     public const int RunsLoaded = 401;

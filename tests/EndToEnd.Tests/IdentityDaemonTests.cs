@@ -118,6 +118,29 @@ public sealed class IdentityDaemonTests : IDisposable
         Assert.Contains("contacts were not merged: there is no table contacts", await scene.MustAsync("sync"), StringComparison.Ordinal);
     }
 
+    // In the second the file has some kilobytes, and the column is computed when it is read.
+    [Theory(Timeout = 120_000), Trait("kind", "what is merged makes ours too large to be kept")]
+    [InlineData("INSERT INTO contacts SELECT 'c'||value, printf('%.9000c','a') FROM (WITH RECURSIVE r(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM r LIMIT 1400) SELECT value FROM r)", "would have")]
+    [InlineData("DROP TABLE contacts; CREATE TABLE contacts (name TEXT PRIMARY KEY, address TEXT GENERATED ALWAYS AS (hex(zeroblob(7000000))) VIRTUAL); INSERT INTO contacts (name) VALUES ('big')", "would have")]
+    [InlineData("DROP TABLE contacts; CREATE TABLE contacts (name TEXT PRIMARY KEY, address TEXT GENERATED ALWAYS AS (hex(zeroblob(90000000))) VIRTUAL); INSERT INTO contacts (name) VALUES ('big')", "too big")]
+    [InlineData("DROP TABLE contacts; CREATE TABLE contacts (name TEXT PRIMARY KEY, address TEXT GENERATED ALWAYS AS (hex(zeroblob(7000000))) VIRTUAL); INSERT INTO contacts (name) VALUES ('a'), ('b'), ('c')", "more than")]
+    public async Task A_book_upstream_that_would_make_ours_too_large_is_not_merged_and_closes_nothing(string harm, string reason)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, settings: Book);
+        await scene.MustAsync("sync");
+        await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Seed, "contacts.db"), harm);
+        await scene.CommitAsync("Large");
+
+        var said = await scene.MustAsync("sync");
+
+        Assert.Contains("contacts were not merged", said, StringComparison.Ordinal);
+        Assert.Contains(reason, said, StringComparison.Ordinal);
+        Assert.True(new FileInfo(Path.Combine(scene.Tree, "contacts.db")).Length < 100_000);
+        await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Seed, "contacts.db"), "DROP TABLE contacts; CREATE TABLE contacts (name TEXT PRIMARY KEY, address TEXT); INSERT INTO contacts VALUES ('late', 'x')");
+        await scene.CommitAsync("Small again");
+        Assert.Contains("contacts: 1 added", await scene.MustAsync("sync"), StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task A_book_that_an_agent_has_open_with_a_log_keeps_what_was_written_and_is_merged()
     {

@@ -47,10 +47,19 @@ public sealed class OwnModeTests : IDisposable
 
     [Theory(Timeout = 120_000), Trait("kind", "what is left keeps the machine closed though it could go")]
     [InlineData("rm ../fleet-workspace.json")]
+    [InlineData(": >../fleet-workspace.json")]
+    [InlineData("chmod 0 ../fleet-workspace.json")]
+    [InlineData("rm ../fleet-workspace.json; mkdir -p ../fleet-workspace.json/deep")]
+    [InlineData("rm ../fleet-workspace.json; mkfifo ../fleet-workspace.json")]
+    [InlineData("ln -sf /dev/zero ../fleet-workspace.json")]
+    [InlineData("ln -sf nowhere ../fleet-workspace.json")]
+    [InlineData("truncate -s 50M ../fleet-workspace.json")]
+    [InlineData("sed -i s/task-a/task-b/ ../fleet-workspace.json")]
+    [InlineData("sed -i 's/run_[0-9a-f]*/run_000000000000/' ../fleet-workspace.json")]
     [InlineData("chmod 0 ..")]
     [InlineData("chmod 0 .git/objects .git/refs .git/HEAD")]
     [InlineData("mkdir deep deep/er; echo work > deep/er/file; chmod 0 deep/er/file deep/er deep")]
-    public async Task A_workspace_whose_mark_or_rights_an_agent_took_is_saved_and_removed(string harm)
+    public async Task A_workspace_whose_mark_or_rights_an_agent_took_or_spoilt_is_saved_and_removed(string harm)
     {
         var origin = await GitOrigin.CreateAsync(_directory);
         await using var hub = await ScriptedHub.StartAsync(version: 2);

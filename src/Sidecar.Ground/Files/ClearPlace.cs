@@ -3,6 +3,15 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>Makes room for a directory of ours where something else stands: an agent of the same user may have put a pipe, a file or a dead link there.</summary>
 public static class ClearPlace
 {
+    /// <summary>Between the name of a place and what makes the name of a thing that stood there its own.</summary>
+    public const string Mark = ".replaced-";
+
+    private const int SuffixLength = 32;
+
+    /// <summary>The place where this once stood, or null for anything else.</summary>
+    public static string? PlaceOf(string path) =>
+        path.LastIndexOf(Mark, StringComparison.Ordinal) is > 0 and var at && path[(at + Mark.Length)..] is { Length: SuffixLength } suffix && suffix.All(char.IsAsciiHexDigitLower) ? path[..at] : null;
+
     /// <summary>Renames what is no file where one of ours belongs, so that to open it neither waits nor fails; nothing is removed.</summary>
     /// <param name="path">The file's place.</param>
     /// <param name="mayLink">A link to a file stays: operators move files that way.</param>
@@ -25,7 +34,7 @@ public static class ClearPlace
     /// <exception cref="IOException">It cannot be renamed.</exception>
     public static string Rename(string path, PathFacts facts)
     {
-        var aside = $"{path}.replaced-{Guid.NewGuid():N}";
+        var aside = $"{path}{Mark}{Guid.NewGuid():N}";
         if (facts.Kind == PathKind.Directory)
         {
             Directory.Move(path, aside);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -5,8 +6,13 @@ using SQLitePCL;
 namespace FleetSidecar.Ground.Storage;
 
 /// <summary>Looks at, copies and adds to SQLite files that belong to somebody else. Nothing of ours is kept open.</summary>
+/// <remarks>Whoever made one may have put a program into it, a column that is computed for one: no value is larger than <see cref="LargestValue"/>,
+/// no table gives more than <see cref="LargestTable"/> characters, and no file is worked on for more than a minute.</remarks>
 public static class SqliteFile
 {
+    private const int LargestValue = 16 * 1024 * 1024, LargestTable = 32 * 1024 * 1024, StepsBetweenLooks = 10_000;
+    private static readonly TimeSpan LongestWork = TimeSpan.FromMinutes(1);
+
     /// <summary>Why a file is not a sound database with so many rows in a table, or null. Opened read-only.</summary>
     /// <exception cref="IOException">Nobody can tell now: it is locked, the disk is full, it may not be read.</exception>
     public static string? Complaint(string path, string table, long minimumRows)
@@ -75,9 +81,15 @@ public static class SqliteFile
             using var command = Command(connection, $"SELECT * FROM \"{table}\"");
             using var reader = command.ExecuteReader();
             var rows = new List<IReadOnlyDictionary<string, string?>>();
+            var left = (long)LargestTable;
             while (reader.Read())
             {
                 rows.Add(Enumerable.Range(0, reader.FieldCount).ToDictionary(reader.GetName, column => reader.IsDBNull(column) ? null : reader.GetValue(column).ToString(), StringComparer.Ordinal));
+                left -= rows[^1].Values.Sum(value => (long)(value?.Length ?? 0) + 1);
+                if (left < 0)
+                {
+                    throw new IOException($"{table} has more than {LargestTable} characters");
+                }
             }
 
             return rows;
@@ -159,6 +171,9 @@ public static class SqliteFile
         SqliteEngine.Use();
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString()) { DefaultTimeout = 5 };
         connection.Open();
+        var began = Stopwatch.GetTimestamp();
+        raw.sqlite3_limit(connection.Handle, raw.SQLITE_LIMIT_LENGTH, LargestValue);
+        raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Stopwatch.GetElapsedTime(began) > LongestWork ? 1 : 0, null);
         return connection;
     }
 

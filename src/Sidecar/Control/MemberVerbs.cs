@@ -11,9 +11,14 @@ internal sealed class MemberVerbs(SuperviseLoop members)
 
     public async Task<ControlResponse> AnswerAsync(ControlRequest request, CancellationToken token)
     {
-        if (request.Action != "retry")
+        switch (request.Action)
         {
-            return new ControlResponse { Ok = true, Members = members.Views };
+            case "retry":
+                break;
+            case null or "list":
+                return new ControlResponse { Ok = true, Members = members.Views };
+            default:
+                return ControlResponse.Refuse($"unknown action '{Printable.Cut(request.Action, 40)}'", "use the same version of fleet-sidecar for daemon and command line");
         }
 
         var name = request.Text ?? "";

@@ -15,6 +15,9 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
 {
     private const int LargestList = 16 * 1024 * 1024;
 
+    // What is left of an identity file's size is the agent's own to fill: a book that is too large to be kept closes every sync.
+    private const long LargestMerged = IdentitySources.LargestFile / 4 * 3;
+
     /// <summary>Where the upstream's book is, or null where none is configured.</summary>
     public string? From => config.Identity.Contacts is { } options ? options.From ?? options.Path : null;
 
@@ -44,6 +47,11 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             if (SqliteFile.Complaint(trial, options.Table, before) is { } complaint)
             {
                 return [$"the upstream's contacts were not merged: {complaint}"];
+            }
+
+            if (added > 0 && new FileInfo(trial) is { Length: > LargestMerged } merged)
+            {
+                return [$"the upstream's contacts were not merged: our book would have {merged.Length} bytes, more than {LargestMerged}"];
             }
 
             if (added > 0)

@@ -115,6 +115,11 @@ internal sealed partial class RetentionLoop(
             LogStoreShrunk(outcome.View.StoreBytes / Mebibyte);
         }
 
+        if (outcome.Displaced > 0)
+        {
+            LogDisplacedRemoved(outcome.Displaced);
+        }
+
         foreach (var problem in outcome.Problems)
         {
             Fail(problem, "look at the directory named there");
@@ -149,6 +154,9 @@ internal sealed partial class RetentionLoop(
 
     [LoggerMessage(EventIds.RetentionFailed, LogLevel.Warning, "something that should go stays: {Problem}; {Hint}; trying again", EventName = "RetentionFailed")]
     private partial void LogRetentionFailed(string problem, string hint);
+
+    [LoggerMessage(EventIds.DisplacedRemoved, LogLevel.Warning, "removed {Count} files or directories that something had put in the place of the sidecar's own, beside which they were kept (NAME.replaced-*)", EventName = "DisplacedRemoved")]
+    private partial void LogDisplacedRemoved(int count);
 
     [LoggerMessage(EventIds.StoreShrunk, LogLevel.Information, "the store's file was written again without its free pages, {Mebibytes} MiB", EventName = "StoreShrunk")]
     private partial void LogStoreShrunk(long mebibytes);

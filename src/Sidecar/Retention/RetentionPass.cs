@@ -12,7 +12,7 @@ namespace FleetSidecar.Retention;
 /// Directories first, rows second, the removed trees last. A crash after the first step leaves rows without directories, which
 /// the next look finds by the same rules; a crash after the second leaves trees in <c>.removing</c>, which each look sweeps.
 /// </remarks>
-internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, RunDirectories directories, ColdMirrors mirrors, Berths berths, TimeProvider time)
+internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, RunDirectories directories, ColdMirrors mirrors, Displaced displaced, Berths berths, TimeProvider time)
 {
     // One commit and one removal for so many; the rest follows at once.
     private const int MaxRunsAtOnce = 256;
@@ -46,6 +46,8 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
         var before = time.GetUtcNow() - (shortage.IsNone ? ResultsStay : TimeSpan.Zero);
         await TryAsync(() => directories.SweepResultsAsync(store.OpenTasks(), before, token), problems);
         await TryAsync(() => directories.SweepOddNamesAsync(before, token), problems);
+        var cleared = 0;
+        await TryAsync(async () => cleared = await displaced.SweepAsync(time.GetUtcNow(), !shortage.IsNone, token), problems);
         string? mirror = null;
         if (aside.Count == 0 && !shortage.IsNone)
         {
@@ -55,7 +57,7 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
         await store.ShortenAsync(factsToo: !shortage.IsNone);
         await store.TrimAsync([.. config.Wake.Profiles.Select(profile => profile.Name), NoopProfile.Profile.Name]);
         var shrunk = Shrink(problems);
-        return new RetentionOutcome(aside, mirror, shortage, MoreToDo: aside.Count > 0 && all.Count > removals.Count, shrunk, problems, View(runs, aside, shortage));
+        return new RetentionOutcome(aside, mirror, shortage, MoreToDo: aside.Count > 0 && all.Count > removals.Count, shrunk, cleared, problems, View(runs, aside, shortage));
     }
 
     /// <summary>What the disk lacks to be clear of its floor.</summary>

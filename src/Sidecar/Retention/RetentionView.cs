@@ -51,7 +51,8 @@ internal sealed record HeldRuns(string Why, int Runs, long Bytes);
 /// <param name="Shortage">What the disk lacked when it began.</param>
 /// <param name="MoreToDo">There is more than one look removes.</param>
 /// <param name="Shrunk">The store's file was written again without its free pages.</param>
+/// <param name="Displaced">How many things went that had stood in the place of files of ours.</param>
 /// <param name="Problems">What could not be removed, a line each.</param>
 /// <param name="View">What is kept.</param>
 internal sealed record RetentionOutcome(
-    IReadOnlyList<Removal> Removed, string? Mirror, DiskShortage Shortage, bool MoreToDo, bool Shrunk, IReadOnlyList<string> Problems, RetentionView View);
+    IReadOnlyList<Removal> Removed, string? Mirror, DiskShortage Shortage, bool MoreToDo, bool Shrunk, int Displaced, IReadOnlyList<string> Problems, RetentionView View);

@@ -51,6 +51,7 @@ internal sealed class StartBook
     {
         try
         {
+            ClearPlace.ForFile(_file);
             AtomicFile.Write(_file, JsonSerializer.Serialize(_starts, StartJson.Default.ListStartRecord));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)

@@ -79,6 +79,19 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
         Fence.Build(work);
     }
 
+    /// <summary>The directories of a place by a pattern of their names; none where we may not look, because nothing there could be removed by us.</summary>
+    public static string[] In(string root, string pattern)
+    {
+        try
+        {
+            return Directory.Exists(root) ? Directory.GetDirectories(root, pattern) : [];
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     // The agent's origin is the real one. Writing the line here saves a process; a mirror whose path git had to quote is left to git.
     private static bool PointAt(string work, string mirror, string address)
     {

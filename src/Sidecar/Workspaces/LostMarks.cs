@@ -1,45 +1,70 @@
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Runs;
 
 namespace FleetSidecar.Workspaces;
 
-/// <summary>Workspaces from which an agent took the mark, or rights of ours: what the store knows of their run is enough to save and remove them.</summary>
+/// <summary>Workspaces whose mark an agent took, spoilt or changed, or from which it took rights of ours: what the store knows of their run is enough to save and remove them.</summary>
 internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner tools)
 {
     private static readonly Dictionary<string, string> Variables = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
-    /// <summary>Writes marks again where the store has the run; a directory of no known run stays without.</summary>
-    public void WriteAgain(IEnumerable<string> directories)
+    /// <summary>Writes the marks of runs that have ended again, where they are not what the store knows.</summary>
+    /// <returns>Workspaces that stay, because neither a mark nor the store says whose work is in there.</returns>
+    public IReadOnlyList<string> WriteAgain(IEnumerable<string> directories)
     {
         if (config.AgentsInUnits)
         {
-            return; // The mark lies beside what an agent in a unit sees.
+            return []; // The mark lies beside what an agent in a unit sees.
         }
 
+        var unknown = new List<string>();
         foreach (var directory in directories)
         {
             try
             {
-                WriteAgain(directory);
+                if (!WriteAgain(directory))
+                {
+                    unknown.Add(directory);
+                }
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
                 // Another user's, or on a full disk: it stays, and the others have their turn.
             }
         }
+
+        return unknown;
     }
 
-    private void WriteAgain(string directory)
+    private bool WriteAgain(string directory)
     {
-        OwnModes.GiveBack(directory);
-
-        // One that is there and cannot be read is evidence of something else.
-        var mark = Path.Combine(directory, WorkspaceMark.FileName);
-        if (!File.Exists(mark) && new DirectoryInfo(directory).LinkTarget is null && store.Find(Path.GetFileName(directory)) is { } run && run.State.IsFinal() && MarkOf(run) is { } again)
+        if (new DirectoryInfo(directory).LinkTarget is not null)
         {
-            again.Write(directory);
+            return true;
         }
+
+        var place = Path.Combine(directory, WorkspaceMark.FileName);
+        OwnModes.GiveBack(directory);
+        OwnModes.GiveBack(place);
+        var mark = WorkspaceMark.Read(directory);
+        if (store.Find(Path.GetFileName(directory)) is not { } run || !run.State.IsFinal() || MarkOf(run) is not { } truth)
+        {
+            return mark is not null;
+        }
+
+        if (mark is null || !mark.IsOfSameWork(truth))
+        {
+            if (PathFacts.Of(place) is { } facts)
+            {
+                ClearPlace.Rename(place, facts); // Kept beside the work until that goes: it says what somebody made of it.
+            }
+
+            truth.Write(directory);
+        }
+
+        return true;
     }
 
     /// <summary>Gives us back what an agent of the same user closed in its clone. Git's own rights are those of the owner.</summary>

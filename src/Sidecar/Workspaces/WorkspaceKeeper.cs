@@ -31,7 +31,7 @@ internal sealed partial class WorkspaceKeeper(
         {
             OwnModes.Restore(config);
             await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
-            await TryPassAsync("workspaces without a mark", () => Task.Run(() => lost.WriteAgain(Leftovers(Clones.Root(config), "run_*").Where(path => !IsOpen(Path.GetFileName(path)))), stopping), stopping);
+            await TryPassAsync("marks of workspaces", () => Task.Run(WriteMarksAgain, stopping), stopping);
             Pulse.Beat(LongestLook);
             var marked = Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList();
             foreach (var gone in _failed.Keys.Except(marked.Select(path => Path.GetFileName(path))).ToList())
@@ -60,6 +60,14 @@ internal sealed partial class WorkspaceKeeper(
         }
     }
 
+    private void WriteMarksAgain()
+    {
+        foreach (var directory in lost.WriteAgain(Clones.In(Clones.Root(config), "run_*").Where(path => !IsOpen(Path.GetFileName(path)))).Where(_staying.Add))
+        {
+            LogWorkspaceKept(Path.GetFileName(directory), "an unknown task", directory, "neither its mark nor the store says whose work it is");
+        }
+    }
+
     // A look asks git some thirty times, and each may take as long as it is let; before that what an agent had is closed.
     private TimeSpan LongestLook => (config.Workspace.GitTimeout * 40) + Interval + RunModes.Longest;
 
@@ -68,7 +76,7 @@ internal sealed partial class WorkspaceKeeper(
     // The directories first, the runs afterwards: a run is known before its workspace is there.
     private bool IsOpen(string runId) => runs.Snapshot.FirstOrDefault(run => run.Id == runId) is { } run && (!run.State.IsFinal() || run.ProcessMayLive);
 
-    private IEnumerable<string> Marked() => Leftovers(Clones.Root(config), "*")
+    private IEnumerable<string> Marked() => Clones.In(Clones.Root(config), "*")
         .Where(path => !Path.GetFileName(path).StartsWith('.') && new DirectoryInfo(path).LinkTarget is null && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path));
 
     [SuppressMessage("Design", "CA1031", Justification = "What one agent made of its workspace must not cost the others theirs, or the daemon.")]
@@ -222,7 +230,7 @@ internal sealed partial class WorkspaceKeeper(
             }
         };
         EndLeftoverGit();
-        foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Making}*").Concat(Leftovers(Mirrors.DirectoryOf(config), "*.making-*")))
+        foreach (var directory in Clones.In(Clones.Root(config), $"{Clones.Making}*").Concat(Clones.In(Mirrors.DirectoryOf(config), "*.making-*")))
         {
             Directory.Move(directory, Path.Combine(Path.GetDirectoryName(directory)!, $"{Clones.Removing}{Guid.NewGuid():N}"));
         }
@@ -243,8 +251,8 @@ internal sealed partial class WorkspaceKeeper(
     // Nobody's work is in these: a clone that no agent has seen, a workspace whose work was proved to be on the origin, a mirror.
     private async Task RemoveLeftoversAsync(CancellationToken token)
     {
-        var replaced = Marked().Any() ? [] : Leftovers(Mirrors.DirectoryOf(config), "*.replaced-*");
-        foreach (var directory in Leftovers(Clones.Root(config), $"{Clones.Removing}*").Concat(Leftovers(Mirrors.DirectoryOf(config), $"{Clones.Removing}*")).Concat(replaced))
+        var replaced = Marked().Any() ? [] : Clones.In(Mirrors.DirectoryOf(config), "*.replaced-*");
+        foreach (var directory in Clones.In(Clones.Root(config), $"{Clones.Removing}*").Concat(Clones.In(Mirrors.DirectoryOf(config), $"{Clones.Removing}*")).Concat(replaced))
         {
             try
             {
@@ -262,19 +270,6 @@ internal sealed partial class WorkspaceKeeper(
                     LogNotRemoved(directory, fault.Message);
                 }
             }
-        }
-    }
-
-    // A directory that we may not look into has nothing that we could remove.
-    private static string[] Leftovers(string root, string pattern)
-    {
-        try
-        {
-            return Directory.Exists(root) ? Directory.GetDirectories(root, pattern) : [];
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            return [];
         }
     }
 

@@ -34,6 +34,9 @@ internal sealed record WorkspaceMark
     /// <summary>What was found and saved after the run's end; null before.</summary>
     public RescueNote? Rescue { get; init; }
 
+    /// <summary>Whether another mark would have the same work saved under the same name.</summary>
+    public bool IsOfSameWork(WorkspaceMark other) => (RunId, TaskId, Generation, Repository, Branch, Base) == (other.RunId, other.TaskId, other.Generation, other.Repository, other.Branch, other.Base);
+
     /// <summary>The mark of a workspace, or null where there is none that can be read.</summary>
     public static WorkspaceMark? Read(string directory) =>
         OutsideFile.Read(Path.Combine(directory, FileName), Longest, followLink: false) is { } bytes ? OutsideJson.Read(bytes, MarkJson.Default.WorkspaceMark) : null;
