@@ -138,6 +138,17 @@ public sealed class IdentityDaemonTests : IDisposable
         Assert.Contains("contacts: 1 added", await scene.MustAsync("sync"), StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "work that grows with the square of what comes")]
+    public async Task A_hundred_thousand_contacts_are_merged_as_a_few_are()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, settings: Book);
+        await scene.MustAsync("sync");
+        await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Seed, "contacts.db"), "INSERT INTO contacts SELECT 'c'||value, 'x' FROM (WITH RECURSIVE r(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM r LIMIT 100000) SELECT value FROM r)");
+        await scene.CommitAsync("Many");
+
+        Assert.Contains("contacts: 100000 added", await scene.MustAsync("sync"), StringComparison.Ordinal);
+    }
+
     // Quadratic, and nothing interrupts one call of a function: hours, or years.
     [Theory(Timeout = 120_000), Trait("kind", "a program in the schema of somebody's database")]
     [InlineData("name TEXT PRIMARY KEY, address TEXT GENERATED ALWAYS AS ({0}) VIRTUAL")]

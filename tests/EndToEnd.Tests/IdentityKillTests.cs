@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.EndToEnd;
@@ -111,4 +113,50 @@ public sealed class IdentityKillTests : IDisposable
         CrashPointName.IdentityBackedUpOne => start.Contains("backup", StringComparison.Ordinal),
         _ => true,
     };
+
+    [Fact(Timeout = 120_000), Trait("kind", "killed programs leave files")]
+    public async Task Half_written_objects_of_a_fetch_that_was_killed_are_gone_after_the_next_sync()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory);
+        await scene.MustAsync("sync");
+        var objects = Path.Combine(scene.Home, "upstream.git/objects");
+        string[] left = [Path.Combine(objects, "pack/tmp_pack_aB3xYz"), Path.Combine(objects, "pack/tmp_idx_aB3xYz"), Path.Combine(objects, "ab/tmp_obj_aB3xYz")];
+        Leave(left);
+
+        await scene.MustAsync("sync");
+
+        Assert.DoesNotContain(left, File.Exists);
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "a floor that is looked at once")]
+    public async Task An_upstream_that_takes_the_disk_below_half_of_the_floor_is_ended_while_it_comes_and_leaves_nothing()
+    {
+        using var disk = await SmallDisk.TryMountAsync(_directory["iris-state"], 200);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var scene = await IdentityScene.CreateAsync(_directory, settings: """{ "selfTest": { "diskFloorBytes": 120000000, "diskFloorInodes": 100 } }""");
+        await scene.MustAsync("sync");
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var syncing = scene.RunAsync("sync", "--set", $"identity.upstream.url=git://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/x.git");
+        using var git = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken); // It waits for what never comes.
+        var half = Path.Combine(scene.Home, "upstream.git/objects/pack/tmp_pack_aB3xYz");
+
+        Leave(half);
+        await File.WriteAllBytesAsync(Path.Combine(scene.State, "ballast"), new byte[150_000_000]);
+
+        var (code, said) = await syncing;
+        Assert.True(code != 0, said);
+        Assert.Contains("disk_full", said, StringComparison.Ordinal);
+        Assert.Contains("while the repository was still coming", said, StringComparison.Ordinal);
+        Assert.False(File.Exists(half), said);
+    }
+
+    private static void Leave(params string[] files)
+    {
+        foreach (var file in files)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllText(file, "half");
+        }
+    }
 }

@@ -254,6 +254,24 @@ public sealed class IdentitySyncTests : IDisposable
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(log));
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "what a program leaves behind holds its output")]
+    public async Task A_service_that_a_command_starts_and_leaves_running_takes_nothing_back()
+    {
+        var service = _directory.WriteScript("service.sh", $"sleep 300 & echo $! >> '{_directory["services"]}'; echo started");
+        var scene = await IdentityScene.CreateAsync(_directory, settings: $$"""{ "identity": { "restart": [ ["{{service}}"] ] } }""");
+        try
+        {
+            await scene.MustAsync("sync");
+
+            Assert.Equal("2", scene.CodeVersion());
+            Assert.True(Directory.Exists($"/proc/{File.ReadAllLines(_directory["services"]).Single()}"), "the service was ended");
+        }
+        finally
+        {
+            await TestProgram.RunAsync("/bin/kill", File.ReadAllLines(_directory["services"]));
+        }
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task Two_syncs_at_once_are_one_sync_and_one_clear_refusal()
     {

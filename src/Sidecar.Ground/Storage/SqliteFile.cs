@@ -127,15 +127,13 @@ public static class SqliteFile
             }
 
             Run(connection, "BEGIN IMMEDIATE");
+            var there = Keys(connection, table, key);
             var added = 0;
-            foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 } name && !known.Contains(name)))
+            foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 } name && !known.Contains(name) && there.Add(name)))
             {
                 var shared = row.Keys.Where(column => columns.Contains(column) && column != key && column != "id").ToList();
-                if (Scalar(connection, $"SELECT COUNT(*) FROM \"{table}\" WHERE \"{key}\" = ?1 COLLATE NOCASE", row[key]) is not > 0L)
-                {
-                    added += Run(connection, $"INSERT INTO \"{table}\" ({string.Join(", ", shared.Prepend(key).Select(Quote))}) VALUES ({string.Join(", ", Enumerable.Range(1, shared.Count + 1).Select(at => $"?{at}"))})",
-                        [row[key], .. shared.Select(column => row[column])]);
-                }
+                added += Run(connection, $"INSERT INTO \"{table}\" ({string.Join(", ", shared.Prepend(key).Select(Quote))}) VALUES ({string.Join(", ", Enumerable.Range(1, shared.Count + 1).Select(at => $"?{at}"))})",
+                    [row[key], .. shared.Select(column => row[column])]);
             }
 
             Run(connection, "COMMIT");
@@ -145,6 +143,19 @@ public static class SqliteFile
         {
             throw new IOException(Words(fault), fault);
         }
+    }
+
+    private static HashSet<string> Keys(SqliteConnection connection, string table, string key)
+    {
+        using var command = Command(connection, $"SELECT \"{key}\" FROM \"{table}\"");
+        using var reader = command.ExecuteReader();
+        var keys = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        while (reader.Read())
+        {
+            keys.Add(reader.IsDBNull(0) ? "" : reader.GetValue(0).ToString() ?? "");
+        }
+
+        return keys;
     }
 
     private static void Copy(string path, string copy, SqliteOpenMode mode)

@@ -12,6 +12,9 @@ namespace FleetSidecar.Agents;
 /// </remarks>
 internal sealed class AgentQuestions(SidecarConfig config, ToolRunner tools, UnitTool? units) : IDisposable
 {
+    // What the program leaves running may hold its output.
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
+
     private readonly SemaphoreSlim _turn = new(1);
 
     /// <summary>Why the program is not to be run from here, or null. Whoever owns the state directory is the service's user.</summary>
@@ -34,7 +37,7 @@ internal sealed class AgentQuestions(SidecarConfig config, ToolRunner tools, Uni
 
         if (units is null || !config.AgentsInUnits)
         {
-            return await tools.RunAsync(command, AgentEnvironment.ForQuestion(profile), "/", limit, token, ownSession: true);
+            return await tools.RunAsync(command, AgentEnvironment.ForQuestion(profile), "/", limit, token, Linger, ownSession: true);
         }
 
         await _turn.WaitAsync(token); // One at a time in that unit.

@@ -52,7 +52,7 @@ internal sealed class IdentitySync
         Journal = new SyncJournal(Paths);
         Records = new SyncRecords(Paths, time);
         _book = new IdentityBook(config, Paths);
-        _repository = new UpstreamRepository(config, Paths, git);
+        _repository = new UpstreamRepository(config, Paths, git, time);
         Contacts = new ContactsBook(config, Paths, _repository);
         _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, Contacts, time);

@@ -21,6 +21,9 @@ internal sealed class ServiceRestart(SidecarConfig config, IdentityPaths paths, 
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
     private const int MostKept = 64 * 1024;
+
+    // A service that a command starts goes on, with the command's output in its hands.
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
     private static readonly Redactor Redactor = new();
     private static readonly string[] Passed = ["PATH", "HOME", "USER", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
 
@@ -32,7 +35,7 @@ internal sealed class ServiceRestart(SidecarConfig config, IdentityPaths paths, 
             var environment = Passed.Select(name => (name, Value: Environment.GetEnvironmentVariable(name))).Where(one => one.Value is not null).ToDictionary(one => one.name, one => one.Value!);
             try
             {
-                var outcome = await tools.RunAsync(command, environment, "/", Limit, token, ownSession: true);
+                var outcome = await tools.RunAsync(command, environment, "/", Limit, token, Linger, ownSession: true);
                 if (!outcome.Ok)
                 {
                     throw new RestartFailedException(command[0], $"{(outcome.TimedOut ? $"did not end within {Limit}" : $"ended with {outcome.ExitCode}")}{Keep(outcome)}");

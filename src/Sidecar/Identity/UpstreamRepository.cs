@@ -9,7 +9,7 @@ namespace FleetSidecar.Identity;
 /// <summary>A bare repository of our own with the upstream's history and what was rescued. The tree's own <c>.git</c>, where there is one, is never written.</summary>
 /// <remarks>Versions are compared as trees without identity paths, so that git, which only ever gets to see those, cannot write one.
 /// Lists of names are read as bytes, one letter a byte (Latin-1): names need not be text.</remarks>
-internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths paths, Git git)
+internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths paths, Git git, TimeProvider time)
 {
     /// <summary>In the environment of every git of ours, so that one whose sync was killed is found.</summary>
     public const string Mark = "FLEET_IDENTITY_HOME";
@@ -63,10 +63,26 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         return commit;
     }
 
-    private Task<ToolOutcome> FetchBranchAsync(UpstreamOptions upstream, CancellationToken token) => git.TryAsync(paths.Repository, Marked(), token,
-        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", upstream.Url, $"+refs/heads/{upstream.Branch}:refs/upstream/{upstream.Branch}");
+    // Above half of the disk's floor alone. What a git that was ended has written is removed at once: the next fetch may be hours away.
+    private async Task<ToolOutcome> FetchBranchAsync(UpstreamOptions upstream, CancellationToken token)
+    {
+        using var guard = new FloorGuard(config, time, token);
+        try
+        {
+            return await git.TryAsync(paths.Repository, Marked(), guard.Token,
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", upstream.Url, $"+refs/heads/{upstream.Branch}:refs/upstream/{upstream.Branch}");
+        }
+        catch (OperationCanceledException) when (guard.Reason is { } reason && !token.IsCancellationRequested)
+        {
+            throw new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk; half of selfTest.diskFloorBytes is never used for a repository");
+        }
+        finally
+        {
+            GitLeftovers.Remove(paths.Repository);
+        }
+    }
 
-    /// <summary>Our own repository, made where there is none. Locks that a killed git left go first: whoever holds ours is alone here.</summary>
+    /// <summary>Our own repository, made where there is none. Locks and half-written objects that a killed git left go first: whoever holds ours is alone here.</summary>
     public async Task EnsureAsync(CancellationToken token)
     {
         if (Directory.Exists(paths.Repository))
@@ -76,6 +92,7 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
                 File.Delete(stale);
             }
 
+            GitLeftovers.Remove(paths.Repository);
             return;
         }
 
