@@ -183,7 +183,7 @@ internal static partial class Daemon
             .AddSingleton<ICheck>(all => all.GetRequiredService<DiskFloor>()).AddSingleton<ICheck, TokenCheck>().AddSingleton<ICheck, CredentialCheck>().AddSingleton<ICheck, ResolverCheck>()
             .AddSingleton<ICheck>(all => all.GetRequiredService<IdentityCheck>()).AddSingleton<ICheck, RunsCheck>();
         services.AddSingleton<IdentitySync>().AddSingleton<IdentityCheck>();
-        services.AddSingleton<MemberHome>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>();
+        services.AddSingleton<MemberHome>().AddSingleton<SilentServers>().AddSingleton<MemberProcesses>().AddSingleton<MemberTurn>();
         services.AddSingleton<IMemberKind, ProcessMember>().AddSingleton<IMemberKind, TmuxMember>().AddSingleton<IMemberKind, UnitMember>();
         services.AddSingleton(all => new ColdMirrors(config, () => all.GetRequiredService<RunLoop>().Snapshot.Any(run => run.Assignment.Repo is not null), all.GetRequiredService<ToolRunner>()));
         services.AddSingleton<RetentionStore>().AddSingleton<RunDirectories>().AddSingleton<Displaced>().AddSingleton<RetentionPass>();

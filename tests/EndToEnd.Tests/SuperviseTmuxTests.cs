@@ -150,6 +150,30 @@ public sealed class SuperviseTmuxTests : IDisposable
         Assert.Single(Lives());
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "one that does not answer keeps all others waiting")]
+    public async Task A_server_that_does_not_answer_keeps_members_of_other_kinds_waiting_once()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var other = _directory.WriteScript("other.sh", $"echo x >> '{_directory["others"]}'; exec sleep 0.5");
+        var panes = Enumerable.Range(0, 12).Select(at => Pane($"agents{at}:0.0", "exec sleep 1000").Replace("\"name\": \"pane\"", $"\"name\": \"pane{at}\"", StringComparison.Ordinal));
+        using var sidecar = await StartAsync(hub, string.Join(", ", panes.Append($$"""{ "name": "other", "command": ["{{other}}"], "restarts": 100, "backoff": "00:00:00" }""")));
+        await LivesAsync(12);
+        var server = (await TmuxAsync("display-message", "-p", "#{pid}")).Trim();
+        await TestProgram.MustAsync("/bin/kill", "-STOP", server);
+        try
+        {
+            await sidecar.Program.WaitForLineAsync("MemberUnclear]");
+            var before = File.ReadAllLines(_directory["others"]).Length;
+
+            // One round of questions without an answer takes a minute.
+            await Wait.UntilAsync(() => File.ReadAllLines(_directory["others"]).Length > before + 4, "the other member", TimeSpan.FromSeconds(45));
+        }
+        finally
+        {
+            await TestProgram.MustAsync("/bin/kill", "-CONT", server);
+        }
+    }
+
     private static async Task MemberAsync(TestSidecar sidecar, string state, string? detail = null) => await Wait.ForAsync(async () =>
         JsonDocument.Parse(await sidecar.CliAsync("supervise", "list", "--json")).RootElement.EnumerateArray().Any(member => member.GetProperty("state").GetString() == state
             && (detail is null || (member.TryGetProperty("detail", out var said) && said.GetString() == detail))) ? new object() : null, state);

@@ -7,7 +7,7 @@ namespace FleetSidecar.Supervise;
 
 /// <summary>A pane of a tmux server: alive while its process is. What it shows is compared and matched, and kept nowhere.</summary>
 /// <remarks>A pane that runs a shell is alive as long as the shell, whatever became of the agent in it: the command must be the agent.</remarks>
-internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : IMemberKind
+internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools, SilentServers silent) : IMemberKind
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5), Linger = TimeSpan.FromMilliseconds(500), MatchLimit = TimeSpan.FromSeconds(1);
     private const int Room = 64 * 1024;
@@ -134,5 +134,6 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools) : 
     }
 
     private Task<ToolOutcome> RunAsync(MemberOptions member, IEnumerable<string> arguments, CancellationToken token) =>
-        tools.RunAsync(["tmux", .. member.Socket is { } socket ? new[] { "-S", socket } : [], .. arguments], MemberProcesses.Common(member.PassEnvironment), "/", Limit, token, Linger, Room);
+        silent.AskAsync($"tmux {member.Socket}", () =>
+            tools.RunAsync(["tmux", .. member.Socket is { } socket ? new[] { "-S", socket } : [], .. arguments], MemberProcesses.Common(member.PassEnvironment), "/", Limit, token, Linger, Room));
 }

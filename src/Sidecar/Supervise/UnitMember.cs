@@ -3,7 +3,7 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.Supervise;
 
 /// <summary>A systemd unit. systemd ends and begins its processes; here is only whether it is up, and the word to restart it.</summary>
-internal sealed class UnitMember(ToolRunner tools) : IMemberKind
+internal sealed class UnitMember(ToolRunner tools, SilentServers silent) : IMemberKind
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10), Linger = TimeSpan.FromSeconds(1);
     private const int Room = 16 * 1024;
@@ -67,7 +67,7 @@ internal sealed class UnitMember(ToolRunner tools) : IMemberKind
             : new($"systemctl refused to restart {unit}: {said}", $"see 'systemctl status {unit}'");
 
     private Task<ToolOutcome> SystemctlAsync(CancellationToken token, params string[] arguments) =>
-        tools.RunAsync(["systemctl", .. arguments], MemberProcesses.Common(), "/", Limit, token, Linger, Room);
+        silent.AskAsync("systemctl", () => tools.RunAsync(["systemctl", .. arguments], MemberProcesses.Common(), "/", Limit, token, Linger, Room));
 }
 
 /// <summary>A tool's words, fit for one line.</summary>
