@@ -52,6 +52,16 @@ on '
 J
   chgrp fleet-sidecar /etc/fleet-sidecar/sidecar.json; chmod 640 /etc/fleet-sidecar/sidecar.json'
 
+# What a cloud would answer at its own addresses; it answers at the machine's as well, which an agent may ask.
+on 'cat >/usr/local/bin/cloud; chmod 755 /usr/local/bin/cloud' <<'CLOUD'
+#!/usr/bin/perl
+use IO::Socket::INET;
+my $listener = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die;
+while (my $caller = $listener->accept) { sysread($caller, my $asked, 4096); print $caller "HTTP/1.0 200 OK\r\n\r\ncredentials\n"; close $caller }
+CLOUD
+on 'for address in 169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 192.0.0.192; do ip addr add $address/32 dev lo; done; systemd-run -q --unit cloud /usr/local/bin/cloud'
+until_on "the cloud to answer" 'curl -sf -m 3 http://169.254.169.254/ | grep -q credentials && curl -sf -m 3 http://192.0.0.192/ | grep -q credentials'
+
 # The first agent is the victim, the second does the acts.
 on 'cat >/usr/local/bin/agent; chmod 755 /usr/local/bin/agent' <<'AGENT'
 #!/bin/bash
@@ -82,7 +92,7 @@ exec 3>&1
 . /usr/local/lib/hostile-acts.sh >$shared/acts.tmp
 touch $shared/holding
 mv $shared/acts.tmp $shared/acts
-for _ in $(seq 100); do [ ! -e $shared/victim-heard ] || break; sleep 0.2; done
+for awaited in victim-heard flooded; do for _ in $(seq 300); do [ ! -e $shared/$awaited ] || break; sleep 0.2; done; done
 exit 7
 AGENT
 on 'cat >/usr/local/lib/hostile-acts.sh' <"$acts"
@@ -96,6 +106,8 @@ attacker=$(on "fleet-hub task add $hub --description attacker --repo git://127.0
 on '
   printf "shadow_before=\"%s\"\ndaemons_before=\"%s\"\n" "$(stat -c "%U %a" /etc/shadow /etc | xargs)" "$(systemctl show -P MainPID fleet-sidecar fleet-hub | xargs)" >/root/before
   echo "daemon_pid=$(systemctl show -P MainPID fleet-sidecar)" >/srv/shared/daemon'
+until_on "the flood to be in the journal" '[ -e /srv/shared/acts ] && [ "$(journalctl -q --no-pager -o cat _UID="$(id -u fleet-agent-2)" | wc -l)" -gt 1000 ]' || :
+on 'touch /srv/shared/flooded'
 until_on "the attacker to have ended" "fleet-hub task show $attacker $hub --json | grep -q '\"status\": \"dead_letter\"'"
 on "echo \"attacker_task=$attacker victim_task=$victim attacker_run=\$(journalctl -q --no-pager -o json FLEET_TASK_ID=$attacker FLEET_EVENT=AgentStarted | sed -n '1s/.*\"FLEET_RUN_ID\":\"\([^\"]*\)\".*/\1/p')\" >>/root/before; touch /srv/shared/go"
 until_on "the victim to finish" "fleet-hub task show $victim $hub --json | grep -q '\"status\": \"completed\"'" || :

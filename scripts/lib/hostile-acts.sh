@@ -10,6 +10,7 @@ can "signals its own children" 'sleep 60 & kill -9 $!'
 can "sees its own processes" 'ls -d /proc/$$'
 can "speaks for its run" 'fleet-sidecar task progress --percent 1'
 can "reaches the hub" 'connects 127.0.0.1 7070'
+can "reaches a service of this machine" 'curl -sf -m 5 http://127.0.0.1/ | grep -q credentials'
 can "makes a file of a gigabyte" 'truncate -s 1G ~/sparse && rm ~/sparse'
 can "reads the victim's facts" '[ -n "$victim_pid" ] && [ -n "$victim_home" ] && [ -n "$victim_run" ] && [ -n "$daemon_pid" ]'
 
@@ -57,6 +58,9 @@ try signalling "stops whatever has a number" "another user; looked for from outs
 
 try forging "speaks for the victim, with the nonce that the victim told it" "the unit that the kernel names" 'FLEET_NONCE=$victim_nonce fleet-sidecar task complete --output forged'
 try forging "speaks as an operator" "a socket that speaks for runs alone" 'says "$FLEET_SOCKET" "{\"verb\":\"status\"}" | grep -q "\"ok\": *true"'
+for address in 169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 192.0.0.192; do reached="${reached-}curl -sf -m 2 http://$address/ || "; done
+try reading "what a cloud hands out to its machines" "IPAddressDeny=" "${reached}false"
+
 try forging "opens the operators' socket" "mode" 'perl -MIO::Socket::UNIX -e "IO::Socket::UNIX->new(Peer => q(/run/fleet-sidecar/control.sock)) or exit 1"'
 try forging "asks the hub without a token" "the hub's own check" 'curl -sf http://127.0.0.1:7070/api/tasks'
 try forging "asks the hub with the token of no operator" "the hub's own check" 'curl -sf -H "Authorization: Bearer $FLEET_NONCE" http://127.0.0.1:7070/api/tasks'
