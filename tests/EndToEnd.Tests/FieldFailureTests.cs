@@ -228,6 +228,7 @@ public sealed class FieldFailureTests : IDisposable
     [InlineData("fleet-sidecar task fail --reason 'cannot do it'", "cannot do it")]
     [InlineData("true", "never said that it was done")]
     [InlineData("kill -9 $$", "signal 9")]
+    [InlineData("truncate -s 3G \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"", "is longer than 1 MiB")]
     [InlineData("printf 'not json' > \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"", "is not JSON")]
     public async Task L9_an_agent_that_failed_is_never_recorded_as_completed(string ending, string reason)
     {

@@ -6,6 +6,8 @@ namespace FleetHub.Api;
 /// <summary>Checks what was submitted before anything is stored: what is accepted here can be sent to an agent whole.</summary>
 internal static class NewTaskRules
 {
+    private const long LongestVerificationMs = 7L * 24 * 60 * 60 * 1000;
+
     /// <summary>The first thing that is wrong, naming the field, or null.</summary>
     public static string? Complaint(NewTask task) =>
         string.IsNullOrWhiteSpace(task.Description) ? "description is missing"
@@ -16,6 +18,9 @@ internal static class NewTaskRules
         : task.Branch is not null && task.Repo is null ? "branch needs repo"
         : task.Metadata is { ValueKind: not System.Text.Json.JsonValueKind.Object } ? "metadata must be an object"
         : task.MaxRetries is < 0 or > 100 ? "max_retries must be 0 to 100"
+        : task.MaxVerificationRetries is < 0 or > 100 ? "max_verification_retries must be 0 to 100"
+        : task.VerificationTimeoutMs is < 1 or > LongestVerificationMs ? $"verification_timeout_ms must be 1 to {LongestVerificationMs}, which is seven days"
+        : task.CompleteBy is < 0 ? "complete_by must be a time, in milliseconds since 1970"
         : task.AssignTo is { } agent && !TaskIds.IsValid(agent) ? "assign_to is not an agent id"
         : Words("needed_capabilities", task.NeededCapabilities, WireLimits.MaxName)
             ?? Words("success_criteria", task.SuccessCriteria, WireLimits.MaxItemText)
