@@ -203,7 +203,7 @@ internal sealed class IdentitySync
         {
             await _execution.RunAsync(known, method, files, token);
         }
-        catch (RestartFailedException fault) when (known.Kind != SyncPlan.Undo)
+        catch (SidecarException fault) when (known.Kind != SyncPlan.Undo && fault is RestartFailedException or GitException { Code: GitFaults.DiskFull })
         {
             await UndoAsync(fault, known, method, files, token);
             throw;
@@ -214,7 +214,7 @@ internal sealed class IdentitySync
         return true;
     }
 
-    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(Paths, _repository, _old, _time) : new InPlaceTree(Paths, _repository);
+    private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(_config, Paths, _repository, _old, _time) : new InPlaceTree(Paths, _repository);
 
     // Whatever goes wrong here, the sync is done and recorded.
     private async Task<IReadOnlyList<string>> PruneAsync(ITreeMethod method, CancellationToken token)

@@ -1,13 +1,15 @@
+using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Workspaces;
 
 namespace FleetSidecar.Identity;
 
 /// <summary>Puts a version into a new directory with the identity already in it, and then turns the link: one instant, no half tree.</summary>
 /// <remarks>May get wrong: a program that has the old directory open goes on writing there. What was written up to the turn, and by those
 /// who had a file open for a moment, is carried over; what is written later is not, so such programs belong into <c>identity.restart</c>. Files that git does not know stay in the old directory.</remarks>
-internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repository, OldTrees old, TimeProvider time) : ITreeMethod
+internal sealed class SwapTree(SidecarConfig config, IdentityPaths paths, UpstreamRepository repository, OldTrees old, TimeProvider time) : ITreeMethod
 {
     public string Name => SyncMethod.Swap;
 
@@ -84,18 +86,29 @@ internal sealed class SwapTree(IdentityPaths paths, UpstreamRepository repositor
         return compared.Ok && compared.Output.Length == 0 ? null : $"{compared.Output.Split('\n')[0]}{compared.Error} is not what the version has";
     }
 
+    // What could not be finished goes at once: it may have filled the disk, and to take the plan back needs room.
     private async Task StageAsync(SyncPlan plan, string target, CancellationToken token)
     {
-        await old.RemoveAsync(target, token);
-        System.IO.Directory.CreateDirectory(target);
-        if (PathFacts.Of(plan.FromDirectory!) is { } before)
+        using var guard = new FloorGuard(config, time, token);
+        try
         {
-            File.SetUnixFileMode(target, before.Mode);
+            await old.RemoveAsync(target, token);
+            System.IO.Directory.CreateDirectory(target);
+            if (PathFacts.Of(plan.FromDirectory!) is { } before)
+            {
+                File.SetUnixFileMode(target, before.Mode);
+            }
+
+            var index = repository.NewName("index");
+            await repository.InAsync(target, index, guard.Token, "read-tree", plan.ToTree);
+            await repository.InAsync(target, index, guard.Token, "checkout-index", "--all", "--force", "--quiet");
+        }
+        catch (Exception fault) when ((fault is SidecarException or IOException or OperationCanceledException) && !token.IsCancellationRequested)
+        {
+            await old.RemoveAsync(target, token);
+            throw guard.Reason is { } reason ? new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk; half of selfTest.diskFloorBytes is never used for a version") : fault;
         }
 
-        var index = repository.NewName("index");
-        await repository.InAsync(target, index, token, "read-tree", plan.ToTree);
-        await repository.InAsync(target, index, token, "checkout-index", "--all", "--force", "--quiet");
         CrashPoints.At(CrashPointName.SyncStaged);
     }
 }

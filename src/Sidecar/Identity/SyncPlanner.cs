@@ -13,6 +13,8 @@ internal sealed record SyncDraft(SyncReport Report, SyncPlan? Plan, IReadOnlyDic
 internal sealed class SyncPlanner(
     SidecarConfig config, IdentityPaths paths, IdentityBook book, IdentitySources sources, SyncRecords records, UpstreamRepository repository, ContactsBook contacts, TimeProvider time)
 {
+    private const long Mebibyte = 1024 * 1024, Little = Mebibyte, FewInodes = 100;
+
     public async Task<SyncDraft> PlanAsync(SyncRequest request, ITreeMethod method, CancellationToken token)
     {
         var manifest = book.Manifest();
@@ -65,6 +67,11 @@ internal sealed class SyncPlanner(
             return Nothing("current", commit, from.Commit, method, collisions);
         }
 
+        if (back is null)
+        {
+            await RequireRoomAsync(method, from.Tree, to, token);
+        }
+
         var now = time.GetUtcNow();
         var rescue = found == from.Tree || found == to || request.CheckOnly ? null
             : await repository.KeepAsync(found, from.Commit, $"{now:yyyyMMdd'T'HHmmssfff'Z'}", $"Uncommitted work in {paths.Tree} before a sync", token);
@@ -86,6 +93,24 @@ internal sealed class SyncPlanner(
         };
         return new SyncDraft(report, plan, judged.ToDictionary(file => file.File.Path, file => file.File, StringComparer.Ordinal),
             judged.ToDictionary(file => file.File.Path, file => file.Chosen!.Bytes!, StringComparer.Ordinal));
+    }
+
+    // A version that does not fit would fill the disk before it is taken back, and that takes room as well.
+    private async Task RequireRoomAsync(ITreeMethod method, string from, string to, CancellationToken token)
+    {
+        var need = await repository.SizeAsync(to, token);
+        if (method.Name == SyncMethod.InPlace)
+        {
+            var before = await repository.SizeAsync(from, token);
+            need = (need.Bytes - before.Bytes, need.Inodes - before.Inodes);
+        }
+
+        var (space, limits) = (DiskSpace.At(method.Name == SyncMethod.InPlace ? method.Directory : paths.Home), config.SelfTest);
+        if ((need.Bytes > Little && space.Bytes - need.Bytes < limits.DiskFloorBytes / 2) || (need.Inodes > FewInodes && space.Inodes - need.Inodes < limits.DiskFloorInodes / 2))
+        {
+            throw new GitException(GitFaults.DiskFull, $"the new version needs {need.Bytes / Mebibyte} MiB and {need.Inodes} inodes more, and {space.Bytes / Mebibyte} MiB{(space.Inodes is { } inodes ? $" and {inodes} inodes" : "")} are free; the tree was not touched",
+                "free space there; half of selfTest.diskFloorBytes and diskFloorInodes is never used for a version");
+        }
     }
 
     private static SyncDraft Nothing(string outcome, string? commit, string? from, ITreeMethod method, IReadOnlyList<string> collisions) =>

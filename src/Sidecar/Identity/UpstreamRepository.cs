@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
@@ -13,6 +14,9 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
 {
     /// <summary>In the environment of every git of ours, so that one whose sync was killed is found.</summary>
     public const string Mark = "FLEET_IDENTITY_HOME";
+
+    // Some three million files. What has more does not fit anywhere.
+    private const int RoomForSizes = 16_000_000, BlockSize = 4096;
 
     private int _files;
 
@@ -138,6 +142,19 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         var names = await ChangedAsync(Git.EmptyTree, tree, "A", token);
         return Enumerable.Range(1, Math.Max(0, names.Count - 1)).FirstOrDefault(at => string.CompareOrdinal(names[at - 1], names[at]) >= 0) is > 0 and var odd
             ? $"{GitNames.Show(names[odd])} stands there twice or out of order" : null;
+    }
+
+    /// <summary>What a tree takes where it is checked out: bytes in blocks of four kilobytes, and files with their directories.</summary>
+    public async Task<(long Bytes, long Inodes)> SizeAsync(string tree, CancellationToken token)
+    {
+        var sizes = await git.TryAsync(paths.Repository, Marked(), RoomForSizes, token, "ls-tree", "-r", "-t", "--format=%(objectsize)", tree);
+        if (!sizes.Ok)
+        {
+            throw GitFaults.Explain(["ls-tree"], sizes);
+        }
+
+        var lines = sizes.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return (lines.Sum(line => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? (size + BlockSize - 1) / BlockSize * BlockSize : BlockSize), lines.Length);
     }
 
     /// <summary>What a version has at each of some plain paths: <c>tree</c>, <c>blob</c> or <c>commit</c> (a submodule).</summary>
