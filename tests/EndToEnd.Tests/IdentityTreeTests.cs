@@ -288,7 +288,7 @@ public sealed class IdentityTreeTests : IDisposable
         (code, text) = await scene.RunAsync("sync");
 
         Assert.NotEqual(0, code);
-        Assert.Contains("No space left", text, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("disk_full", text, StringComparison.Ordinal);
         Assert.Equal(IdentityScene.Files.Count(), scene.Ours().Count(source => source.StartsWith("live", StringComparison.Ordinal)));
         Assert.Equal("1", scene.CodeVersion()); // Taken back.
         await IdentityScene.GitAsync(scene.Seed, "rm", "-r", "--quiet", "app/large-*");

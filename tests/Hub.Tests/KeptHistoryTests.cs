@@ -30,7 +30,8 @@ public sealed class KeptHistoryTests : IDisposable
         var outcome = new TaskMessage("task_failed", task.Id, 1, "outcome");
         Assert.Equal("retried", (await queue.TakeAsync("iris", outcome, (found, now) => queue.Fail(found, "no", now))).Status);
         Assert.True((await queue.TakeAsync("iris", outcome, (found, now) => queue.Fail(found, "no", now))).Repeated);
-        Assert.Equal((TaskStore.KeptHistory, TaskStore.KeptMessages), ((int)Rows("history", task.Id), (int)Rows("taken", task.Id)));
+        Assert.Equal((TaskStore.KeptHistory + 1, TaskStore.KeptMessages), ((int)Rows("history", task.Id), (int)Rows("taken", task.Id)));
+        Assert.Equal("queued", store.Read(db => db.Query("SELECT event FROM history WHERE task_id = ?1 ORDER BY entry LIMIT 1", row => row.Text(0), task.Id)).Single());
         Assert.Equal(1, Rows("history", other.Id));
         Assert.Equal(1, queue.Show(task.Id)!.Value.Task.RetryCount);
 

@@ -311,7 +311,8 @@ public sealed class RetentionPassTests : IDisposable
         {
             Directory.CreateDirectory(Path.Combine(place, "deep"));
             await File.WriteAllTextAsync(Path.Combine(place, "deep", "x"), $"{life}");
-            Directory.SetLastWriteTimeUtc(ClearPlace.ForFile(place) is { } moved ? moved : "", TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(life == 3 ? 500 : life - 20));
+            Directory.SetLastWriteTimeUtc(place, TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(life == 3 ? 500 : -life));
+            Assert.NotNull(ClearPlace.ForFile(place));
         }
 
         await TestProgram.MustAsync("/bin/mkfifo", place);
@@ -321,11 +322,18 @@ public sealed class RetentionPassTests : IDisposable
         _clock.Now = TimeProvider.System.GetUtcNow();
         Assert.Equal(10, (await PassAsync()).Displaced);
         var kept = Assert.Single(Aside(place).Except(others));
-        Assert.Equal(PathKind.Other, PathFacts.Of(kept)?.Kind); // The newest; the one that is dated ahead is not.
+        Assert.Equal(PathKind.Other, PathFacts.Of(kept)?.Kind); // The last one, whatever dates the others were given.
 
         _clock.Now += _config.Retention.KeepRunsFor + TimeSpan.FromHours(1);
         Assert.Equal(1, (await PassAsync()).Displaced);
         Assert.Equal(others.Order(StringComparer.Ordinal), Aside(place));
+
+        // An operator's, to a disk that was not there at this start.
+        File.CreateSymbolicLink(place, "/disk/that/is/away");
+        var link = ClearPlace.ForFile(place);
+        _clock.Now += _config.Retention.KeepRunsFor * 2;
+        Assert.Equal(0, (await PassAsync()).Displaced);
+        Assert.Equal("/disk/that/is/away", new FileInfo(link!).LinkTarget);
     }
 
     private static List<string> Aside(string place) => [.. Directory.GetFileSystemEntries(Path.GetDirectoryName(place)!, $"{Path.GetFileName(place)}.replaced-*").Order(StringComparer.Ordinal)];
@@ -344,7 +352,7 @@ public sealed class RetentionPassTests : IDisposable
     {
         var tools = new ToolRunner(TimeProvider.System);
         var directories = new RunDirectories(_config, new DetachedHost(_config, _berths, _watch, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<DetachedHost>.Instance), tools);
-        var pass = new RetentionPass(_config, new RetentionStore(_store), directories, new ColdMirrors(_config, () => _repositoryInUse, tools), new Displaced(_config, tools), _berths, _clock);
+        var pass = new RetentionPass(_config, new RetentionStore(_store), directories, new ColdMirrors(_config, () => _repositoryInUse, tools), new Displaced(_config, tools, TimeProvider.System), _berths, _clock);
         RetentionOutcome outcome;
         do
         {

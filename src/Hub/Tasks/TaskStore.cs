@@ -7,8 +7,11 @@ namespace FleetHub.Tasks;
 /// <summary>Tasks, their history and the messages already taken, in SQL. Every method runs inside a commit or a read of the caller's.</summary>
 internal static class TaskStore
 {
-    /// <summary>Lines of history that a task keeps, and messages of one attempt that are known again: more than an honest agent makes.</summary>
-    public const int KeptHistory = 500, KeptMessages = 200;
+    /// <summary>Newest lines of history that a task keeps; the API shows 200 of them.</summary>
+    public const int KeptHistory = 500;
+
+    /// <summary>Messages of one attempt that are known again: more than an honest agent sends.</summary>
+    public const int KeptMessages = 200;
 
     private const string First = "task_id, status, priority";
     private const string Second = "assigned_to, assigned_at_unix_ms, accept_by_unix_ms, lease_until_unix_ms, not_before_unix_ms, generation, retry_count, last_error";
@@ -73,13 +76,13 @@ internal static class TaskStore
     public static bool AllCompleted(Db db, IReadOnlyList<string> ids) =>
         ids.All(id => db.Number("SELECT COUNT(*) FROM tasks WHERE task_id = ?1 AND status = 'completed'", id) == 1);
 
-    /// <summary>Saves a changed task with its line of history, of which each task keeps the newest.</summary>
+    /// <summary>Saves a changed task with its line of history. A task keeps its first line, which says who submitted it, and the newest.</summary>
     public static void Save(Db db, TaskChange change)
     {
         Save(db, change.Task);
         db.Execute("INSERT INTO history (task_id, event, at_unix_ms, details) VALUES (?1, ?2, ?3, ?4)",
             change.Task.Id, change.Event, change.Task.UpdatedAt, change.Details);
-        db.Execute("DELETE FROM history WHERE task_id = ?1 AND entry <= (SELECT entry FROM history WHERE task_id = ?1 ORDER BY entry DESC LIMIT 1 OFFSET ?2)",
+        db.Execute("DELETE FROM history WHERE task_id = ?1 AND entry > (SELECT MIN(entry) FROM history WHERE task_id = ?1) AND entry <= (SELECT entry FROM history WHERE task_id = ?1 ORDER BY entry DESC LIMIT 1 OFFSET ?2)",
             change.Task.Id, KeptHistory);
     }
 
@@ -108,7 +111,7 @@ internal static class TaskStore
         db.Execute("INSERT OR REPLACE INTO taken (task_id, generation, message_id, answer, at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5)", taskId, generation, messageId, answer, now);
         db.Execute("""
             DELETE FROM taken WHERE task_id = ?1 AND generation = ?2 AND message_id IN
-              (SELECT message_id FROM taken WHERE task_id = ?1 AND generation = ?2 ORDER BY at_unix_ms DESC, message_id = ?3 DESC LIMIT -1 OFFSET ?4)
+              (SELECT message_id FROM taken WHERE task_id = ?1 AND generation = ?2 ORDER BY message_id = ?3 DESC, at_unix_ms DESC LIMIT -1 OFFSET ?4)
             """, taskId, generation, messageId, KeptMessages);
     }
 

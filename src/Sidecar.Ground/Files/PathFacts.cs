@@ -13,9 +13,9 @@ public enum PathKind
     Other,
 }
 
-/// <summary>What a file system says of one name: kind, owner, mode, length, when it was written. Names are bytes, as Linux has them; they need not be text.</summary>
+/// <summary>What a file system says of one name: kind, owner, mode, length, when it was written and when anything of it was changed, its name too. Names are bytes, as Linux has them; they need not be text.</summary>
 /// <remarks>A file may have a date that the framework's own call throws at: anybody can give it one. Here it is the nearest that can be said.</remarks>
-public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint Group, UnixFileMode Mode, long Length, DateTimeOffset Written = default)
+public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint Group, UnixFileMode Mode, long Length, DateTimeOffset Written = default, DateTimeOffset Changed = default)
 {
     private const long Latest = 253_402_300_799; // The last second of the year 9999.
 
@@ -37,7 +37,9 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
         : new PathFacts(
             (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, UnixSocket => PathKind.Socket, _ => PathKind.Other },
             answer.Owner, answer.Group, (UnixFileMode)(answer.Mode & 0xFFF), (long)answer.Size,
-            DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(answer.WrittenSeconds, 0, Latest)).AddTicks(answer.WrittenNanoseconds / 100));
+            At(answer.WrittenSeconds, answer.WrittenNanoseconds), At(answer.ChangedSeconds, answer.ChangedNanoseconds));
+
+    private static DateTimeOffset At(long seconds, uint nanoseconds) => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, Latest)).AddTicks(nanoseconds / 100);
 
     /// <summary>Why nobody can say whether there is something, or null where that is known.</summary>
     public static string? Fault(string path) =>
@@ -61,6 +63,12 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
 
         [FieldOffset(40)]
         public readonly ulong Size;
+
+        [FieldOffset(96)]
+        public readonly long ChangedSeconds;
+
+        [FieldOffset(104)]
+        public readonly uint ChangedNanoseconds;
 
         [FieldOffset(112)]
         public readonly long WrittenSeconds;

@@ -10,10 +10,11 @@ namespace FleetSidecar.Ground.Storage;
 /// function can take hours and cannot be interrupted; what is left has a bound in size, and in time as far as SQLite looks at it.</remarks>
 public static class SqliteFile
 {
-    private const int LargestValue = 16 * 1024 * 1024, LargestTable = 32 * 1024 * 1024, StepsBetweenLooks = 20;
+    /// <summary>Most bytes of a row that is added. An insertion does compute what the book's own schema says, and the work of one call grows with the square of this.</summary>
+    public const int LargestInserted = 256 * 1024;
 
-    // An insertion does compute: what our book's own schema says. The work of one call grows with the square of this.
-    private const int LargestInserted = 256 * 1024;
+    // A value takes some 64 bytes of memory whatever it is.
+    private const int LargestValue = 16 * 1024 * 1024, LargestTable = 128 * 1024 * 1024, OfEachValue = 64, StepsBetweenLooks = 20;
     private static readonly TimeSpan LongestWork = TimeSpan.FromMinutes(1);
 
     /// <summary>Why a file is not a sound database with so many rows in a table, or null. Opened read-only.</summary>
@@ -24,14 +25,12 @@ public static class SqliteFile
         {
             using var connection = Open(path, SqliteOpenMode.ReadOnly);
             Run(connection, "PRAGMA ignore_check_constraints = ON");
-            var computes = Scalar(connection, "SELECT 1 FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE m.type = 'table' AND c.hidden IN (2, 3) LIMIT 1") is not null;
-            if (!computes && Scalar(connection, "PRAGMA quick_check(1)") as string is not "ok")
+            if (!IsWhole(connection))
             {
                 return "the database is damaged";
             }
 
-            // A view or a virtual table is somebody's program, not a list.
-            if (Scalar(connection, $"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = '{table}'") is not > 0L)
+            if (!IsTable(connection, table))
             {
                 return $"there is no table {table}";
             }
@@ -83,23 +82,18 @@ public static class SqliteFile
         try
         {
             using var connection = Open(path, SqliteOpenMode.ReadOnly);
-            var columns = Columns(connection, table);
-            if (columns.Count == 0)
-            {
-                throw new IOException($"there is no table {table}");
-            }
-
-            using var command = Command(connection, $"SELECT {string.Join(", ", columns.Select(Quote))} FROM \"{table}\"");
+            RequireTable(connection, table);
+            using var command = Command(connection, Everything(connection, table));
             using var reader = command.ExecuteReader();
             var rows = new List<IReadOnlyDictionary<string, string?>>();
             var left = (long)LargestTable;
             while (reader.Read())
             {
                 rows.Add(Enumerable.Range(0, reader.FieldCount).ToDictionary(reader.GetName, column => reader.IsDBNull(column) ? null : reader.GetValue(column).ToString(), StringComparer.Ordinal));
-                left -= rows[^1].Values.Sum(value => (long)(value?.Length ?? 0) + 1);
+                left -= rows[^1].Values.Sum(value => (long)(value?.Length ?? 0) + OfEachValue);
                 if (left < 0)
                 {
-                    throw new IOException($"{table} has more than {LargestTable} characters");
+                    throw new IOException($"{table} is too large to be read at once");
                 }
             }
 
@@ -120,6 +114,7 @@ public static class SqliteFile
         {
             using var connection = Open(path, SqliteOpenMode.ReadWrite);
             raw.sqlite3_limit(connection.Handle, raw.SQLITE_LIMIT_LENGTH, LargestInserted);
+            RequireTable(connection, table);
             var columns = Columns(connection, table);
             if (!columns.Contains(key))
             {
@@ -132,7 +127,7 @@ public static class SqliteFile
             foreach (var row in rows.Where(row => row.GetValueOrDefault(key) is { Length: > 0 } name && !known.Contains(name) && there.Add(name)))
             {
                 var shared = row.Keys.Where(column => columns.Contains(column) && column != key && column != "id").ToList();
-                added += Run(connection, $"INSERT INTO \"{table}\" ({string.Join(", ", shared.Prepend(key).Select(Quote))}) VALUES ({string.Join(", ", Enumerable.Range(1, shared.Count + 1).Select(at => $"?{at}"))})",
+                added += Run(connection, $"INSERT INTO \"{table}\" ({string.Join(", ", shared.Prepend(key).Select(Quote))}) VALUES ({string.Join(", ", Enumerable.Range(1, shared.Count + 1).Select(at => $"?{at}"))}) ON CONFLICT DO NOTHING",
                     [row[key], .. shared.Select(column => row[column])]);
             }
 
@@ -143,6 +138,66 @@ public static class SqliteFile
         {
             throw new IOException(Words(fault), fault);
         }
+    }
+
+    // The whole file at once where nothing in it is computed; else table by table, and where something is, what is stored there is read.
+    private static bool IsWhole(SqliteConnection connection)
+    {
+        var tables = Words(connection, "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0");
+        var computing = tables.Where(table => Scalar(connection, $"SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden IN (2, 3) LIMIT 1", table) is not null).ToHashSet(StringComparer.Ordinal);
+        if (computing.Count == 0)
+        {
+            return Scalar(connection, "PRAGMA quick_check(1)") as string is "ok";
+        }
+
+        foreach (var table in tables)
+        {
+            // A name that is a number would be taken for one: so many faults in the whole file.
+            if (!computing.Contains(table) && (char.IsAsciiLetter(table[0]) || table[0] == '_'))
+            {
+                if (Scalar(connection, $"PRAGMA quick_check({Quote(table)})") as string is not "ok")
+                {
+                    return false;
+                }
+            }
+            else if (Columns(connection, table).Count > 0)
+            {
+                using var command = Command(connection, Everything(connection, table));
+                using var reader = command.ExecuteReader();
+                while (reader.Read())
+                {
+                }
+            }
+        }
+
+        return true;
+    }
+
+    // A view or a virtual table is somebody's program, not a list.
+    private static bool IsTable(SqliteConnection connection, string table) =>
+        Scalar(connection, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ?1", table) is > 0L;
+
+    private static void RequireTable(SqliteConnection connection, string table)
+    {
+        if (!IsTable(connection, table))
+        {
+            throw new IOException($"there is no table {table}");
+        }
+    }
+
+    private static string Everything(SqliteConnection connection, string table) => $"SELECT {string.Join(", ", Columns(connection, table).Select(Quote))} FROM {Quote(table)}";
+
+    private static List<string> Words(SqliteConnection connection, string sql)
+    {
+        using var command = Command(connection, sql);
+        using var reader = command.ExecuteReader();
+        var words = new List<string>();
+        while (reader.Read())
+        {
+            words.Add(reader.GetString(0));
+        }
+
+        return words;
     }
 
     private static HashSet<string> Keys(SqliteConnection connection, string table, string key)
@@ -201,7 +256,7 @@ public static class SqliteFile
         return connection;
     }
 
-    [SuppressMessage("Security", "CA2100", Justification = "Names come from the configuration, which admits letters, digits and '_' alone; values are parameters.")]
+    [SuppressMessage("Security", "CA2100", Justification = "Names are quoted; values are parameters.")]
     private static SqliteCommand Command(SqliteConnection connection, string sql, params ReadOnlySpan<string?> values)
     {
         var command = connection.CreateCommand();

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
@@ -13,7 +14,7 @@ namespace FleetSidecar.Identity;
 /// Ours win: what we have is never changed, and a key that was offered before and is not here was deleted here, and stays so.</remarks>
 internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, UpstreamRepository repository)
 {
-    private const int LargestList = 16 * 1024 * 1024;
+    private const int LargestList = 16 * 1024 * 1024, LargestRow = SqliteFile.LargestInserted / 2;
 
     // What is left of an identity file's size is the agent's own to fill: a book that is too large to be kept closes every sync.
     private const long LargestMerged = IdentitySources.LargestFile / 4 * 3;
@@ -38,7 +39,8 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
                 return [$"the upstream's contacts were not merged: {odd}"];
             }
 
-            var rows = SqliteFile.Rows(theirs, options.Table);
+            var all = SqliteFile.Rows(theirs, options.Table);
+            var rows = all.Where(row => row.Values.Sum(value => value is null ? 0L : Encoding.UTF8.GetByteCount(value)) < LargestRow).ToList();
             var offered = Offered();
             var trial = repository.NewName("contacts");
             SqliteFile.Snapshot(Book, trial);
@@ -61,7 +63,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
 
             CrashPoints.At(CrashPointName.ContactsMerged);
             Remember(offered, rows.Select(row => row.GetValueOrDefault(options.Key)).OfType<string>());
-            return [$"contacts: {added} added, {before + added} in all"];
+            return [$"contacts: {added} added, {before + added} in all{(rows.Count < all.Count ? $"; {all.Count - rows.Count} of the upstream's have more than {LargestRow} bytes and were left out" : "")}"];
         }
         catch (IOException fault)
         {

@@ -4,32 +4,45 @@ using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Retention;
 
-/// <summary>What stood in the place of a file of ours and was moved beside it (<see cref="ClearPlace"/>): an agent or a member that puts such things there again and again would fill the disk with them.</summary>
-internal sealed class Displaced(SidecarConfig config, ToolRunner tools)
+/// <summary>What stood in the place of a file of ours and got another name beside that place (<see cref="ClearPlace"/>): an agent or a member that puts such things there again and again would fill the disk with them.</summary>
+internal sealed class Displaced(SidecarConfig config, ToolRunner tools, TimeProvider time)
 {
-    private const int MaxRemovedAtOnce = 1000;
+    // The rest follows with the next look.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
-    /// <summary>Removes all but the newest of each place, and that one too once it is as old as a settled run may get, or near the disk floor.</summary>
+    /// <summary>Removes all but the newest of each place, and that one too once it lies there as long as a settled run may, or near the disk floor. A link that is the newest stays: it may be an operator's, to a disk that is away.</summary>
     /// <param name="now">The time now, as the file system tells it.</param>
-    /// <param name="nearFloor">Nothing of it stays.</param>
+    /// <param name="nearFloor">Nothing else of it stays.</param>
+    /// <param name="problems">What could not be removed, a line each.</param>
     /// <param name="token">Stops in between.</param>
     /// <returns>How many went.</returns>
-    /// <exception cref="IOException">Something stays.</exception>
-    public async Task<int> SweepAsync(DateTimeOffset now, bool nearFloor, CancellationToken token)
+    public async Task<int> SweepAsync(DateTimeOffset now, bool nearFloor, List<string> problems, CancellationToken token)
     {
-        var count = 0;
-        foreach (var (path, facts) in Places().SelectMany(InPlace).GroupBy(found => ClearPlace.PlaceOf(found.Path)).SelectMany(place => TooMany(place, now, nearFloor)).Take(MaxRemovedAtOnce).ToList())
+        var (count, began) = (0, time.GetTimestamp());
+        foreach (var (path, facts) in Places().Distinct().SelectMany(InPlace).GroupBy(found => ClearPlace.PlaceOf(found.Path)).SelectMany(place => TooMany(place, now, nearFloor)).ToList())
         {
-            if (facts.Kind == PathKind.Directory)
+            if (time.GetElapsedTime(began) > Longest)
             {
-                await TreeRemoval.RemoveAsync(tools, path, token);
-            }
-            else
-            {
-                File.Delete(path);
+                break;
             }
 
-            count++;
+            try
+            {
+                if (facts.Kind == PathKind.Directory)
+                {
+                    await TreeRemoval.RemoveAsync(tools, path, token);
+                }
+                else
+                {
+                    File.Delete(path);
+                }
+
+                count++;
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                problems.Add(fault.Message);
+            }
         }
 
         return count;
@@ -39,19 +52,50 @@ internal sealed class Displaced(SidecarConfig config, ToolRunner tools)
     private IEnumerable<string> Places()
     {
         var supervise = Path.Combine(config.StateDirectory, "supervise");
-        IEnumerable<string> members = PathFacts.Of(supervise) is { Kind: PathKind.Directory } ? Directory.EnumerateDirectories(supervise) : [];
-        return [config.StateDirectory, Path.Combine(config.StateDirectory, "logs"), Path.Combine(config.StateDirectory, "identity"), Path.Combine(config.StateDirectory, "orders"), .. members];
+        var members = Members(supervise);
+        string?[] places = [config.StateDirectory, Path.Combine(config.StateDirectory, "logs"), Path.Combine(config.StateDirectory, "identity"), config.OrdersDirectory, .. members];
+        return places.OfType<string>();
     }
 
-    private static IEnumerable<(string Path, PathFacts Facts)> InPlace(string directory) =>
-        PathFacts.Of(directory) is not { Kind: PathKind.Directory } ? []
-        : Directory.EnumerateFileSystemEntries(directory, $"*{ClearPlace.Mark}*").Where(path => ClearPlace.PlaceOf(path) is not null)
-            .SelectMany(path => PathFacts.Of(path) is { } facts ? [(path, facts)] : Array.Empty<(string Path, PathFacts Facts)>());
+    private static string[] Members(string supervise)
+    {
+        try
+        {
+            return PathFacts.Of(supervise) is { Kind: PathKind.Directory } ? Directory.GetDirectories(supervise) : [];
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
 
-    // One that is dated ahead was not moved a moment ago: whoever made it chose its time.
+    private static List<(string Path, PathFacts Facts)> InPlace(string directory)
+    {
+        var found = new List<(string, PathFacts)>();
+        try
+        {
+            foreach (var path in PathFacts.Of(directory) is { Kind: PathKind.Directory } ? Directory.GetFileSystemEntries(directory, $"*{ClearPlace.Mark}*") : [])
+            {
+                if (ClearPlace.PlaceOf(path) is not null && PathFacts.Of(path) is { } facts)
+                {
+                    found.Add((path, facts));
+                }
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Closed to us: then nothing can be removed there either.
+        }
+
+        return found;
+    }
+
+    // By when it got its name: what is in it may be of any age, and whoever made it chose that.
     private IEnumerable<(string Path, PathFacts Facts)> TooMany(IEnumerable<(string Path, PathFacts Facts)> place, DateTimeOffset now, bool nearFloor)
     {
-        var newestFirst = place.OrderByDescending(found => found.Facts.Written <= now).ThenByDescending(found => found.Facts.Written).ToList();
-        return nearFloor || now - newestFirst[0].Facts.Written > config.Retention.KeepRunsFor ? newestFirst : newestFirst.Skip(1);
+        var newestFirst = place.OrderByDescending(found => found.Facts.Changed).ToList();
+        var newest = newestFirst[0].Facts;
+        var goes = newest.Kind != PathKind.Link && (nearFloor || now - newest.Changed > config.Retention.KeepRunsFor);
+        return goes ? newestFirst : newestFirst.Skip(1);
     }
 }

@@ -46,8 +46,7 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
         var before = time.GetUtcNow() - (shortage.IsNone ? ResultsStay : TimeSpan.Zero);
         await TryAsync(() => directories.SweepResultsAsync(store.OpenTasks(), before, token), problems);
         await TryAsync(() => directories.SweepOddNamesAsync(before, token), problems);
-        var cleared = 0;
-        await TryAsync(async () => cleared = await displaced.SweepAsync(time.GetUtcNow(), !shortage.IsNone, token), problems);
+        var cleared = await displaced.SweepAsync(time.GetUtcNow(), !shortage.IsNone, problems, token);
         string? mirror = null;
         if (aside.Count == 0 && !shortage.IsNone)
         {

@@ -3,10 +3,10 @@ using FleetSidecar.Ground.Processes;
 namespace FleetSidecar.Supervise;
 
 /// <summary>Servers (a tmux, the service manager) that took too long to answer a moment ago: a member of one of them must not keep all others waiting, each for the same silence.</summary>
-/// <remarks>Owned by the one loop that looks at members.</remarks>
+/// <remarks>For looks alone: a command that was given is never taken for one that was not. Owned by the one loop that looks at members.</remarks>
 internal sealed class SilentServers(TimeProvider time)
 {
-    /// <summary>So long nobody asks again. Three times what a question to a tmux may take: most of the time is left for whoever answers.</summary>
+    /// <summary>So long a server is not asked again: three times what a question to a tmux may take.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(15);
 
     private readonly Dictionary<string, (ToolOutcome Outcome, long Since)> _silent = [];

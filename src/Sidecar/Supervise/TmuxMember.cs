@@ -11,6 +11,7 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools, Si
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5), Linger = TimeSpan.FromMilliseconds(500), MatchLimit = TimeSpan.FromSeconds(1);
     private const int Room = 64 * 1024;
+    private static readonly string[] ListPanes = ["list-panes", "-a", "-F", TmuxPane.Format];
 
     public string Kind => MemberKind.Tmux;
 
@@ -19,7 +20,7 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools, Si
         try
         {
             var target = TmuxTarget.TryParse(member.Target)!;
-            var pane = target.In(await ListAsync(member, token));
+            var pane = target.In(Listed(await silent.AskAsync($"tmux {member.Socket}", () => RunAsync(member, ListPanes, token))));
             return pane switch
             {
                 null => new MemberLook.Dead($"there is no pane {target}"),
@@ -112,14 +113,13 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools, Si
     }
 
     // "No server" is an answer: there is no pane. So is a server without a session, which has no target for anything.
-    private async Task<string> ListAsync(MemberOptions member, CancellationToken token)
-    {
-        var outcome = await RunAsync(member, ["list-panes", "-a", "-F", TmuxPane.Format], token);
-        return outcome.Ok ? outcome.Output
+    private async Task<string> ListAsync(MemberOptions member, CancellationToken token) => Listed(await RunAsync(member, ListPanes, token));
+
+    private static string Listed(ToolOutcome outcome) =>
+        outcome.Ok ? outcome.Output
             : outcome.Error.Contains("no server running", StringComparison.Ordinal) || outcome.Error.Contains("no current target", StringComparison.Ordinal)
                 || (outcome.Error.StartsWith("error connecting", StringComparison.Ordinal) && (outcome.Error.Contains("No such file", StringComparison.Ordinal) || outcome.Error.Contains("refused", StringComparison.Ordinal)))
             ? "" : throw new MemberFaultException($"tmux does not say: {ToolWords.Of(outcome)}", "does that server belong to the service user?");
-    }
 
     private static async Task<T> GuardAsync<T>(Func<Task<T>> work)
     {
@@ -134,6 +134,5 @@ internal sealed class TmuxMember(MemberProcesses processes, ToolRunner tools, Si
     }
 
     private Task<ToolOutcome> RunAsync(MemberOptions member, IEnumerable<string> arguments, CancellationToken token) =>
-        silent.AskAsync($"tmux {member.Socket}", () =>
-            tools.RunAsync(["tmux", .. member.Socket is { } socket ? new[] { "-S", socket } : [], .. arguments], MemberProcesses.Common(member.PassEnvironment), "/", Limit, token, Linger, Room));
+        tools.RunAsync(["tmux", .. member.Socket is { } socket ? new[] { "-S", socket } : [], .. arguments], MemberProcesses.Common(member.PassEnvironment), "/", Limit, token, Linger, Room);
 }

@@ -14,7 +14,7 @@ internal sealed class UnitMember(ToolRunner tools, SilentServers silent) : IMemb
     {
         try
         {
-            var outcome = await SystemctlAsync(token, "show", "--property=LoadState,ActiveState,SubState,Result,MainPID", "--", member.Unit!);
+            var outcome = await silent.AskAsync("systemctl", () => SystemctlAsync(token, "show", "--property=LoadState,ActiveState,SubState,Result,MainPID", "--", member.Unit!));
             return outcome.Ok ? Read(outcome.Output) : new MemberLook.Unknown($"systemctl does not say: {ToolWords.Of(outcome)}");
         }
         catch (SpawnException fault)
@@ -67,7 +67,7 @@ internal sealed class UnitMember(ToolRunner tools, SilentServers silent) : IMemb
             : new($"systemctl refused to restart {unit}: {said}", $"see 'systemctl status {unit}'");
 
     private Task<ToolOutcome> SystemctlAsync(CancellationToken token, params string[] arguments) =>
-        silent.AskAsync("systemctl", () => tools.RunAsync(["systemctl", .. arguments], MemberProcesses.Common(), "/", Limit, token, Linger, Room));
+        tools.RunAsync(["systemctl", .. arguments], MemberProcesses.Common(), "/", Limit, token, Linger, Room);
 }
 
 /// <summary>A tool's words, fit for one line.</summary>

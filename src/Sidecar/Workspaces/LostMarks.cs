@@ -24,7 +24,7 @@ internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner
         {
             try
             {
-                if (!WriteAgain(directory))
+                if (!IsKnown(directory))
                 {
                     unknown.Add(directory);
                 }
@@ -38,7 +38,8 @@ internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner
         return unknown;
     }
 
-    private bool WriteAgain(string directory)
+    // Whether somebody knows whose work is there; a mark that says something else than the store is written again.
+    private bool IsKnown(string directory)
     {
         if (new DirectoryInfo(directory).LinkTarget is not null)
         {

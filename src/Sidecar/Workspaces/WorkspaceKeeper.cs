@@ -181,7 +181,7 @@ internal sealed partial class WorkspaceKeeper(
 
     // Never looked at, not on the origin yet, or about to go. What is kept for a reason changes only by hand, so once an hour is enough.
     private bool NeedsLook(RescueNote? note) => note is null || note.Problem is not null || (note.IsSafe && IsDue(note))
-        || (!note.Pushed && (note.Kept is null || Math.Abs(Now - note.AtUnixMs) > LookAgain.TotalMilliseconds));
+        || (note.Kept is null ? !note.Pushed : Math.Abs(Now - note.AtUnixMs) > LookAgain.TotalMilliseconds);
 
     private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
 
