@@ -5,6 +5,7 @@ internal static class HubEvents
 {
     public const int StoreDamaged = 1001;
     public const int StoreUnavailable = 1002;
+    public const int StoreOlder = 1003;
 
     public const int Assigned = 1100;
     public const int TaskTaken = 1101;

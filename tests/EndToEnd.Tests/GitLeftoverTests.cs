@@ -50,5 +50,28 @@ public sealed class GitLeftoverTests : WorkspaceTests
         Assert.DoesNotContain(Sidecar.Program.Lines, line => line.Contains("MirrorReplaced", StringComparison.Ordinal));
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "what a program leaves behind holds its output")]
+    public async Task A_process_that_git_leaves_with_its_output_in_hand_delays_no_command_to_its_limit()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("bin/git", $"""
+            case " $* " in *' push '*|*' ls-remote '*|*' fetch '*) setsid sleep 100 & echo $! >>'{Scene["left"]}';; esac
+            exec /usr/bin/git "$@"
+            """);
+        try
+        {
+            await StartAsync("echo x > new; git add --all; git commit --quiet -m New; fleet-sidecar task complete", """{ "workspace": { "gitTimeout": "00:00:20" }, "deadlines": { "submit": "00:00:30" } }""",
+                new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+
+            await CompleteAsync(origin, "task-a", 1);
+
+            Assert.True(File.Exists(Scene["left"]), "git was not run by the name that was given");
+        }
+        finally
+        {
+            await TestProgram.RunAsync("/bin/kill", File.Exists(Scene["left"]) ? File.ReadAllLines(Scene["left"]) : ["-l"]);
+        }
+    }
+
     private int Looks() => File.Exists(Scene["looks"]) ? File.ReadAllLines(Scene["looks"]).Length : 0;
 }

@@ -74,6 +74,28 @@ public sealed class OwnModeTests : IDisposable
         Assert.Equal("loose", (await origin.GitAsync("show", "refs/fleet/rescue/task-a/1:loose")).Trim());
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "good work is told as failed for what git or the agent left in the clone")]
+    [InlineData("chmod 0 .")]
+    [InlineData("chmod -R a-x . || :")]
+    [InlineData("chmod 0 .git/objects .git/refs")]
+    [InlineData("git push -q origin HEAD:$(git branch --show-current); git fetch -q --depth=1 origin $(git branch --show-current); [ -s .git/shallow ]")]
+    public async Task Work_that_was_committed_before_is_delivered(string last)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        using var server = new GitDaemon(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"for f in 1 2; do echo x >$f; git add --all; git commit --quiet -m New; done; fleet-sidecar task complete; {last}");
+        using var sidecar = TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent);
+        using var daemon = Start(sidecar);
+        await daemon.WaitForLineAsync("LinkUp]");
+        await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x","repo":"{{server.AddressOf(origin)}}"}""");
+
+        await Wait.UntilAsync(() => Ends(hub).Count > 0, "the end");
+
+        Assert.Equal("task_complete", Ends(hub)[0].GetProperty("type").GetString());
+        Assert.Equal(2, Ends(hub)[0].GetProperty("result").GetProperty("commits_ahead").GetInt32());
+    }
+
     private static async Task DoAsync(ScriptedHub hub, string task, GitOrigin? origin)
     {
         var before = Ends(hub).Count;

@@ -12,7 +12,7 @@ internal static partial class HubStore
 
     public static readonly Option<string> Data = new("--data") { Description = "Directory that holds the hub's state", DefaultValueFactory = _ => "/var/lib/fleet-hub", HelpName = "DIR" };
 
-    public static OpenedStore Open(string data) => StoreFile.Open(FilePath(data), ApplicationId, Migrations.From(typeof(HubStore).Assembly), TimeProvider.System);
+    public static OpenedStore Open(string data) => StoreFile.Open(FilePath(data), ApplicationId, Migrations.From(typeof(HubStore).Assembly), TimeProvider.System, mayBeOlder: true);
 
     /// <summary>For a command: beside a running hub the file is used as it is; without one it may be made.</summary>
     public static Store OpenForCommand(string data)
@@ -48,4 +48,7 @@ internal static partial class HubStore
 
     [LoggerMessage(HubEvents.StoreDamaged, LogLevel.Error, "the store was damaged and is now at {File}; begun anew, tasks in it must be recovered by hand", EventName = "StoreDamaged")]
     public static partial void ReportDamage(ILogger log, string file);
+
+    [LoggerMessage(HubEvents.StoreOlder, LogLevel.Warning, "the store in {Directory} is older than the one that was open here last: a backup that was put back, or its log (hub.db-wal) was taken away; what came after it is missing", EventName = "StoreOlder")]
+    public static partial void ReportOlder(ILogger log, string directory);
 }

@@ -115,6 +115,11 @@ internal static class ServeCommand
             HubStore.ReportDamage(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetHub.Store"), damaged);
         }
 
+        if (opened.IsOlder)
+        {
+            HubStore.ReportOlder(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("FleetHub.Store"), data);
+        }
+
         app.Use(Answers.ExplainAsync);
         app.UseWebSockets();
         TaskEndpoints.Map(app);

@@ -17,12 +17,23 @@ public static class StoreFile
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite; // Log and shared memory get that of the file.
     private const int HeaderBytes = 100; // https://www.sqlite.org/fileformat.html
 
-    public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time)
+    /// <param name="path">The file.</param>
+    /// <param name="applicationId">Whose it is.</param>
+    /// <param name="migrations">What brings it up to date.</param>
+    /// <param name="time">For the name of a damaged file.</param>
+    /// <param name="mayBeOlder">A sound file without the log of the last one is used: a backup that was put back. Without this it counts as damaged, because what was decided last is not in it.</param>
+    public static OpenedStore Open(string path, int applicationId, Migrations migrations, TimeProvider time, bool mayBeOlder = false)
     {
         SqliteEngine.Use();
         StorePlaces.Clear(path, OpenMark(path), Mark(path));
         string? movedTo = null;
-        if (IsPresent(path) && Damage(path, applicationId) is { } damage)
+        var (isOlder, found) = IsPresent(path) ? Look(path, applicationId) : (false, null);
+        if (isOlder && !mayBeOlder)
+        {
+            found = "it was not closed and its log is gone";
+        }
+
+        if (found is { } damage)
         {
             movedTo = MoveAside(path, time);
             movedTo = $"{movedTo} ({damage})";
@@ -44,7 +55,7 @@ public static class StoreFile
             var count = Scalar(connection, OpenCount) + 1;
             Run(connection, $"BEGIN IMMEDIATE; DELETE FROM opened; INSERT INTO opened VALUES ({count}); COMMIT");
             AtomicFile.Write(OpenMark(path), count.ToString(CultureInfo.InvariantCulture));
-            return new OpenedStore(new Store(path, connection, OpenMark(path)), movedTo);
+            return new OpenedStore(new Store(path, connection, OpenMark(path)), movedTo, isOlder && movedTo is null);
         }
         catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
         {
@@ -58,9 +69,9 @@ public static class StoreFile
     public static Store OpenUndamaged(string path, int applicationId, Migrations migrations, TimeProvider time)
     {
         SqliteEngine.Use();
-        return Damage(path, applicationId) is { } damage
+        return Look(path, applicationId) is { Damage: { } damage }
             ? throw new StoreDamagedException($"{path} is damaged: {damage}", "start the program that owns it: it moves the file aside and reports it")
-            : Open(path, applicationId, migrations, time).Store;
+            : Open(path, applicationId, migrations, time, mayBeOlder: true).Store;
     }
 
     /// <summary>Opens a file that another process owns, for a command that adds a row: nothing is checked, made or moved.</summary>
@@ -98,27 +109,28 @@ public static class StoreFile
 
     private static string Mark(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.made");
 
-    private static string? Damage(string path, int applicationId)
+    // Whether the file is sound and older than what was opened last, and what is wrong with it.
+    private static (bool IsOlder, string? Damage) Look(string path, int applicationId)
     {
         if (!File.Exists(path))
         {
-            return File.Exists(path + "-wal") ? "the file is gone but its log is there" : "the file is gone";
+            return (false, File.Exists(path + "-wal") ? "the file is gone but its log is there" : "the file is gone");
         }
 
         if (StorePlaces.NoFile(path) is { } odd)
         {
-            return $"{odd} is no file";
+            return (false, $"{odd} is no file");
         }
 
         // The engine takes a file of a few bytes for a new database.
         if (!HasHeader(path))
         {
-            return $"the file has {new FileInfo(path).Length} bytes and no header";
+            return (false, $"the file has {new FileInfo(path).Length} bytes and no header");
         }
 
         if (WalCheck.Problem(path) is { } broken)
         {
-            return broken;
+            return (false, broken);
         }
 
         // Looked at first: opening the file makes a log.
@@ -133,19 +145,15 @@ public static class StoreFile
                     "name another state directory, or move that file away by hand");
             }
 
-            if (lacksLog && CountIn(connection) < MarkedCount(path))
-            {
-                return "it was not closed and its log is gone";
-            }
-
+            var isOlder = lacksLog && CountIn(connection) < MarkedCount(path);
             using var check = connection.CreateCommand();
             check.CommandText = "PRAGMA quick_check(1)";
             var answer = check.ExecuteScalar() as string;
-            return answer == "ok" ? null : answer?.ReplaceLineEndings(" ") ?? "quick_check gave no answer";
+            return answer == "ok" ? (isOlder, null) : (false, answer?.ReplaceLineEndings(" ") ?? "quick_check gave no answer");
         }
         catch (SqliteException fault) when (StoreFaults.IsDamage(fault))
         {
-            return fault.Message;
+            return (false, fault.Message);
         }
         catch (SqliteException fault) when (StoreFaults.Explain(fault, path) is { } explained)
         {
@@ -269,5 +277,8 @@ public static class StoreFile
     }
 }
 
-/// <summary>An open store, and where a damaged predecessor was moved, if there was one.</summary>
-public sealed record OpenedStore(Store Store, string? DamagedFile);
+/// <summary>An open store.</summary>
+/// <param name="Store">The store.</param>
+/// <param name="DamagedFile">Where a damaged predecessor was moved, if there was one.</param>
+/// <param name="IsOlder">It is older than the one that was open here last: a backup, or its log was taken away.</param>
+public sealed record OpenedStore(Store Store, string? DamagedFile, bool IsOlder = false);

@@ -5,7 +5,7 @@ using FleetSidecar.Runs;
 namespace FleetSidecar.Workspaces;
 
 /// <summary>Checks that a run's work is there: commits, on the right base, on one line.</summary>
-internal sealed class CommitCheck(Origin origin)
+internal sealed class CommitCheck(Origin origin, LostMarks lost)
 {
     /// <summary>The commit that is to be delivered, and what is to be said about it.</summary>
     /// <exception cref="GitException">The clone cannot be looked at.</exception>
@@ -16,6 +16,7 @@ internal sealed class CommitCheck(Origin origin)
             return run.Facts with { Verification = new VerificationReport { Status = "skipped", Checks = [] } };
         }
 
+        await lost.OpenAsync(work, token); // An agent that took its own rights has taken ours; its work is whole.
         var line = await WorkLine.FindAsync(origin, work, branch, token);
         var descends = line.Problem is null && await WorkLine.StandsOnAsync(origin, work, start, line.Commit, token);
         var ahead = descends ? int.Parse(await CountAsync(work, $"{start}..{line.Commit}", token), CultureInfo.InvariantCulture) : 0;

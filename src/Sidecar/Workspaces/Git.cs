@@ -14,6 +14,9 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
+    // What git leaves behind may hold its output, as a connection of ssh that is kept does. Git itself has said all by then.
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(3);
+
     private readonly Dictionary<string, string> _environment = Environment();
     private readonly string[] _credentials = [.. CredentialHelper.Arguments(options.Credentials)];
 
@@ -56,7 +59,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
             string[] words = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.commitGraph=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)];
             var (around, bypass) = UserGitFiles.Bypass(_environment.GetValueOrDefault("HOME"));
             return await tools.RunAsync([.. GitMemory.Limited(program, [.. around, .. words])],
-                more.Count + bypass.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(bypass).Concat(more)), directory, options.GitTimeout, token, room: room);
+                more.Count + bypass.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(bypass).Concat(more)), directory, options.GitTimeout, token, Linger, room);
         }
         catch (SpawnException fault)
         {

@@ -69,10 +69,13 @@ internal sealed class LostMarks(SidecarConfig config, RunStore store, ToolRunner
     }
 
     /// <summary>Gives us back what an agent of the same user closed in its clone. Git's own rights are those of the owner.</summary>
-    public async Task OpenAsync(string directory, WorkspaceMark mark, CancellationToken token)
+    public Task OpenAsync(string directory, WorkspaceMark mark, CancellationToken token) =>
+        mark.Rescue is null or { Problem: not null } or { Kept: not null } ? OpenAsync(Clones.WorkOf(directory), token) : Task.CompletedTask;
+
+    /// <summary>The same for a clone whatever its mark says.</summary>
+    public async Task OpenAsync(string work, CancellationToken token)
     {
-        var work = Clones.WorkOf(directory);
-        if (!config.AgentsInUnits && (mark.Rescue is null or { Problem: not null } or { Kept: not null }) && Directory.Exists(work) && new DirectoryInfo(work).LinkTarget is null)
+        if (!config.AgentsInUnits && Directory.Exists(work) && new DirectoryInfo(work).LinkTarget is null)
         {
             // A directory at once, because find(1) goes into it next; never through a link.
             string[] open = ["find", work, "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";", "-o", "-type", "f", "!", "-perm", "-400", "-exec", "chmod", "u+r", "{}", "+"];

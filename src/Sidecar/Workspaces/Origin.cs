@@ -29,13 +29,13 @@ internal sealed class Origin(Git git, SidecarConfig config)
     public async Task<RemoteRefs> RefsAsync(string address, CancellationToken token, params string[] names) =>
         RemoteRefs.Parse(await git.RunAsync(await ControlAsync(_control, token), token, ["ls-remote", "--symref", "--", address, .. names]));
 
-    /// <summary>Refs and history of a clone.</summary>
+    /// <summary>Refs and history of a clone. That its history ends somewhere is not believed: git writes so at a fetch with a depth, and all of it is there.</summary>
     /// <exception cref="GitException">The clone is gone, or not one that can be looked at.</exception>
     public Task<ToolOutcome> AskAsync(string work, CancellationToken token, params string[] arguments)
     {
         Require(work);
         var view = GitView.Of(Path.Combine(work, ".git"), Path.Combine(Path.GetDirectoryName(work)!, GitView.Name), Mirrors.DirectoryOf(config));
-        return git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = view, ["GIT_NO_REPLACE_OBJECTS"] = "1" }, token, arguments);
+        return git.TryAsync(work, new Dictionary<string, string> { ["GIT_DIR"] = view, ["GIT_NO_REPLACE_OBJECTS"] = "1", ["GIT_SHALLOW_FILE"] = "/dev/null" }, token, arguments);
     }
 
     /// <summary>Anything else on a clone's objects. Its files are not looked at (a push would read attributes there) unless <c>GIT_WORK_TREE</c> is given.</summary>
