@@ -8,7 +8,7 @@ help() {
 usage: scripts/audit.sh [--source URL] [--help]
 
 Asks the package source whether any package of the solution, direct or not, has an advisory, whatever its severity.
-Exit codes: 0 none has, 1 one has (each is printed, with its link), 69 the source does not tell.
+Exit codes: 0 none has, 1 one has (each is printed, with its link), 69 the source does not tell, 70 it could not be asked.
 
   --source URL  the index of a source that has advisories, instead of the one that packages come from
 
@@ -30,8 +30,9 @@ while [ $# -gt 0 ]; do
 done
 
 need_build_tools
-packages=$(dotnet nuget list source --format short | sed -n 's/^E //p' | grep -E '^https?://' | head -n 1)
-[ -n "$packages" ] || die "there is no package source; 'dotnet nuget list source' shows what there is"
+fault() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 70; }
+packages=$(cd "$root" && dotnet nuget list source | awk '/ nuget\.org \[Enabled\]/ { getline; print $1 }') || :
+[[ $packages =~ ^https?:// ]] || fault "there is no package source nuget.org; 'dotnet nuget list source' shows what there is"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 entry() { printf '<add key="%s" value="%s" protocolVersion="3" allowInsecureConnections="true" />' "$1" "$2"; }
@@ -55,5 +56,5 @@ if grep -qE 'NU190[1-4]' "$work/log"; then
   grep -hoE 'NU190[1-4]: .*' "$work/log" | sed 's/ \[.*//; s/^NU190[1-4]: //' | sort -u
   exit 1
 fi
-[ "$code" = 0 ] || { cat "$work/log" >&2; die "the packages do not restore"; }
+[ "$code" = 0 ] || { cat "$work/log" >&2; fault "the packages do not restore"; }
 say "no package of the solution has a known vulnerability"

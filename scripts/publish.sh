@@ -56,10 +56,10 @@ publish() { # project kind directory
   # Tracing by LTTng and core dumps by the runtime: never used here, and the first costs a part of every start.
   rm -f "$3"/libcoreclrtraceptprovider.so "$3"/createdump "$3"/*.xml "$3"/*.dbg
 }
-unserved() { grep -qE 'NU1101|NU1102|NU1103|NETSDK1094|NETSDK1207' "$log"; }
+unserved() { grep -qE 'NU1101|NU1102|NU1103|NETSDK1094|NETSDK1207|^there are no lock files' "$log"; }
 must() {
   publish "$@" && return
-  if unserved; then say "the packs of $rid do not restore here"; exit 69; fi
+  if unserved; then grep -m 1 '^there are no lock files' "$log" || say "the packs of $rid do not restore here"; exit 69; fi
   cat "$log" >&2
   die "publishing $1 failed"
 }
@@ -80,7 +80,7 @@ if [ "$linker" = none ]; then
 elif publish src/Sidecar/Sidecar.csproj aot "$out/fleet-sidecar"; then
   flavour="Native AOT" why=''
 elif unserved; then
-  why="the Native AOT compiler package does not restore here"
+  why=$(grep -m 1 '^there are no lock files' "$log" || echo "the Native AOT compiler package does not restore here")
 else
   cat "$log" >&2
   die "publishing src/Sidecar failed"

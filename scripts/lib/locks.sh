@@ -13,17 +13,21 @@ lock_name() { # rid kind
 }
 
 restore_locked() { # project rid kind options...
-  local project=$1 rid=$2 name
+  local project=$1 name
   name=$(lock_name "$2" "$3")
-  shift 3
   [ -d "$locks/$name" ] || { say "there are no lock files for $name in eng/locks; scripts/publish.sh --update-locks writes them"; return 1; }
-  dotnet restore "$root/$project" -r "$rid" -p:SelfContained=true --force --nologo -v quiet \
-    -p:FleetPublish=true -p:FleetLocks="$name" "$@" || return 1
+  if ! locked_restore "$project" "$2" "$name" --force "${@:4}"; then
+    say "where NU1004 or NU1403 is named: this SDK, $(dotnet --version), or a package is another one than eng/locks was written with; scripts/publish.sh --update-locks writes it anew"
+    return 1
+  fi
   used_packs "$project" | while read -r pack; do
     grep -qxF "$pack" "$packs" && continue
-    say "$pack is not in eng/locks/packs; after a change of the SDK scripts/publish.sh --update-locks writes it, otherwise the package is not the one that was reviewed"
+    say "$pack is not in eng/locks/packs; after a change of the SDK (this one is $(dotnet --version)) scripts/publish.sh --update-locks writes it, otherwise the package is not the one that was reviewed"
     return 1
   done
+}
+locked_restore() { # project rid locks options...
+  dotnet restore "$root/$1" -r "$2" -p:SelfContained=true --nologo -v quiet -p:FleetPublish=true -p:FleetLocks="$3" "${@:4}"
 }
 
 # What the last restore of a project took beside its packages: name, version, SHA-512.
@@ -38,29 +42,38 @@ used_packs() { # project
     done
 }
 
-# Asks the source for everything anew and writes down what it gave: a person looks at the difference before it is committed.
+# Asks the source for everything anew and writes down what it gave: a person looks at the difference before it is committed. What the
+# source does not serve keeps the locks that it has; after any other fault nothing was changed.
 update_locks() {
-  local rid name kept line
-  kept=$(mktemp)
+  local rid name line fresh=$root/artifacts/locks
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
   for rid in linux-x64 linux-arm64; do
     for line in "Sidecar aot" "Sidecar runtime" "Hub readytorun" "Hub runtime"; do
       set -- $line
       name=$(lock_name "$rid" "$2")
-      rm -f "$locks/$name/$1.json"
-      if ! dotnet restore "$root/src/$1/$1.csproj" -r "$rid" -p:SelfContained=true --nologo -v quiet -p:FleetPublish=true \
-        -p:FleetUpdateLocks=true -p:FleetLocks="$name" "${kind[$2]}" --force-evaluate >"$log" 2>&1; then
+      if locked_restore "src/$1/$1.csproj" "$rid" "../../artifacts/locks/$name" -p:FleetUpdateLocks=true "${kind[$2]}" --force-evaluate >"$log" 2>&1; then
+        used_packs "src/$1/$1.csproj" >>"$fresh/packs"
+      elif unserved; then
+        say "no new lock files for $1 in $name: its packs do not restore here"
+        rm -f "$fresh/$name/$1.json"
+      else
         cat "$log" >&2
-        say "no lock files for $name: its packs do not restore here"
-        rm -rf "${locks:?}/$name"
-        continue
+        die "the packages of $1 for $name do not restore; eng/locks is as it was"
       fi
-      used_packs "src/$1/$1.csproj" >>"$kept"
     done
   done
+  [ -s "$fresh/packs" ] || die "the source serves none of the packs; eng/locks is as it was"
+
   # What only another kind of machine takes stays, as long as it is of this version.
-  [ ! -e "$packs" ] || awk 'NR == FNR { version[$2]; next } $2 in version' "$kept" "$packs" >>"$kept.old"
-  cat "$kept" "$kept.old" 2>/dev/null | LC_ALL=C sort -u >"$packs.new"
-  rm -f "$kept" "$kept.old"
+  [ ! -e "$packs" ] || awk 'NR == FNR { name[$1]; version[$2]; next } !($1 in name) && $2 in version' "$fresh/packs" "$packs" >"$fresh/others"
+  mkdir -p "$locks"
+  cat "$fresh/packs" "$fresh/others" 2>/dev/null | LC_ALL=C sort -u >"$packs.new"
   mv "$packs.new" "$packs"
+  for name in "$fresh"/*/; do
+    mkdir -p "$locks/$(basename "$name")"
+    cp "$name"*.json "$locks/$(basename "$name")/"
+  done
+  rm -rf "$fresh"
   say "eng/locks is written; look at 'git diff eng/locks' before you commit it"
 }

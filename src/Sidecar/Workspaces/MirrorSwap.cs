@@ -15,7 +15,7 @@ internal static class MirrorSwap
     /// <summary>Most damaged copies that are kept of one mirror; with more, the disk is at fault, and another would only fill it.</summary>
     public const int MostReplaced = 10;
 
-    private const string Mark = ".replaced-";
+    private const string Mark = ClearPlace.Mark; // A mirror stays where it is: what sweeps such names does not look here.
     private const int LongestLenders = 100_000;
 
     /// <summary>The damaged copies of a mirror.</summary>
