@@ -273,6 +273,22 @@ public sealed class IdentitySyncTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task Seals_that_are_made_again_and_again_keep_the_newest_of_those_before()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory);
+        for (var day = 10; day < 40; day++)
+        {
+            Directory.CreateDirectory(Path.Combine(scene.Home, $"sealed-until-202001{day}T000000000Z", "files"));
+        }
+
+        await scene.MustAsync("identity", "seal");
+
+        var kept = Directory.GetDirectories(scene.Home, "sealed-until-*").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).ToList();
+        Assert.Equal(20, kept.Count);
+        Assert.Equal("sealed-until-20200121T000000000Z", kept[0]);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Two_syncs_at_once_are_one_sync_and_one_clear_refusal()
     {
         var scene = await IdentityScene.CreateAsync(_directory);

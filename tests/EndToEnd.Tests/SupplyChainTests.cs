@@ -40,23 +40,24 @@ public sealed class SupplyChainTests : IDisposable
     public async Task A_package_comes_from_no_other_source_that_a_machine_knows()
     {
         CopyProjects();
-        using (var package = ZipFile.Open(_directory["other/Fleet.Extra.1.0.0.nupkg"], ZipArchiveMode.Create))
+        var extra = $"Fleet.Extra{Guid.NewGuid():N}"; // What was restored once is known to a machine for ever.
+        using (var package = ZipFile.Open(_directory[$"other/{extra}.1.0.0.nupkg"], ZipArchiveMode.Create))
         {
-            using var writer = new StreamWriter(package.CreateEntry("Fleet.Extra.nuspec").Open());
-            writer.Write("<package><metadata><id>Fleet.Extra</id><version>1.0.0</version><authors>a</authors><description>d</description></metadata></package>");
+            using var writer = new StreamWriter(package.CreateEntry($"{extra}.nuspec").Open());
+            writer.Write($"<package><metadata><id>{extra}</id><version>1.0.0</version><authors>a</authors><description>d</description></metadata></package>");
         }
 
         // Above the checkout, as a machine's own configuration is.
         _directory.Write("nuget.config", $"""<configuration><packageSources><add key="other" value="{_directory["other"]}" /></packageSources></configuration>""");
         var props = $"{Checkout}/Directory.Packages.props";
-        File.WriteAllText(props, File.ReadAllText(props).Replace("</ItemGroup>", """<PackageVersion Include="Fleet.Extra" Version="1.0.0" /></ItemGroup>""", StringComparison.Ordinal));
+        File.WriteAllText(props, File.ReadAllText(props).Replace("</ItemGroup>", $"""<PackageVersion Include="{extra}" Version="1.0.0" /></ItemGroup>""", StringComparison.Ordinal));
         var project = $"{Checkout}/src/Sidecar.Protocol/Sidecar.Protocol.csproj";
-        File.WriteAllText(project, File.ReadAllText(project).Replace("</Project>", """<ItemGroup><PackageReference Include="Fleet.Extra" /></ItemGroup></Project>""", StringComparison.Ordinal));
+        File.WriteAllText(project, File.ReadAllText(project).Replace("</Project>", $"""<ItemGroup><PackageReference Include="{extra}" /></ItemGroup></Project>""", StringComparison.Ordinal));
 
         var (code, said) = await TestProgram.RunAsync("dotnet", ["restore", project, "-p:RestoreLockedMode=false"], environment: null);
 
         Assert.True(code != 0, said);
-        Assert.Contains("Fleet.Extra", said, StringComparison.Ordinal);
+        Assert.Contains(extra, said, StringComparison.Ordinal);
         Assert.Contains("PackageSourceMapping", said, StringComparison.Ordinal);
     }
 

@@ -9,6 +9,7 @@ namespace FleetSidecar.Identity;
 /// <summary>The operator's word that what is in the tree now is this agent's. The only writer of the seal.</summary>
 internal sealed class IdentitySeal(SidecarConfig config, IdentityPaths paths, IdentityBook book, IdentitySources sources, TimeProvider time)
 {
+    private const int KeptSeals = 20;
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <exception cref="ConfigurationException">A file is missing, empty, a link, or does not hold its mark; nothing was sealed.</exception>
@@ -45,6 +46,22 @@ internal sealed class IdentitySeal(SidecarConfig config, IdentityPaths paths, Id
 
         Directory.Move(fresh, paths.Sealed);
         DirectorySync.Flush(paths.Home);
+        Prune();
+    }
+
+    // Called by their times, so their order is that of their names. What stays too long is in nobody's way.
+    private void Prune()
+    {
+        foreach (var old in Directory.GetDirectories(paths.Home, $"{Path.GetFileName(paths.Sealed)}-until-*").OrderDescending(StringComparer.Ordinal).Skip(KeptSeals))
+        {
+            try
+            {
+                Directory.Delete(old, recursive: true);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+            }
+        }
     }
 
     private (SealedFile File, byte[] Bytes) Look(string path, IdentityFileOptions options)
