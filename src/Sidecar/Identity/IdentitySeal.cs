@@ -52,15 +52,15 @@ internal sealed class IdentitySeal(SidecarConfig config, IdentityPaths paths, Id
     // Called by their times, so their order is that of their names. What stays too long is in nobody's way.
     private void Prune()
     {
-        foreach (var old in Directory.GetDirectories(paths.Home, $"{Path.GetFileName(paths.Sealed)}-until-*").OrderDescending(StringComparer.Ordinal).Skip(KeptSeals))
+        try
         {
-            try
+            foreach (var old in Directory.GetDirectories(paths.Home, $"{Path.GetFileName(paths.Sealed)}-until-*").OrderDescending(StringComparer.Ordinal).Skip(KeptSeals))
             {
                 Directory.Delete(old, recursive: true);
             }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
         }
     }
 
