@@ -198,7 +198,7 @@ public sealed class LastGoodTests : IDisposable
         Assert.Contains("unknown key 'hbu'", text, StringComparison.Ordinal);
 
         var (_, json) = await TestProgram.RunAsync(TestProgram.Sidecar, ["status", "--json", "--config", _sidecar.ConfigFile]);
-        Assert.Equal("dead", JsonDocument.Parse(json[..(json.LastIndexOf('}') + 1)]).RootElement.GetProperty("deadman").GetProperty("condition").GetString());
+        Assert.Equal("dead", JsonDocument.Parse(json[json.IndexOf('{', StringComparison.Ordinal)..(json.LastIndexOf('}') + 1)]).RootElement.GetProperty("deadman").GetProperty("condition").GetString());
     }
 
     private async Task WellAsync()
