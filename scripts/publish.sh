@@ -17,7 +17,7 @@ the last lines say which was built.
   --output DIR  instead of artifacts/publish; deb.sh uses it
   --rid RID     linux-x64 or linux-arm64, instead of this machine's; exit code 69 where its packs do not restore
   --with-runtime also build the sidecar with the runtime into artifacts/publish/with-runtime: for measuring
-  --update-locks write eng/locks anew, for both architectures, and build nothing: after a package or the SDK has changed
+  --update-locks write eng/locks for both architectures and build nothing; for use after a package or the SDK has changed
 
 What goes into a published program is locked: each package and each part of the runtime has its version and its SHA-512 in
 eng/locks. One that is not in there, or differs, ends the build with exit code 1 before any of it has run.

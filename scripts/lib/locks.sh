@@ -17,7 +17,7 @@ restore_locked() { # project rid kind options...
   name=$(lock_name "$2" "$3")
   [ -d "$locks/$name" ] || { say "there are no lock files for $name in eng/locks; scripts/publish.sh --update-locks writes them"; return 1; }
   if ! locked_restore "$project" "$2" "$name" --force "${@:4}"; then
-    say "where NU1004 or NU1403 is named: this SDK, $(dotnet --version), or a package is another one than eng/locks was written with; scripts/publish.sh --update-locks writes it anew"
+    say "NU1004 and NU1403 mean that this SDK ($(dotnet --version)) or a package differs from eng/locks; scripts/publish.sh --update-locks writes the locks again"
     return 1
   fi
   used_packs "$project" | while read -r pack; do
@@ -42,8 +42,8 @@ used_packs() { # project
     done
 }
 
-# Asks the source for everything anew and writes down what it gave: a person looks at the difference before it is committed. What the
-# source does not serve keeps the locks that it has; after any other fault nothing was changed.
+# Restores every kind of program without locks and writes what the source gave to eng/locks; a person reviews the difference. A kind that
+# the source does not serve keeps its locks. Any other fault changes nothing.
 update_locks() {
   local rid name line fresh=$root/artifacts/locks
   rm -rf "$fresh"

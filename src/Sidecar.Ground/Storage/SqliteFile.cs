@@ -6,8 +6,8 @@ using SQLitePCL;
 namespace FleetSidecar.Ground.Storage;
 
 /// <summary>Looks at, copies and adds to SQLite files that belong to somebody else. Nothing of ours is kept open.</summary>
-/// <remarks>Whoever made one may have put a program into it. Nothing that a schema computes is ever read or checked, because one call of a
-/// function can take hours and cannot be interrupted; what is left has a bound in size, and in time as far as SQLite looks at it.</remarks>
+/// <remarks>A schema can contain expressions, and one call of a function in them can take hours that nothing interrupts. Computed columns are
+/// therefore neither read nor checked. Sizes are bounded, and SQLite ends any other work after a minute.</remarks>
 public static class SqliteFile
 {
     /// <summary>Most bytes of a row that is added. An insertion does compute what the book's own schema says, and the work of one call grows with the square of this.</summary>
@@ -173,7 +173,7 @@ public static class SqliteFile
         return true;
     }
 
-    // A view or a virtual table is somebody's program, not a list.
+    // A view or a virtual table runs code of whoever made the file.
     private static bool IsTable(SqliteConnection connection, string table) =>
         Scalar(connection, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ?1", table) is > 0L;
 
@@ -229,7 +229,7 @@ public static class SqliteFile
     // "SQLite Error 5: 'database is locked'." is the library's way.
     private static string Words(SqliteException fault) => fault.Message.Split('\'') is [_, { Length: > 0 } words, ..] ? words : fault.Message;
 
-    // Those that hold what somebody wrote there; table_info leaves out what is computed.
+    // The stored columns; table_info leaves out computed ones.
     private static HashSet<string> Columns(SqliteConnection connection, string table)
     {
         using var command = Command(connection, $"PRAGMA table_info(\"{table}\")");

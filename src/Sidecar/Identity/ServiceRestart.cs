@@ -22,7 +22,7 @@ internal sealed class ServiceRestart(SidecarConfig config, IdentityPaths paths, 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
     private const int MostKept = 64 * 1024;
 
-    // A service that a command starts goes on, with the command's output in its hands.
+    // A service that the command started may keep its output open; nobody waits for that longer than this.
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
     private static readonly Redactor Redactor = new();
     private static readonly string[] Passed = ["PATH", "HOME", "USER", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
