@@ -124,6 +124,26 @@ public sealed class HostileFilesTests : WorkspaceTests
         Assert.Contains("iris", await Sidecar.CliAsync("status"), StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "a file that is open was taken away")]
+    [InlineData("rm logs/sidecar.log")]
+    [InlineData("mv logs/sidecar.log logs/old")]
+    [InlineData("rm -r logs")]
+    [InlineData("rm logs/sidecar.log; touch logs/sidecar.log")]
+    [InlineData("rm logs/sidecar.log; mkfifo logs/sidecar.log")]
+    [InlineData("rm -r logs; touch logs")]
+    public async Task A_log_file_that_is_taken_away_is_made_again_while_the_daemon_runs(string harm)
+    {
+        await StartAsync("exit 0");
+        await TestProgram.MustAsync("/bin/bash", "-c", $"cd '{Sidecar.State}'; {harm}");
+
+        await Wait.ForAsync(async () =>
+        {
+            await Sidecar.CliAsync("pause", "--reason", "a line of log");
+            await Sidecar.CliAsync("resume");
+            return new FileInfo(Path.Combine(Sidecar.State, "logs", "sidecar.log")) is { Exists: true, LinkTarget: null } file && (File.GetAttributes(file.FullName) & FileAttributes.Device) == 0 && file.Length > 0 ? file : null;
+        }, "lines in the file");
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("mkfifo logs/sidecar.log")]
     [InlineData("mkfifo state.db")]

@@ -90,6 +90,37 @@ public sealed class VerificationTests : IDisposable
         Assert.Single(Scripts.Executions(_directory));
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "what a fresh checkout gives counts as right")]
+    [InlineData("first\\r\\nsecond\\r\\n", "text eol=crlf", "")]
+    [InlineData("first\\r\\nsecond\\r\\n", "text", "")]
+    [InlineData("$Id: 0123456789$\\n", "ident", "")]
+    [InlineData("no text: \\377\\376\\n", "working-tree-encoding=UTF-16", "")]
+    [InlineData("first\\r\\nsecond\\r\\n", "working-tree-encoding=nobodys", "")]
+    [InlineData("first\\r\\nsecond\\r\\n", "text eol=crlf", "printf 'more\\r\\n' >>notes.bat")]
+    public async Task A_workspace_whose_attributes_do_not_fit_its_files_is_clean_until_somebody_writes_in_it(string content, string attribute, string more)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await TestProgram.MustAsync("/bin/bash", "-c", $$"""
+            set -eu
+            cd '{{origin.Path}}'
+            git read-tree main
+            put() { git update-index --add --cacheinfo 100644 "$(printf "$1" | git hash-object -w --stdin)" "$2"; }
+            put '{{content}}' notes.bat; put '*.bat {{attribute}}\n' .gitattributes
+            git update-ref refs/heads/main "$(git -c user.name=tester -c user.email=tester@fleet.invalid commit-tree "$(git write-tree)" -p main -m Attributes)"
+            """);
+        var agent = Scripts.Agent(_directory, $"echo done > done.txt; git add done.txt; git commit --quiet -m Done; {more}\nfleet-sidecar task complete");
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+
+        await hub.SendAsync(Assign(origin, [new("git_clean", null)]));
+
+        await Wait.UntilAsync(() => hub.Of("task_complete").Any() || hub.Of("task_failed").Any(), "the end");
+        Assert.Equal(more.Length == 0, hub.Of("task_complete").Any());
+        var workspaces = Path.Combine(_directory["iris-state"], "workspaces");
+        await Wait.UntilAsync(() => Directory.GetFiles(workspaces, "fleet-workspace.json", SearchOption.AllDirectories).All(mark => File.ReadAllText(mark).Contains("\"pushed\": true", StringComparison.Ordinal)), "the look at what is left");
+        Assert.Equal(more.Length > 0, (await origin.GitAsync("for-each-ref", "refs/fleet/rescue")).Length > 0);
+    }
+
     [Theory(Timeout = 120_000), Trait("kind", "a program of others in the daemon's own process group")]
     [InlineData("kill -9 $PPID")]
     [InlineData("trap 'kill 0' EXIT")] // Test scripts end their helpers that way.

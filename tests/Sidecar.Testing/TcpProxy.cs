@@ -18,6 +18,8 @@ public sealed class TcpProxy : IDisposable
     private volatile bool _swallow;
     private volatile bool _refuse;
     private volatile bool _drip;
+    private volatile bool _closeUnanswered;
+    private int _unanswered;
     private volatile string? _cutInside;
     private int _cuts;
 
@@ -63,9 +65,15 @@ public sealed class TcpProxy : IDisposable
         CloseAll();
     }
 
+    /// <summary>From now on what comes in is read, and the connection is closed in good order without a word, as a server above its limit of connections does.</summary>
+    public void CloseUnanswered() => _closeUnanswered = true;
+
+    /// <summary>Connections that were closed unanswered.</summary>
+    public int Unanswered => Volatile.Read(ref _unanswered);
+
     public void Heal()
     {
-        _swallow = _refuse = false;
+        _swallow = _refuse = _closeUnanswered = false;
     }
 
     public void Dispose()
@@ -97,6 +105,12 @@ public sealed class TcpProxy : IDisposable
                     continue;
                 }
 
+                if (_closeUnanswered)
+                {
+                    _ = CloseUnansweredAsync(client);
+                    continue;
+                }
+
                 Connections++;
                 var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 client.NoDelay = true;
@@ -106,6 +120,20 @@ public sealed class TcpProxy : IDisposable
             }
         }
         catch (Exception stopped) when (stopped is OperationCanceledException or ObjectDisposedException or SocketException)
+        {
+        }
+    }
+
+    private async Task CloseUnansweredAsync(Socket client)
+    {
+        try
+        {
+            await client.ReceiveAsync(new byte[65536], _stop.Token);
+            Interlocked.Increment(ref _unanswered);
+            client.Shutdown(SocketShutdown.Both);
+            client.Close();
+        }
+        catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)
         {
         }
     }

@@ -42,6 +42,11 @@ public sealed class GitFaultsTests
     [InlineData("error: packfile .git/objects/pack/pack-1.pack cannot be mapped: Cannot allocate memory", GitFaults.OutOfMemory)]
     [InlineData("fatal: something new", GitFaults.Other)]
     [InlineData("fatal: unable to access 'https://x/': The requested URL returned error: 410", GitFaults.Other)]
+    [InlineData("ERROR: Your account is suspended." + NoAccess, GitFaults.Other)]
+    [InlineData("Unable to negotiate with 10.0.0.1 port 22: no matching host key type found. Their offer: ssh-dss" + NoAccess, GitFaults.Other)]
+    [InlineData("bash: line 1: git-upload-pack: command not found" + NoAccess, GitFaults.Other)]
+    [InlineData("This account is currently not available." + NoAccess, GitFaults.Other)]
+    [InlineData("/home/x/.ssh/config: line 1: Bad configuration option: x" + NoAccess, GitFaults.Other)]
     public void Each_cause_on_the_way_or_on_this_machine_has_its_code(string said, string code) => Check(said, code, isPassing: code == GitFaults.HostNotFound);
 
     [Theory]
@@ -61,6 +66,14 @@ public sealed class GitFaultsTests
     [InlineData("ssh: connect to host x port 22: Connection timed out" + NoAccess)]
     [InlineData("kex_exchange_identification: Connection closed by remote host" + NoAccess)]
     [InlineData("fatal: the remote end hung up unexpectedly")]
+    [InlineData(NoAccess)] // A server that closes the connection without a word, as git daemon does above its limit.
+    [InlineData("Connection to git.example closed by remote host." + NoAccess)]
+    [InlineData("Timeout, server git.example not responding." + NoAccess)]
+    [InlineData("banner exchange: Connection to 10.0.0.1 port 22: invalid format" + NoAccess)]
+    [InlineData("exec request failed on channel 0" + NoAccess)]
+    [InlineData("bash: fork: retry: Resource temporarily unavailable" + NoAccess)]
+    [InlineData("Received disconnect from 10.0.0.1 port 22:12: maintenance" + NoAccess)]
+    [InlineData("remote: \nremote: ERROR: The server is currently undergoing maintenance.\nremote: " + NoAccess)]
     [InlineData("error: RPC failed; curl 56 GnuTLS recv error (-110): The TLS connection was non-properly terminated.\nfatal: early EOF")]
     [InlineData("send-pack: unexpected disconnect while reading sideband packet" + HungUp)]
     [InlineData("fatal: unable to access 'https://x/': The requested URL returned error: 503")]
@@ -159,6 +172,15 @@ public sealed class GitFaultsTests
     [Fact]
     public void A_git_that_took_too_long_says_so_and_is_worth_another_try() =>
         Assert.True(GitFaults.Explain(["fetch"], new ToolOutcome(-1, "", "no end", TimedOut: true)) is { Code: GitFaults.TimedOut, IsPassing: true });
+
+    [Theory]
+    [InlineData(141, GitFaults.Unreachable)]
+    [InlineData(137, GitFaults.Interrupted)]
+    [InlineData(143, GitFaults.Interrupted)]
+    [InlineData(139, GitFaults.Other)]
+    [InlineData(128, GitFaults.Other)]
+    public void A_git_that_was_ended_without_a_word_is_worth_another_try_where_somebody_else_ended_it(int exitCode, string code) =>
+        Assert.True(GitFaults.Explain(["ls-remote"], new ToolOutcome(exitCode, "", "", TimedOut: false)) is { IsPassing: var passing, Code: var found } && found == code && passing == (code != GitFaults.Other));
 
     private static void Check(string said, string code, bool isPassing, string forge = "git")
     {

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace FleetSidecar.Ground.Files;
 
@@ -33,6 +34,11 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
     /// <summary>The same for what is open, also where it was opened without any right.</summary>
     public static PathFacts? Opened(int handle) => Of(handle, [0], EmptyPath);
 
+    /// <summary>Whether a name, also one that is a link, leads to a file that is open; false where it was removed, renamed, or something else stands there.</summary>
+    public static bool IsAt(SafeFileHandle file, string path) => !file.IsClosed && Ask((int)file.DangerousGetHandle(), [0], EmptyPath, BasicStats, out var open) == 0
+        && Ask(CurrentDirectory, Encoding.UTF8.GetBytes(path + '\0'), 0, BasicStats, out var named) == 0
+        && (open.Number, open.DeviceMajor, open.DeviceMinor) == (named.Number, named.DeviceMajor, named.DeviceMinor);
+
     private static PathFacts? Of(int directory, byte[] path, int flags) => Ask(directory, path, flags, BasicStats, out var answer) != 0 ? null
         : new PathFacts(
             (answer.Mode & FormatBits) switch { Regular => PathKind.File, Folder => PathKind.Directory, Symbolic => PathKind.Link, UnixSocket => PathKind.Socket, _ => PathKind.Other },
@@ -61,6 +67,9 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
         [FieldOffset(28)]
         public readonly ushort Mode;
 
+        [FieldOffset(32)]
+        public readonly ulong Number;
+
         [FieldOffset(40)]
         public readonly ulong Size;
 
@@ -75,5 +84,11 @@ public readonly partial record struct PathFacts(PathKind Kind, uint Owner, uint 
 
         [FieldOffset(120)]
         public readonly uint WrittenNanoseconds;
+
+        [FieldOffset(136)]
+        public readonly uint DeviceMajor;
+
+        [FieldOffset(140)]
+        public readonly uint DeviceMinor;
     }
 }

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using FleetSidecar.Ground.Files;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -11,33 +13,95 @@ using Serilog.Sinks.File;
 
 namespace FleetSidecar.Ground.Logs;
 
-/// <summary>The rolling file that goes into a support bundle: the journal's lines with a date, at most 5 files of 5 MiB.</summary>
-internal static class BundleFile
+/// <summary>The rolling file that goes into a support bundle: the journal's lines with a date, at most 5 files of 5 MiB. One that was removed or renamed is made again.</summary>
+internal sealed class BundleFile : ILogEventSink, IDisposable
 {
-    public static Logger Open(string path, Redactor redactor)
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _lock = new();
+    private readonly string _path;
+    private readonly Redactor _redactor;
+    private Opened _opened = new();
+    private Logger _lines;
+    private long _looked = Stopwatch.GetTimestamp();
+
+    private BundleFile(string path, Redactor redactor)
     {
-        // Which of them comes next is the library's to say; it would wait at a pipe.
-        foreach (var file in Directory.Exists(Path.GetDirectoryName(path)) ? Directory.GetFileSystemEntries(Path.GetDirectoryName(path)!, "*.log") : [])
+        (_path, _redactor) = (path, redactor);
+        ClearWay();
+        _lines = OpenLines();
+    }
+
+    /// <exception cref="IOException">Something that is no file is in the way, and cannot be moved out of it.</exception>
+    public static Logger Open(string path, Redactor redactor) => new LoggerConfiguration().MinimumLevel.Debug().WriteTo.Sink(new BundleFile(path, redactor)).CreateLogger();
+
+    public void Emit(LogEvent logEvent)
+    {
+        lock (_lock)
+        {
+            if (Stopwatch.GetElapsedTime(_looked) >= LookEvery)
+            {
+                _looked = Stopwatch.GetTimestamp();
+                OpenAgain();
+            }
+
+            _lines.Write(logEvent);
+        }
+    }
+
+    public void Dispose() => _lines.Dispose();
+
+    // The library goes on writing into a file that nobody can see any more, and never tries again to open one that it could not open.
+    private void OpenAgain()
+    {
+        if (_opened is { Path: { } path, File: { } file } && PathFacts.IsAt(file, path))
+        {
+            return;
+        }
+
+        try
+        {
+            ClearWay();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return; // The next look may find the way clear; the journal has all lines.
+        }
+
+        _lines.Dispose();
+        _opened = new Opened();
+        _lines = OpenLines();
+    }
+
+    // Which of them comes next is the library's to say; it would wait at a pipe.
+    private void ClearWay()
+    {
+        var directory = Path.GetDirectoryName(_path)!;
+        ClearPlace.For(directory);
+        foreach (var file in Directory.Exists(directory) ? Directory.GetFileSystemEntries(directory, "*.log") : [])
         {
             ClearPlace.ForFile(file);
         }
-
-        return Logger(path, redactor);
     }
 
-    private static Logger Logger(string path, Redactor redactor) => new LoggerConfiguration()
+    private Logger OpenLines() => new LoggerConfiguration()
         .MinimumLevel.Debug()
-        .WriteTo.File(new LineFormatter(redactor), path, rollOnFileSizeLimit: true, fileSizeLimitBytes: 5 * 1024 * 1024, retainedFileCountLimit: 5, hooks: new Modes())
+        .WriteTo.File(new LineFormatter(_redactor), _path, rollOnFileSizeLimit: true, fileSizeLimitBytes: 5 * 1024 * 1024, retainedFileCountLimit: 5, hooks: _opened)
         .CreateLogger();
 
     // Texts of tasks and agents are in it: for our user and its group, whatever the umask.
-    private sealed class Modes : FileLifecycleHooks
+    private sealed class Opened : FileLifecycleHooks
     {
+        public string? Path { get; private set; }
+
+        public SafeFileHandle? File { get; private set; }
+
         public override Stream OnFileOpened(string path, Stream underlyingStream, Encoding encoding)
         {
             if (underlyingStream is FileStream file)
             {
-                File.SetUnixFileMode(file.SafeFileHandle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+                System.IO.File.SetUnixFileMode(file.SafeFileHandle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+                (Path, File) = (path, file.SafeFileHandle);
             }
 
             return underlyingStream;

@@ -1,5 +1,6 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Workspaces;
 
@@ -36,6 +37,7 @@ internal sealed record SyncRequest
 internal sealed class IdentitySync
 {
     private readonly SidecarConfig _config;
+    private readonly ToolRunner _tools;
     private readonly TimeProvider _time;
     private readonly IdentityBook _book;
     private readonly UpstreamRepository _repository;
@@ -46,13 +48,13 @@ internal sealed class IdentitySync
 
     public IdentitySync(SidecarConfig config, Git git, ToolRunner tools, TimeProvider time)
     {
-        (_config, _time) = (config, time);
+        (_config, _tools, _time) = (config, tools, time);
         Paths = new IdentityPaths(config);
         Sources = new IdentitySources(Paths);
         Journal = new SyncJournal(Paths);
         Records = new SyncRecords(Paths, time);
         _book = new IdentityBook(config, Paths);
-        _repository = new UpstreamRepository(config, Paths, git, time);
+        _repository = new UpstreamRepository(config, Paths, git, tools, time);
         Contacts = new ContactsBook(config, Paths, _repository);
         _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, Contacts, time);
@@ -177,7 +179,8 @@ internal sealed class IdentitySync
     {
         await Leftovers.EndAsync(Paths, _time, token);
         Journal.Sweep();
-        Empty(Paths.Work);
+        await TreeRemoval.RemoveAsync(_tools, Paths.Work, token); // A version's names need not be text, and a sync may have been killed with some in there.
+        Directories.Make(Paths.Work);
         foreach (var stray in Directory.GetFiles(Paths.Home, "record.json.*.tmp"))
         {
             File.Delete(stray);
@@ -242,15 +245,5 @@ internal sealed class IdentitySync
         {
             // The caller hears the fault itself.
         }
-    }
-
-    private static void Empty(string directory)
-    {
-        if (Directory.Exists(directory))
-        {
-            Directory.Delete(directory, recursive: true);
-        }
-
-        Directories.Make(directory);
     }
 }

@@ -8,9 +8,11 @@ namespace FleetSidecar.Identity;
 /// <summary>Brings a directory that must stay where it is to a version. Git works from an index that has no identity path, so it cannot touch one.</summary>
 /// <remarks>May get wrong: while git works the code is partly old and partly new, and a crash leaves it so until the next start; the identity
 /// is whole at every instant. Files that git does not know are never removed: where a new version needs their name, they are rescued first
-/// (a file) or the sync is refused (a directory, or a file where a directory must be).</remarks>
+/// (a file) or the sync is refused (a directory, or a file where a directory must be). Attributes that somebody left in the directory count as git counts them: where
+/// they ask for other line ends, the version's files get those.</remarks>
 internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository repository) : ITreeMethod
 {
+    private const string Attributes = ".gitattributes";
     private const long LeastSpace = 1024 * 1024; // Git says which file it could not write, not why.
 
     public string Name => SyncMethod.InPlace;
@@ -51,13 +53,13 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
     public async Task<string> FoundAsync(SyncState from, string toTree, IReadOnlyList<string> untouchable, CancellationToken token)
     {
         var index = await IndexAsync(from.Tree, token);
-        await repository.AddKnownAsync(Directory, index, token);
+        await repository.AddKnownAsync(Directory, index, from.Tree, token);
         var inTheWay = (await repository.ChangedAsync(from.Tree, toTree, "A", token)).Where(name => FactsOf(name) is { Kind: PathKind.File or PathKind.Link }).ToList();
         if (inTheWay.Count > 0)
         {
             var list = repository.NewName("in-the-way");
-            await File.WriteAllBytesAsync(list, Encoding.Latin1.GetBytes(string.Join('\0', inTheWay)), token);
-            await repository.InAsync(Directory, index, token, "--literal-pathspecs", "add", "--force", $"--pathspec-from-file={list}", "--pathspec-file-nul");
+            await NameList.WriteAsync(list, inTheWay, token);
+            await repository.AddAsync(Directory, index, token, "--literal-pathspecs", "add", "--force", $"--pathspec-from-file={list}", "--pathspec-file-nul");
         }
 
         return await repository.InAsync(Directory, index, token, "write-tree");
@@ -69,21 +71,24 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
         CrashPoints.At(CrashPointName.SyncPlacing);
         var placed = await repository.TryInAsync(Directory, index, token, "read-tree", "--reset", "-u", plan.ToTree);
 
-        // Git counts a file that it could not write as done.
-        if (!placed.Ok || placed.Error.Contains("error: ", StringComparison.Ordinal))
+        // Git counts a file that it could not write as done. One whose encoding it cannot make is written as the version holds it.
+        if (!placed.Ok || placed.Error.Split('\n').Any(line => line.Contains("error: ", StringComparison.Ordinal) && !GitFaults.IsAboutEncoding(line)))
         {
             throw DiskSpace.At(Directory).Bytes < LeastSpace ? new GitException(GitFaults.DiskFull, $"No space left for the new version in {Directory}", "free space there, then sync again")
                 : GitFaults.Explain(["read-tree"], placed);
         }
+
+        // Git passes over a file of which nothing but its attributes changed, and cannot make what some attributes that somebody left in the directory ask for.
+        var otherAttributes = (await repository.ChangedAsync(plan.FromTree, plan.ToTree, "ADMT", token)).Any(name => name == Attributes || name.EndsWith($"/{Attributes}", StringComparison.Ordinal));
+        await repository.Fresh().RestoreAsync(Directory, index, plan.ToTree, every: otherAttributes, token);
     }
 
     public async Task<string?> DifferenceAsync(SyncPlan plan, CancellationToken token)
     {
         var index = await IndexAsync(plan.ToTree, token);
-        var compared = await repository.TryInAsync(Directory, index, token, "diff-files", "--name-only", "--ignore-submodules=all");
-        if (!compared.Ok || compared.Output.Length > 0)
+        if (await repository.Fresh().UnlikeAsync(Directory, index, plan.ToTree, token) is [var unlike, ..])
         {
-            return $"{compared.Output.Split('\n')[0]}{compared.Error} is not what the version has";
+            return $"{GitNames.Show(unlike)} is not what the version has";
         }
 
         var left = (await repository.ChangedAsync(plan.FromTree, plan.ToTree, "D", token)).FirstOrDefault(name => FactsOf(name) is { Kind: not PathKind.Directory });

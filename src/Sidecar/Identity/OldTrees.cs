@@ -103,7 +103,7 @@ internal sealed class OldTrees(IdentityPaths paths, UpstreamRepository repositor
             throw new SidecarException($"{UnknownFiles.Mebibytes(size)} in it are in no version, more than {UnknownFiles.Mebibytes(MostRescued)} that are rescued; look through it and remove it by hand", "remove it by hand");
         }
 
-        await repository.AddKnownAsync(old, index, token);
+        await repository.AddKnownAsync(old, index, version, token);
         await _unknown.AddAsync(old, index, unknown, token);
         var found = await repository.InAsync(old, index, token, "write-tree");
         if ((await repository.ChangedAsync(version, found, "AMT", token)).Count == 0)

@@ -28,7 +28,7 @@ internal sealed class SwapTree(SidecarConfig config, IdentityPaths paths, Upstre
         var index = repository.NewName("index");
         await repository.InAsync(Directory, index, token, "read-tree", from.Tree);
         await repository.TryInAsync(Directory, index, token, "update-index", "-q", "--refresh");
-        await repository.AddKnownAsync(Directory, index, token);
+        await repository.AddKnownAsync(Directory, index, from.Tree, token);
 
         // Ignored files may be large and are made anew by most programs; they are rescued when the directory is removed.
         var unknown = new UnknownFiles(repository);
@@ -82,8 +82,7 @@ internal sealed class SwapTree(SidecarConfig config, IdentityPaths paths, Upstre
         var index = repository.NewName("index");
         await repository.InAsync(plan.Directory!, index, token, "read-tree", plan.ToTree);
         await repository.TryInAsync(plan.Directory!, index, token, "update-index", "-q", "--refresh");
-        var compared = await repository.TryInAsync(plan.Directory!, index, token, "diff-files", "--name-only", "--ignore-submodules=all");
-        return compared.Ok && compared.Output.Length == 0 ? null : $"{compared.Output.Split('\n')[0]}{compared.Error} is not what the version has";
+        return await repository.Fresh().UnlikeAsync(plan.Directory!, index, plan.ToTree, token) is [var unlike, ..] ? $"{GitNames.Show(unlike)} is not what the version has" : null;
     }
 
     // What could not be finished goes at once: it may have filled the disk, and to take the plan back needs room.

@@ -30,7 +30,7 @@ internal sealed class UnknownFiles(UpstreamRepository repository)
         {
             var list = repository.NewName("unknown");
             await File.WriteAllTextAsync(list, string.Join('\n', names) + "\n", token);
-            await repository.InAsync(directory, index, token, "--literal-pathspecs", "add", "--force", $"--pathspec-from-file={list}");
+            await repository.AddAsync(directory, index, token, "--literal-pathspecs", "add", "--force", $"--pathspec-from-file={list}");
         }
     }
 

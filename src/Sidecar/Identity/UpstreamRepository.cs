@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.Processes;
@@ -10,7 +9,7 @@ namespace FleetSidecar.Identity;
 /// <summary>A bare repository of our own with the upstream's history and what was rescued. The tree's own <c>.git</c>, where there is one, is never written.</summary>
 /// <remarks>Versions are compared as trees without identity paths, so that git, which only ever gets to see those, cannot write one.
 /// Lists of names are read as bytes, one letter a byte (Latin-1): names need not be text.</remarks>
-internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths paths, Git git, TimeProvider time)
+internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths paths, Git git, ToolRunner tools, TimeProvider time)
 {
     /// <summary>In the environment of every git of ours, so that one whose sync was killed is found.</summary>
     public const string Mark = "FLEET_IDENTITY_HOME";
@@ -174,7 +173,7 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     {
         var list = NewName("names");
         await git.RunAsync(paths.Repository, Marked(), token, "diff-tree", "-r", "-z", "--name-only", "--no-renames", $"--diff-filter={filter}", $"--output={list}", from, to);
-        return [.. Encoding.Latin1.GetString(await File.ReadAllBytesAsync(list, token)).Split('\0', StringSplitOptions.RemoveEmptyEntries)];
+        return await NameList.ReadAsync(list, token);
     }
 
     /// <summary>Keeps a tree for ever, as a commit with a ref.</summary>
@@ -190,10 +189,61 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     public Task<string> InAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.RunAsync(directory, In(directory, index), token, arguments);
 
     /// <summary>Takes every change of what an index knows into it. Repositories that lie in the directory are not asked: their configuration is not ours.</summary>
-    public async Task AddKnownAsync(string directory, string index, CancellationToken token)
+    /// <param name="directory">The work tree.</param>
+    /// <param name="index">An index of the version, refreshed.</param>
+    /// <param name="version">Its tree.</param>
+    /// <param name="token">Ends git.</param>
+    public async Task AddKnownAsync(string directory, string index, string version, CancellationToken token)
     {
         await NestedRepositories.PassOverAsync((room, arguments) => TryInAsync(directory, index, room, token, arguments), directory);
-        await InAsync(directory, index, token, "add", "-u", "--", ".");
+        await Fresh().PassOverAsync(directory, index, version, token);
+        await AddAsync(directory, index, token, "add", "-u", "--", ".");
+    }
+
+    /// <summary>Runs a <c>git add</c>. An attribute can ask for an encoding that a file does not have: then all of them are taken as they lie.</summary>
+    public async Task AddAsync(string directory, string index, CancellationToken token, params string[] add)
+    {
+        var added = await TryInAsync(directory, index, token, add);
+        if (!added.Ok && GitFaults.IsAboutEncoding(added.Error))
+        {
+            added = await git.TryAsync(directory, new(In(directory, index)) { ["GIT_DIR"] = await AsTheyLieAsync(token), ["GIT_OBJECT_DIRECTORY"] = Objects }, token, add);
+        }
+
+        _ = added.Ok ? added : throw GitFaults.Explain(add, added);
+    }
+
+    /// <summary>What a fresh checkout of a version would be.</summary>
+    public FreshCheckout Fresh() => new(async (call, token) =>
+    {
+        var variables = In(call.WorkTree, call.Index);
+        if (call.AsTheyLie)
+        {
+            (variables["GIT_DIR"], variables["GIT_CONFIG_VALUE_0"]) = (await AsTheyLieAsync(token), "none"); // Nothing of it is to last.
+        }
+
+        foreach (var (name, value) in call.More)
+        {
+            variables[name] = value;
+        }
+
+        return await git.TryAsync(paths.Work, variables, token, call.Arguments);
+    }, Objects, tools, NewName("fresh"));
+
+    private string Objects => Path.Combine(paths.Repository, "objects");
+
+    // A repository without objects in which no attribute counts; it goes with the rest of the work directory.
+    private async Task<string> AsTheyLieAsync(CancellationToken token)
+    {
+        var repository = Path.Combine(paths.Work, "as-they-lie.git");
+        var attributes = Path.Combine(repository, "info", "attributes");
+        if (!File.Exists(attributes))
+        {
+            await git.RunAsync(paths.Work, Marked(), token, "init", "--quiet", "--bare", "--template=", repository);
+            Directories.Make(Path.GetDirectoryName(attributes)!);
+            await File.WriteAllTextAsync(attributes, Origin.AsTheyLie, token);
+        }
+
+        return repository;
     }
 
     public Task<ToolOutcome> TryInAsync(string directory, string index, CancellationToken token, params string[] arguments) => git.TryAsync(directory, In(directory, index), token, arguments);

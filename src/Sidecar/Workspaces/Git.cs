@@ -12,6 +12,9 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
     /// <summary>What the environment of each git that we start carries, and no agent's.</summary>
     public static ReadOnlySpan<byte> OwnMark => "FLEET_SIDECAR_GIT=1"u8;
 
+    /// <summary>A variable that names the file with what git reads on its standard input.</summary>
+    public const string InputFile = "FLEET_GIT_INPUT";
+
     private static readonly string[] Inherited = ["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
     // What git leaves behind may hold its output, as a connection of ssh that is kept does. Git itself has said all by then.

@@ -41,9 +41,16 @@ internal static class GitFaults
     public const string SecretFound = "secret_found";
     public const string LfsMissing = "lfs_objects_missing";
     public const string Unsupported = "repository_unsupported";
+    public const string Interrupted = "git_interrupted";
     public const string Other = "git_failed";
 
+    private const string NothingRead = "Could not read from remote repository";
+    private const int BrokenPipe = 128 + 13; // SIGPIPE
+    private static readonly int[] EndedFromOutside = [128 + 1, 128 + 2, 128 + 9, 128 + 15]; // SIGHUP, SIGINT, SIGKILL, SIGTERM
+
     private const int MostLines = 4, MostLineChars = 400;
+
+    private static readonly string[] AboutEncoding = ["failed to encode '", "working-tree-encoding", "BOM is required in '", "BOM is prohibited in '", " and back is not the same"];
 
     private static readonly string[] Telling = ["fatal:", "error:", "remote:", "! [", "ERROR:"];
 
@@ -53,6 +60,10 @@ internal static class GitFaults
         var (code, deciding) = Judge(outcome);
         return new GitException(code, $"git {VerbOf(arguments)}: {Told(outcome, deciding)}", HintFor(code));
     }
+
+    /// <summary>Whether an attribute asks for an encoding that a file does not have, or that nobody knows.</summary>
+    /// <param name="error">What git said, or a line of it.</param>
+    public static bool IsAboutEncoding(string error) => AboutEncoding.Any(words => error.Contains(words, StringComparison.Ordinal));
 
     public static string Classify(ToolOutcome outcome) => Judge(outcome).Code;
 
@@ -82,6 +93,7 @@ internal static class GitFaults
         OriginDamaged => "run 'git fsck' in the repository at the origin; a partial clone cannot be an origin",
         RateLimited => "the origin limits requests; let fewer agents work on it at once, or raise the limit",
         Unreachable => "look at the network between this machine and the origin",
+        Interrupted => "look for what ends processes on this machine, the kernel's out-of-memory killer above all",
         TimedOut => "raise workspace.gitTimeout or look at the network",
         Damaged => "the next run makes the copy anew; if it comes again, check the disk",
         _ => "try the same address with git by hand, as the service user",
@@ -114,7 +126,13 @@ internal static class GitFaults
             }
         }
 
-        return (Other, null);
+        // The end of a connection, or of git itself, with no word of a refusal: a restart, a limit of connections, somebody who ends processes.
+        if (lines.FirstOrDefault(line => line.Contains(NothingRead, StringComparison.Ordinal)) is { } silent && !lines.Any(GitSign.IsWordOfTheirs))
+        {
+            return (Unreachable, silent);
+        }
+
+        return (lines.Length > 0 ? Other : outcome.ExitCode == BrokenPipe ? Unreachable : EndedFromOutside.Contains(outcome.ExitCode) ? Interrupted : Other, null);
     }
 
     private static bool IsTelling(string line) => Telling.Any(start => line.StartsWith(start, StringComparison.Ordinal));

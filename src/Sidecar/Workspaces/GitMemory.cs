@@ -13,7 +13,7 @@ internal static class GitMemory
 
     // A constant text but for the number. A limit that is lower already stays.
     private static readonly string[] Parent =
-        ["/bin/sh", "-c", $"ulimit -d {LimitFor(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / Kibi} 2>/dev/null; exec \"$@\"", "fleet-git"];
+        ["/bin/sh", "-c", $"ulimit -d {LimitFor(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / Kibi} 2>/dev/null; [ -z \"${{{Git.InputFile}:-}}\" ] || exec <\"${{{Git.InputFile}}}\"; exec \"$@\"", "fleet-git"];
 
     private static readonly string[] Settings =
     [

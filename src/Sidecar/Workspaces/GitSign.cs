@@ -30,6 +30,9 @@ internal sealed record GitSign(string Words, string Code, GitSide Side = GitSide
     public bool IsIn(string line) => line.Contains(Words, StringComparison.OrdinalIgnoreCase)
         && (Side == GitSide.Any || IsTheirs(line) == (Side == GitSide.Theirs));
 
+    /// <summary>Whether the origin, or a forge, says something in this line.</summary>
+    public static bool IsWordOfTheirs(string line) => TheirStarts.Any(start => line.StartsWith(start, StringComparison.Ordinal) && line.Length > start.Length);
+
     private static bool IsTheirs(string line) =>
         TheirStarts.Any(start => line.StartsWith(start, StringComparison.Ordinal));
 }

@@ -149,6 +149,8 @@ internal static class GitSigns
         new("Internal API error (5", Unreachable, Theirs), // GitLab
         new("Push operation timed out", Unreachable, Theirs), // GitLab
         new("temporarily unavailable", Unreachable, Theirs), // GitLab, maintenance
+        new("undergoing maintenance", Unreachable, Theirs),
+        new("under maintenance", Unreachable, Theirs),
         new("fatal error in commit_refs", Unreachable, Theirs), // GitHub
         new("Internal error", Unreachable, Theirs), // Gitea
         new("cannot lock ref", RefLocked, Theirs),
@@ -215,6 +217,16 @@ internal static class GitSigns
         new("the remote end hung up", Unreachable),
         new("unexpected disconnect", Unreachable),
         new("early EOF", Unreachable),
+        new("expected flush after ref listing", Unreachable), // An answer that ends in its middle.
+        new("error reading section header", Unreachable),
+        new("error processing acks", Unreachable),
+        new("expected ACK/NAK", Unreachable),
+        new("Unable to negotiate with", Other), // OpenSSH: no key or cipher that both know
+        new("Bad configuration option", Other), // OpenSSH
+        new("Bad owner or permissions on", Other), // OpenSSH
+        new("command not found", Other), // A machine without git behind ssh
+        new("unrecognized command", Other), // git-shell
+        new("account is currently not available", Other), // nologin
         new("returned error: 4", Other), // Any other answer of that kind will be the same tomorrow.
         new("HTTP 4", Other),
         new("RPC failed; curl", Unreachable),

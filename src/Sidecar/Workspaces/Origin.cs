@@ -16,7 +16,7 @@ internal sealed class Origin(Git git, SidecarConfig config)
 {
     private const int LargestOwnFile = 4096;
     // What stands here counts before every .gitattributes, and "!" makes an attribute one that nobody named.
-    private const string AsTheyLie = "* !working-tree-encoding !filter !ident !text !eol !crlf\n";
+    public const string AsTheyLie = "* !working-tree-encoding !filter !ident !text !eol !crlf\n";
 
     private readonly string _asTheyLie = Path.Combine(config.StateDirectory, "control-raw.git");
     private readonly string _control = Path.Combine(config.StateDirectory, "control.git");
@@ -62,6 +62,31 @@ internal sealed class Origin(Git git, SidecarConfig config)
         Require(work);
         GitView.Require(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
         return await TryInAsync(_asTheyLie, work, more, ToolRunner.OutputLimit, arguments, token);
+    }
+
+    /// <summary>What a fresh checkout of a version would be in a clone.</summary>
+    /// <param name="work">The clone.</param>
+    /// <param name="tools">Removes what was made.</param>
+    /// <param name="scratch">A directory to be made and removed.</param>
+    /// <param name="settings">Of git, before each command.</param>
+    public FreshCheckout Fresh(string work, ToolRunner tools, string scratch, string[] settings)
+    {
+        var objects = Path.Combine(work, ".git", "objects");
+        return new FreshCheckout(async (call, token) =>
+        {
+            Require(work);
+            GitView.Require(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
+            var variables = new Dictionary<string, string>
+            {
+                ["GIT_OBJECT_DIRECTORY"] = objects, ["GIT_DIR"] = await ControlAsync(call.AsTheyLie ? _asTheyLie : _control, token), ["GIT_WORK_TREE"] = call.WorkTree, ["GIT_INDEX_FILE"] = call.Index,
+            };
+            foreach (var (name, value) in call.More)
+            {
+                variables[name] = value;
+            }
+
+            return await git.TryAsync(work, variables, token, [.. settings, .. call.Arguments]);
+        }, objects, tools, scratch);
     }
 
     private async Task<ToolOutcome> TryInAsync(string control, string work, Dictionary<string, string> more, int room, string[] arguments, CancellationToken token)

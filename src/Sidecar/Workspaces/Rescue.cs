@@ -52,7 +52,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         }
 
         var head = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
-        var snapshot = await Snapshot.TakeAsync(origin, work, head, Path.Combine(directory, "rescue.index"), token);
+        var snapshot = await Snapshot.TakeAsync(origin, tools, work, head, Path.Combine(directory, "rescue.index"), token);
         var headTree = await TreeOfAsync(work, head, token);
         var earlier = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{name}^{{commit}}")).Output.Trim();
 

@@ -25,11 +25,12 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
 
     /// <summary>Takes it with an index of our own: the agent's may say that a file is not to be looked at.</summary>
     /// <param name="origin">Git on the clone's objects.</param>
+    /// <param name="tools">Removes what was made on the way.</param>
     /// <param name="work">The clone, in which <see cref="WorkTraps"/> found none.</param>
     /// <param name="head">The commit that it is compared with later; empty for none.</param>
     /// <param name="index">A file to be used, and removed.</param>
     /// <param name="token">Gives up.</param>
-    public static async Task<Snapshot> TakeAsync(Origin origin, string work, string head, string index, CancellationToken token)
+    public static async Task<Snapshot> TakeAsync(Origin origin, ToolRunner tools, string work, string head, string index, CancellationToken token)
     {
         var ours = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index, ["GIT_WORK_TREE"] = work };
         File.Delete(index);
@@ -38,12 +39,19 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
         {
             // What the agent put into its own index counts, also a file that is ignored, or gone again.
             var (staged, unread) = await StagedAsync(origin, work, index, ours, token);
-            if ((staged ?? head) is { Length: > 0 } begin)
+            var begin = staged ?? head;
+            if (begin.Length > 0)
             {
                 await MustAsync(["read-tree", begin]);
             }
 
             await NestedRepositories.PassOverAsync(PlainAsync, work);
+            if (begin.Length > 0)
+            {
+                await PlainAsync(ToolRunner.OutputLimit, ["update-index", "-q", "--refresh"]);
+                await origin.Fresh(work, tools, $"{index}.fresh", Plain).PassOverAsync(work, index, begin, token);
+            }
+
             var packed = DiskSpace.At(work).Inodes < FewInodes ? OnePack : [];
             string[] add = [.. Plain, .. packed, "add", "--all", "--", "."];
             var added = await origin.TryAsync(work, ours, token, add);
@@ -53,7 +61,7 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
             }
 
             // An attribute can ask for an encoding that a file does not have: then all of them are saved as they lie.
-            added = !added.Ok && IsAboutEncoding(added) ? await origin.TryAsTheyLieAsync(work, ours, token, add) : added;
+            added = !added.Ok && GitFaults.IsAboutEncoding(added.Error) ? await origin.TryAsTheyLieAsync(work, ours, token, add) : added;
             var kept = unread ?? Unsaved(added);
             if (!added.Ok)
             {
@@ -100,9 +108,6 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
         // Above 128: a signal. An index that unfolds to more than there is memory for may still be somebody's work.
         return (written.Ok ? written.Output.Trim() : null, written.TimedOut || written.ExitCode > 128 ? "what is staged in it could not be read" : null);
     }
-
-    private static bool IsAboutEncoding(ToolOutcome added) => added.Error.Contains("failed to encode", StringComparison.Ordinal) || added.Error.Contains("working-tree-encoding", StringComparison.Ordinal)
-        || added.Error.Contains("BOM is ", StringComparison.Ordinal);
 
     // Git goes on where it cannot read something, and says so.
     private static string? Unsaved(ToolOutcome added) =>

@@ -66,7 +66,7 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
         }
 
         var head = (await origin.AskAsync(workspace, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
-        var snapshot = await Snapshot.TakeAsync(origin, workspace, head, Path.Combine(Path.GetDirectoryName(workspace)!, "verify.index"), token);
+        var snapshot = await Snapshot.TakeAsync(origin, tools, workspace, head, Path.Combine(Path.GetDirectoryName(workspace)!, "verify.index"), token);
         if (snapshot.Kept is { } unseen)
         {
             return (StepRules.Skipped, unseen);

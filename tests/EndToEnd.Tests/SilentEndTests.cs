@@ -1,0 +1,58 @@
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>A connection to the origin, or a git, that ends without a word is no refusal: finished work is submitted again.</summary>
+[Trait("kind", "the end of a connection is taken for a refusal")]
+public sealed class SilentEndTests : WorkspaceTests
+{
+    private const string Work = """
+        echo x > new; git add --all; git commit --quiet -m New
+        touch "$FLEET_TEST_DIR/committed"; while [ ! -e "$FLEET_TEST_DIR/go" ]; do sleep 0.05; done
+        fleet-sidecar task complete
+        """;
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_server_that_closes_connections_unanswered_for_a_while_costs_time_alone()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        using var server = new GitDaemon(Scene);
+        var address = new Uri(server.AddressOf(origin));
+        using var proxy = new TcpProxy(address.Port);
+        await StartAsync(Work);
+        await AssignAsync($"git://127.0.0.1:{proxy.Port}{address.AbsolutePath}");
+        await Wait.UntilAsync(() => File.Exists(Scene["committed"]), "the commit");
+
+        proxy.CloseUnanswered();
+        Scripts.Go(Scene);
+        await Wait.UntilAsync(() => proxy.Unanswered >= 3, "three connections");
+        proxy.Heal();
+
+        Assert.Equal("task-a", (await Hub.WaitForAsync("task_complete")).GetProperty("task_id").GetString());
+        Assert.NotNull(await origin.HeadAsync("iris/task-a"));
+        Assert.Contains("origin_unreachable: git ls-remote: fatal: Could not read from remote repository", Sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("KILL", "git_interrupted")]
+    [InlineData("TERM", "git_interrupted")]
+    [InlineData("PIPE", "origin_unreachable")] // It wrote into a connection that was closed already.
+    public async Task A_git_that_somebody_ends_is_run_again(string signal, string code)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.WriteScript("bin/git", $$"""
+            for word; do
+              if [ "$word" = push ] && [ -e '{{Scene["go"]}}' ] && [ ! -e '{{Scene["ended"]}}' ]; then touch '{{Scene["ended"]}}'; exec env {{(signal == "PIPE" ? "--default-signal=PIPE" : "")}} sh -c 'kill -{{signal}} $$'; fi
+            done
+            exec /usr/bin/git "$@"
+            """);
+        await StartAsync(Work.Replace("git ", "/usr/bin/git ", StringComparison.Ordinal), environment: new Dictionary<string, string?> { ["PATH"] = $"{Scene["bin"]}:{Environment.GetEnvironmentVariable("PATH")}" });
+        await AssignAsync(origin.Path);
+        await Wait.UntilAsync(() => File.Exists(Scene["committed"]), "the commit");
+
+        Scripts.Go(Scene);
+
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Concat(Hub.Of("task_failed")).Any(), "the end");
+        Assert.True(Hub.Of("task_complete").Any(), Sidecar.Program.Text);
+        Assert.Contains($"{code}: git push: exit code", Sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.NotNull(await origin.HeadAsync("iris/task-a"));
+    }
+}
