@@ -42,9 +42,12 @@ public sealed class FullDiskTests : WorkspaceTests
     }
 
     [Theory(Timeout = 120_000), Trait("kind", "a decision that cannot be stored is not acted on")]
-    [InlineData("TERM")]
-    [InlineData("KILL")]
-    public async Task L36_an_agent_that_goes_on_filling_the_disk_is_stopped_also_by_a_sidecar_that_was_started_again_and_again_meanwhile(string signal)
+    [InlineData("TERM", "4000000")]
+    [InlineData("KILL", "4000000")]
+    [InlineData("TERM", "40000000")] // The disk is above its floor, and below twice that.
+    [InlineData("KILL", "40000000")]
+    [InlineData("KILL", "56000000")]
+    public async Task L36_an_agent_that_goes_on_filling_the_disk_is_stopped_also_by_a_sidecar_that_was_started_again_and_again_meanwhile(string signal, string floor)
     {
         using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 64);
         Assert.SkipWhen(disk is null, "this user may not mount a file system");
@@ -52,7 +55,7 @@ public sealed class FullDiskTests : WorkspaceTests
         await StartAsync("""
             echo $$ > "$FLEET_TEST_DIR/pid"; fleet-sidecar task start
             set +e; while :; do cat /dev/zero >> "$FLEET_WORKSPACE/fill"; sleep 0.01; done 2>/dev/null
-            """, Small.Replace("00:00:08", "00:00:30", StringComparison.Ordinal));
+            """, Small.Replace("00:00:08", "00:00:30", StringComparison.Ordinal).Replace("4000000", floor, StringComparison.Ordinal));
         await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve")), "the reserve");
         await AssignAsync(origin.Path);
         await Wait.UntilAsync(() => new DriveInfo(Sidecar.State).AvailableFreeSpace == 0, "the disk to be full");

@@ -114,8 +114,9 @@ public sealed class Store : IDisposable
     }
 
     /// <summary>Claims room on the disk for many thousand commits, so that they succeed after somebody else has filled it. Called again and again: a log that was cut has lost its claim.</summary>
+    /// <param name="most">Most bytes for each of them, where there is little room.</param>
     /// <returns>Whether both the file and its log have it.</returns>
-    public bool ClaimRoom()
+    public bool ClaimRoom(long most = LogRoom)
     {
         lock (_turn)
         {
@@ -129,10 +130,11 @@ public sealed class Store : IDisposable
                 // Open as long as the store: to close any handle of the file would give up the engine's locks on it, see fcntl(2).
                 _file ??= File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
                 using var log = File.OpenHandle($"{_path}-wal", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-                var hasFile = Claim(_file, RandomAccess.GetLength(_file), FileRoomBytes);
+                var hasFile = Claim(_file, RandomAccess.GetLength(_file), Math.Min(most, FileRoomBytes));
 
                 // Behind its last frame the engine reads nothing of the log, and a recovery ends at what is no frame.
-                return Claim(log, 0, LogRoom) ? hasFile : FileRoom.Fill(log, LogRoom) && hasFile;
+                var room = Math.Min(most, LogRoom);
+                return Claim(log, 0, room) ? hasFile : FileRoom.Fill(log, room) && hasFile;
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {

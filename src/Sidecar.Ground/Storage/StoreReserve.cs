@@ -6,10 +6,11 @@ namespace FleetSidecar.Ground.Storage;
 /// <param name="path">The file's place, on the store's file system.</param>
 public sealed class StoreReserve(string path)
 {
-    /// <summary>What it takes up: 16 MiB, many thousand commits.</summary>
+    /// <summary>What it takes up where there is room: 16 MiB, many thousand commits.</summary>
     public const int Bytes = 16 * 1024 * 1024;
 
-    private const int Piece = 1024 * 1024;
+    // It takes little of what is left above the floor, but never nothing: a machine that takes work has to survive its agents' filling the disk.
+    private const int Piece = 1024 * 1024, Least = Piece, Share = 4;
 
     private readonly InodeReserve _inodes = new($"{path}.inodes");
 
@@ -22,21 +23,21 @@ public sealed class StoreReserve(string path)
 
     private bool _isWanted;
 
-    /// <summary>Makes it where it is missing and twice the floor stays free beside it, so that it brings no disk to its floor. A fault is no fault: it is tried again.</summary>
+    /// <summary>Makes it where it is missing and the disk is above its floor: a quarter of what is above, at least 1 MiB. A fault is no fault: it is tried again.</summary>
     /// <param name="floorBytes">Free bytes below which no work is taken.</param>
     /// <param name="floorInodes">Free inodes below which no work is taken.</param>
-    /// <returns>Whether there was room for the bytes.</returns>
-    public bool MakeIfThereIsRoom(long floorBytes, long floorInodes)
+    /// <returns>How many bytes it takes up; 0 where there was no room.</returns>
+    public long MakeIfThereIsRoom(long floorBytes, long floorInodes)
     {
         try
         {
             var space = DiskSpace.At(Path.GetDirectoryName(path)!);
             TryInodes(() => _inodes.MakeIfThereIsRoom(space, floorInodes));
-            return space.Bytes - Bytes >= 2 * floorBytes && Make();
+            return space.Bytes <= floorBytes ? 0 : Make(Math.Clamp((space.Bytes - floorBytes) / Share / Piece * Piece, Least, Bytes));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return 0;
         }
     }
 
@@ -113,11 +114,12 @@ public sealed class StoreReserve(string path)
         }
     }
 
-    private bool Make()
+    private long Make(long bytes)
     {
-        if (PathFacts.Of(path) is { Kind: PathKind.File, Length: Bytes })
+        // One that is there stays, unless there is room for the whole now.
+        if (PathFacts.Of(path) is { Kind: PathKind.File, Length: >= Least } there && (there.Length >= bytes || bytes < Bytes))
         {
-            return true;
+            return there.Length;
         }
 
         try
@@ -129,17 +131,17 @@ public sealed class StoreReserve(string path)
             {
                 Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
-            for (var written = 0; written < Bytes; written += Piece)
+            for (var written = 0L; written < bytes; written += Piece)
             {
                 file.Write(piece); // Written and not only claimed: not every file system keeps its word about a claim.
             }
 
-            return true;
+            return bytes;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             GiveUp();
-            return false;
+            return 0;
         }
     }
 

@@ -49,8 +49,9 @@ internal sealed partial class RetentionLoop(
             if (last is null || time.GetElapsedTime(last.Value) >= config.Retention.Interval || !pass.Shortage().IsNone)
             {
                 last = time.GetTimestamp();
+                ClaimRoom(); // A first pass can be long, and work may come before its end.
                 await PassAsync(stopping);
-                _ = reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes, config.SelfTest.DiskFloorInodes) && store.ClaimRoom();
+                ClaimRoom();
             }
 
             // No agent is left who would take it, and the look at what one has done, its push and a rescue need a little of the disk.
@@ -61,6 +62,14 @@ internal sealed partial class RetentionLoop(
 
             Pulse.Beat();
             await _nudge.WaitAsync(config.Retention.Interval < FloorLook ? config.Retention.Interval : FloorLook, stopping);
+        }
+    }
+
+    private void ClaimRoom()
+    {
+        if (reserve.MakeIfThereIsRoom(config.SelfTest.DiskFloorBytes, config.SelfTest.DiskFloorInodes) is > 0 and var bytes)
+        {
+            store.ClaimRoom(bytes);
         }
     }
 
