@@ -12,7 +12,7 @@ public sealed partial class BorderTests
     // and bytes that we wrote ourselves.
     private static readonly string[] Decoders =
     [
-        "OutsideText.cs", "RealPath.cs", "StoreFile.cs", "GitNames.cs", "InPlaceTree.cs", "NameList.cs", "RefNames.cs", "SyncLoop.cs", "ProcessEnvironments.cs",
+        "OutsideText.cs", "RealPath.cs", "StoreFile.cs", "GitNames.cs", "InPlaceTree.cs", "FreshCheckout.cs", "NameList.cs", "RefNames.cs", "SyncLoop.cs", "ProcessEnvironments.cs",
         "GitFiles.cs", "WorkTraps.cs", "GatewayRecord.cs", "AlertHooks.cs", "OfflineReport.cs", "RunMessages.cs",
         "OutboxPump.cs", "AgentOutput.cs", "StartFaults.cs", "ElfLoader.cs",
     ];

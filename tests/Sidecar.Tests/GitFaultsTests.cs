@@ -68,6 +68,7 @@ public sealed class GitFaultsTests
     [InlineData("fatal: the remote end hung up unexpectedly")]
     [InlineData(NoAccess)] // A server that closes the connection without a word, as git daemon does above its limit.
     [InlineData("Connection to git.example closed by remote host." + NoAccess)]
+    [InlineData("error: failed to push some refs to 'ssh://git.example/x.git'")] // The connection was cut after the origin's last word.
     [InlineData("Timeout, server git.example not responding." + NoAccess)]
     [InlineData("banner exchange: Connection to 10.0.0.1 port 22: invalid format" + NoAccess)]
     [InlineData("exec request failed on channel 0" + NoAccess)]

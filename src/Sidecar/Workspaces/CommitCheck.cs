@@ -28,9 +28,19 @@ internal sealed class CommitCheck(Origin origin, LostMarks lost)
             Detail = line.Problem ?? (!descends ? $"{line.Commit} does not stand on {start}"
                 : string.Join("; ", new[] { $"{ahead} commits ahead of {start}", line.Note, rewritten ? $"earlier commits up to {run.Facts.StartCommit} were rewritten" : null }.OfType<string>())),
         };
+        List<VerificationCheck> checks = [check];
+        if (ahead > 0 && await LfsPointers.AddedAsync(origin, work, $"{start}..{line.Commit}", line.Commit, token) is [var first, ..] pointers)
+        {
+            checks.Add(new VerificationCheck
+            {
+                Type = "lfs", Target = Printable.Cut(first, 200), Status = "skipped",
+                Detail = $"{(pointers.Count == 1 ? "1 file is" : $"{pointers.Count} files are")} kept by git-lfs: the sidecar neither pushes their objects nor asks whether the origin has them; 'git lfs push --all' in the workspace does",
+            });
+        }
+
         return run.Facts with
         {
-            Commit = line.Commit.Length > 0 ? line.Commit : null, CommitsAhead = ahead, Verification = new VerificationReport { Status = StepRules.Overall([check]), Checks = [check] },
+            Commit = line.Commit.Length > 0 ? line.Commit : null, CommitsAhead = ahead, Verification = new VerificationReport { Status = StepRules.Overall(checks), Checks = checks },
         };
     }
 

@@ -15,7 +15,7 @@ internal sealed record TreeCall(string WorkTree, string Index, Dictionary<string
 /// <summary>Says which files of a work tree are what a fresh checkout of a version gives, although git calls them modified.</summary>
 /// <remarks>Git asks what a commit would store. Where the attributes of a version do not fit its files (line ends that were never
 /// renormalised, keywords, encodings), that is not what the version holds, in a checkout that nobody has touched. Here git makes the
-/// checkout once more, in a directory beside, and the bytes are compared.</remarks>
+/// checkout once more, in a directory beside, and the bytes are compared. A file that git-lfs put in the place of its pointer is right as well.</remarks>
 /// <param name="git">Runs git; see <see cref="TreeCall"/>.</param>
 /// <param name="objects">Where the objects of the version are.</param>
 /// <param name="tools">Removes what was made.</param>
@@ -80,6 +80,7 @@ internal sealed class FreshCheckout(Func<TreeCall, CancellationToken, Task<ToolO
             var compared = await CompareAsync(workTree, version, present, [], token);
             var stored = await DifferAsync(workTree, version, compared.RealTree, token);
             var changed = compared.Unlike.Intersect(stored, StringComparer.Ordinal).ToHashSet(StringComparer.Ordinal);
+            changed.ExceptWith(await KeptByLfsAsync(workTree, compared.CheckoutIndex, [.. changed], token));
             await FeedAsync(workTree, index, [.. present.Where(name => !changed.Contains(name))], asTheyLie: false, token, "update-index", "--assume-unchanged", "-z", "--stdin");
             return 0;
         }, token);
@@ -145,6 +146,29 @@ internal sealed class FreshCheckout(Func<TreeCall, CancellationToken, Task<ToolO
             await TreeRemoval.RemoveAsync(tools, Beside, token);
             PrivateDirectory.Make(Beside);
         }
+    }
+
+    // Files whose pointer the version has: the checkout beside has the pointers, because no filter runs there.
+    private async Task<IReadOnlyList<string>> KeptByLfsAsync(string workTree, string version, IReadOnlyList<string> names, CancellationToken token)
+    {
+        var kept = new List<string>();
+        foreach (var some in names.Chunk(AtOnce))
+        {
+            await FeedAsync(Beside, version, some, asTheyLie: false, token, "checkout-index", "--force", "--quiet", "-z", "--stdin");
+            foreach (var name in some)
+            {
+                var path = Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(name)); // One that is no text is not found, and counts as changed.
+                if (await LfsPointers.StandsForAsync(Path.Combine(Beside, path), Path.Combine(workTree, path), token))
+                {
+                    kept.Add(name);
+                }
+            }
+
+            await TreeRemoval.RemoveAsync(tools, Beside, token);
+            PrivateDirectory.Make(Beside);
+        }
+
+        return kept;
     }
 
     private static PathFacts? FactsOf(string directory, string name) => PathFacts.Of([.. Encoding.UTF8.GetBytes(directory + "/"), .. Encoding.Latin1.GetBytes(name), 0]);

@@ -44,7 +44,8 @@ internal static class GitFaults
     public const string Interrupted = "git_interrupted";
     public const string Other = "git_failed";
 
-    private const string NothingRead = "Could not read from remote repository";
+    // A push that was refused names each branch that was; one that was cut off after the origin's last word names none.
+    private static readonly string[] NothingHeard = ["Could not read from remote repository", "failed to push some refs to"];
     private const int BrokenPipe = 128 + 13; // SIGPIPE
     private static readonly int[] EndedFromOutside = [128 + 1, 128 + 2, 128 + 9, 128 + 15]; // SIGHUP, SIGINT, SIGKILL, SIGTERM
 
@@ -127,7 +128,7 @@ internal static class GitFaults
         }
 
         // The end of a connection, or of git itself, with no word of a refusal: a restart, a limit of connections, somebody who ends processes.
-        if (lines.FirstOrDefault(line => line.Contains(NothingRead, StringComparison.Ordinal)) is { } silent && !lines.Any(GitSign.IsWordOfTheirs))
+        if (lines.FirstOrDefault(line => NothingHeard.Any(words => line.Contains(words, StringComparison.Ordinal))) is { } silent && !lines.Any(GitSign.IsWordOfTheirs))
         {
             return (Unreachable, silent);
         }

@@ -15,7 +15,6 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
     [
         ("worktrees", "the clone has work trees of its own elsewhere"),
         ("modules", "it holds repositories of submodules, whose work is not looked at"),
-        ("lfs/objects", "it holds objects of git-lfs, which the sidecar does not push"),
     ];
 
     /// <summary>Looks, saves and pushes.</summary>
@@ -63,7 +62,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         var commitToKeep = ends.Count == 0 && !changed ? earlier
             : await KeepAsync(work, name, await CommitAsync(work, mark, $"Work that generation {mark.Generation} of {mark.TaskId} left behind", snapshot.Tree,
                 [.. new[] { head, earlier }.Where(parent => parent.Length > 0), .. await GatherAsync(work, mark, snapshot.Tree, [.. ends.Where(end => end != head)], token)], ended, token), token);
-        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, snapshot.Kept ?? unseen ?? await BesideAsync(directory, work, token));
+        var note = new RescueNote(now, ended, commitToKeep.Length > 0 ? commitToKeep : null, Pushed: false, snapshot.Kept ?? unseen ?? await BesideAsync(directory, work, mark.Base, token));
         if (note.Commit is null)
         {
             return (note with { Pushed = unasked is null }, unasked);
@@ -100,7 +99,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         Clones.Displaced(work) ?? GitView.Complaint(Path.Combine(work, ".git"), Mirrors.DirectoryOf(config));
 
     // Work that is in the directory, and not in the clone's own files and history.
-    private async Task<string?> BesideAsync(string directory, string work, CancellationToken token)
+    private async Task<string?> BesideAsync(string directory, string work, string start, CancellationToken token)
     {
         if (Directory.EnumerateFileSystemEntries(directory).FirstOrDefault(path => path != work && !IsOurs(path)) is { } other)
         {
@@ -114,6 +113,11 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
             {
                 return what;
             }
+        }
+
+        if (await LfsPointers.OnlyHereAsync(origin, work, start, token) is { } objects)
+        {
+            return objects;
         }
 
         // Git passes over whatever is called .git; find(1) knows no name that it could not look at.

@@ -73,8 +73,35 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
         }
 
         var changed = head.Length == 0 ? snapshot.Tree : await origin.RunAsync(workspace, token, "diff-tree", "-r", "--name-only", "--no-ext-diff", head, snapshot.Tree);
+        if (changed.Length > 0 && head.Length > 0 && await FilterOfAllAsync(workspace, head, snapshot.Tree, token) is { } filter)
+        {
+            return (StepRules.Skipped, $"'{Printable.Cut(changed.Split('\n')[0], 128)}' goes through the filter {Printable.Cut(filter, 40)}, which is not run here: whether it is committed cannot be told");
+        }
+
         return changed.Length == 0 ? (StepRules.Pass, "nothing is left uncommitted")
             : (StepRules.Fail, $"{changed.Split('\n').Length} changes are not committed, the first one: {Printable.Cut(changed.Split('\n')[0], 128)}");
+    }
+
+    // The name of a filter where the commit's attributes give one to every file that differs. A filter is a program of whoever configured it.
+    private async Task<string?> FilterOfAllAsync(string workspace, string head, string tree, CancellationToken token)
+    {
+        var scratch = Path.Combine(Path.GetDirectoryName(workspace)!, "verify.filters");
+        var (names, index) = ($"{scratch}.names", $"{scratch}.index");
+        try
+        {
+            var variables = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index, ["GIT_WORK_TREE"] = workspace };
+            var listed = await origin.TryAsync(workspace, variables, token, "diff-tree", "-r", "-z", "--name-only", "--no-renames", $"--output={names}", head, tree);
+            var read = await origin.TryAsync(workspace, variables, token, "read-tree", head);
+            variables[Git.InputFile] = names;
+            var asked = await origin.TryAsync(workspace, variables, token, "check-attr", "--cached", "-z", "--stdin", "filter");
+            var filters = asked.Output.Split('\0', StringSplitOptions.RemoveEmptyEntries).Chunk(3).Select(answer => answer[^1]).ToList();
+            return listed.Ok && read.Ok && asked.Ok && filters.Count > 0 && !filters.Any(filter => filter is "unspecified" or "unset" or "lfs") ? filters[0] : null;
+        }
+        finally
+        {
+            File.Delete(names);
+            File.Delete(index);
+        }
     }
 
     private static (string Status, string Detail) Contains(string? target, string workspace)
