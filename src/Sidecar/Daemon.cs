@@ -56,8 +56,8 @@ internal static partial class Daemon
         using var store = opened.Store;
         if (agents is not null)
         {
-            store.ClaimRoom();
-            reserve.TakeInodesBack();
+            store.ClaimRoom(StoreReserve.Bytes / 4); // What it had from before it has still; the rest is shared.
+            reserve.TakeBack();
             await agents.DisposeAsync();
         }
 

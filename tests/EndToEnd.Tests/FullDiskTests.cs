@@ -73,6 +73,33 @@ public sealed class FullDiskTests : WorkspaceTests
         Assert.True(failed.GetProperty("reason").GetString()!.Contains("wall_clock", StringComparison.Ordinal), $"{failed}\n{Sidecar.Program.Text}");
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "what a rescue needs is used up by what it saves")]
+    [InlineData("TERM")]
+    [InlineData("KILL")]
+    public async Task L29_work_beside_what_filled_the_disk_is_saved_and_the_next_one_works_also_after_a_start_meanwhile(string signal)
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 160);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("""
+            [ "$FLEET_TASK_ID" = task-a ] || { echo x > new; git add --all; git commit --quiet -m New; exec fleet-sidecar task complete; }
+            echo small > loose; fleet-sidecar task start
+            set +e; while :; do cat /dev/zero >> "$FLEET_RUN_DIR/fill"; sleep 0.01; done 2>/dev/null
+            """, Small.Replace("00:00:08", "00:00:12", StringComparison.Ordinal));
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(Sidecar.State, "reserve")), "the reserve");
+        await AssignAsync(origin.Path);
+        await Wait.UntilAsync(() => new DriveInfo(Sidecar.State).AvailableFreeSpace == 0, "the disk to be full");
+
+        await TestProgram.MustAsync("/bin/kill", $"-{signal}", Sidecar.Program.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await Sidecar.Program.EndAsync();
+        await Sidecar.StartAsync();
+
+        await Hub.WaitForAsync("task_failed", limit: TimeSpan.FromSeconds(60));
+        await Wait.ForAsync(() => RefAsync(origin, "refs/fleet/rescue/task-a/1"), "the work on the origin", TimeSpan.FromSeconds(60));
+        await Sidecar.WaitForAvailableAsync();
+        await CompleteAsync(origin, "task-b", 1);
+    }
+
     // The state that a start leaves which dies while it holds them.
     [Fact(Timeout = 120_000), Trait("kind", "a crash leaves an agent stopped")]
     public async Task An_agent_that_a_start_held_still_and_left_so_goes_on_after_the_next_start_also_when_the_disk_has_room_again()

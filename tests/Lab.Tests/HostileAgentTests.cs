@@ -269,6 +269,32 @@ public sealed class HostileAgentTests : IAsyncLifetime
         Assert.DoesNotContain((await _fleet.Machine.ShellAsync($"cat {Fleet.Token}")).Trim(), await _fleet.Machine.ShellAsync($"cat {Fleet.Shared}/said 2>/dev/null || :"));
     }
 
+    // It accepts one connection, stops listening, and answers as a hub would.
+    [Fact]
+    public async Task An_agent_that_takes_the_hubs_port_and_lets_go_of_it_once_it_is_connected_is_told_no_token()
+    {
+        _fleet.AgentDoes($$"""
+            fleet-sidecar task start
+            exec perl -MIO::Socket::INET -MDigest::SHA=sha1_base64 -e 'my $s; until ($s) { $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:7070", Listen => 1, ReuseAddr => 1) or select(undef, undef, undef, 0.002) }
+              open my $o, ">", "{{Fleet.Shared}}/taken"; close $o; $SIG{ALRM} = sub { exit 0 }; alarm 20; my $c = $s->accept; close $s; $c->autoflush(1);
+              my $said = ""; while ($said !~ /\r\n\r\n/ && sysread($c, my $piece, 4000)) { $said .= $piece }
+              if ($said =~ /Sec-WebSocket-Key: (\S+)/i) { print $c "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " . sha1_base64($1 . "258EAFA5-E914-47DA-95CA-C5AB0DC85B11") . "=\r\n\r\n" }
+              while (sysread($c, my $piece, 4000)) { my @b = map { ord } split //, $piece; $said .= $piece;
+                my $at = ($b[1] & 127) == 126 ? 4 : 2; my @mask = @b[$at .. $at + 3]; $said .= join "", map { chr($b[$_] ^ $mask[($_ - $at - 4) % 4]) } $at + 4 .. $#b; open my $f, ">>", "{{Fleet.Shared}}/said"; print $f $said; close $f }'
+            """);
+        var task = await _fleet.SubmitAsync(NoRepository);
+        await _fleet.RunningAsync();
+        await _fleet.Machine.ShellAsync("systemctl stop fleet-hub");
+        await _fleet.Machine.UntilAsync($"[ -e {Fleet.Shared}/taken ]", "the agent to have the port");
+        await _fleet.Machine.UntilAsync("journalctl -q -u fleet-sidecar | grep -q 'is held by a program of fleet-agent'", "the daemon to see who has the port");
+        await _fleet.Machine.ShellAsync("systemctl start --no-block fleet-hub");
+
+        await _fleet.UpAsync();
+        await _fleet.WaitForAsync(task, "dead_letter");
+
+        Assert.DoesNotContain((await _fleet.Machine.ShellAsync($"cat {Fleet.Token}")).Trim(), await _fleet.Machine.ShellAsync($"cat {Fleet.Shared}/said 2>/dev/null || :"));
+    }
+
     [Fact]
     public async Task An_agent_keeps_the_service_manager_from_nothing()
     {

@@ -55,7 +55,7 @@ public sealed class SlotTests : IAsyncLifetime
         await machine.ShellAsync("cd /var/lib/fleet-agent; runuser -u fleet-agent -- sh -c 'umask 077; mkdir .claude; echo first >.claude/credentials; echo {} >.claude.json'");
         foreach (var line in Documented(await File.ReadAllTextAsync(Path.Combine(TestProgram.Root, "docs/systemd.md"))))
         {
-            await machine.ShellAsync(line.Replace("sudo ", "", StringComparison.Ordinal));
+            await machine.ShellAsync(line.Replace("sudo -u fleet-agent ", "runuser -u fleet-agent -- ", StringComparison.Ordinal).Replace("sudo ", "", StringComparison.Ordinal));
         }
 
         _fleet.AgentDoes("fleet-sidecar task start\nsaid=$(cat ~/.claude/credentials)\necho mine >>~/.claude/credentials\necho x 2>/dev/null >/var/lib/fleet-agents/common/x && said=changed\nfleet-sidecar task complete --output \"$said\"");
@@ -98,5 +98,5 @@ public sealed class SlotTests : IAsyncLifetime
 
     // The commands of the section, without those that need a person.
     private static IEnumerable<string> Documented(string text) => text.Split("## Agents' users and homes")[1].Split("\n## ")[0]
-        .Split('\n').Where(line => line.StartsWith("sudo ", StringComparison.Ordinal) && !line.Contains("-u fleet-agent", StringComparison.Ordinal));
+        .Split('\n').Where(line => line.StartsWith("sudo ", StringComparison.Ordinal) && !line.Contains("-i claude", StringComparison.Ordinal));
 }

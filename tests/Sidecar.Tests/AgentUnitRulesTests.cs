@@ -1,3 +1,4 @@
+using FleetSidecar.Agents;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Processes;
@@ -78,6 +79,32 @@ public sealed class AgentUnitRulesTests
         Assert.Null(units.RunOf("sshd.service"));
         Assert.Null(units.RunOf("fleet-agent-1@run_foo-run_0a1b2c3d4e5f.service"));
         Assert.Null(units.RunOf("fleet-takeback@run_0a1b2c3d4e5f.service"));
+    }
+
+    [Fact]
+    public void What_a_run_reaches_of_the_network_is_in_its_claim_and_in_its_units_name_and_found_again_after_a_crash()
+    {
+        using var directory = new TempDir();
+        var config = new SidecarConfig { StateDirectory = "/var/lib/fleet-sidecar" };
+        const string Run = "run_0a1b2c3d4e5f";
+        Assert.True(Slots().Take(Run, 3, NetworkPolicy.None));
+        Assert.Equal("fleet-agent-none-1@run_0a1b2c3d4e5f.service", Units().NameOf(Run));
+        Assert.Equal(Run, Units().RunOf(Units().NameOf(Run)));
+
+        Assert.True(Slots().Take(Run, 3, NetworkPolicy.List)); // A retry with another profile.
+        Assert.Equal("fleet-agent-list-1@run_0a1b2c3d4e5f.service", Units().NameOf(Run));
+        Assert.True(Slots().Take("run_000000000002", 3));
+        Assert.Equal("fleet-agent-2@run_000000000002.service", Units().NameOf("run_000000000002"));
+        Assert.True(Slots().Take(Run, 3));
+        Assert.Equal("fleet-agent-1@run_0a1b2c3d4e5f.service", Units().NameOf(Run));
+        Assert.Equal(2, Directory.GetFileSystemEntries(directory["slots"]).Length);
+        Assert.Null(Units().RunOf("fleet-agent-root-1@run_0a1b2c3d4e5f.service"));
+
+        Slots().GiveBack(Run);
+        Assert.Equal((null, NetworkPolicy.All), (Slots().Of(Run), Slots().NetworkOf(Run)));
+
+        AgentSlots Slots() => new(config, directory["slots"]);
+        AgentUnits Units() => new(config, Slots(), new ToolRunner(TimeProvider.System));
     }
 
     [Fact]

@@ -13,6 +13,21 @@ public sealed class SqliteFileTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
+    [Theory(Timeout = 60_000), Trait("kind", "a file of an agent makes the daemon remove one of its own")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_journal_that_names_another_file_is_not_taken_back(bool names)
+    {
+        await MakeAsync("CREATE TABLE contacts (name TEXT PRIMARY KEY); INSERT INTO contacts VALUES ('clara')");
+        var magic = Convert.FromHexString("d9d505f920a163d7");
+        await File.WriteAllBytesAsync($"{Book}-journal", [.. new byte[600], .. names ? magic : new byte[8]]);
+
+        var merge = Record.Exception(() => SqliteFile.Merge(Book, "contacts", "name", [], new HashSet<string>()));
+
+        Assert.Equal(names, merge is IOException);
+        Assert.Equal(names, File.Exists($"{Book}-journal"));
+    }
+
     // A module that is not loaded here, as an agent's memory with vectors has it.
     [Theory(Timeout = 60_000)]
     [InlineData("")]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 
 namespace FleetSidecar.Ground.Sockets;
@@ -20,8 +21,29 @@ public static class OneOrigin
     public static SocketsHttpHandler Handler(IWebProxy? proxy = null) => new()
     {
         AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None,
-        UseProxy = proxy is not null, Proxy = proxy, ConnectTimeout = ConnectTimeout,
+        UseProxy = proxy is not null, Proxy = proxy, ConnectTimeout = ConnectTimeout, ConnectCallback = ConnectAsync,
     };
+
+    // Before the first byte: what comes later may be the secret.
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken token)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(context.DnsEndPoint, token);
+            if (socket is { RemoteEndPoint: IPEndPoint remote, LocalEndPoint: IPEndPoint local } && LocalListener.Complaint(remote, local) is { } complaint)
+            {
+                throw new HttpRequestException(HttpRequestError.ConnectionError, complaint);
+            }
+
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The same for a peer outside of the fleet: over TLS a proxy of the environment sees the host's name
     /// alone, so it is used there.</summary>

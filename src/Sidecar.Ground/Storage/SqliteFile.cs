@@ -62,6 +62,7 @@ public static class SqliteFile
             catch (SqliteException left) when (left.SqliteErrorCode == raw.SQLITE_READONLY)
             {
                 // A writer that was killed left a journal; whoever opens the database next takes back what was not committed.
+                SqliteJournal.RequireOwn(path);
                 Copy(path, copy, SqliteOpenMode.ReadWrite);
             }
         }
@@ -112,6 +113,7 @@ public static class SqliteFile
     {
         try
         {
+            SqliteJournal.RequireOwn(path);
             using var connection = Open(path, SqliteOpenMode.ReadWrite);
             raw.sqlite3_limit(connection.Handle, raw.SQLITE_LIMIT_LENGTH, LargestInserted);
             RequireTable(connection, table);

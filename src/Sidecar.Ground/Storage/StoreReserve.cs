@@ -96,10 +96,14 @@ public sealed class StoreReserve(string path)
     /// <exception cref="IOException">It cannot be taken away.</exception>
     public void TakeMarkBack(string file) => _inodes.TakeBack(file);
 
-    /// <summary>Takes back the inodes that a start has left, before agents that were held still can: for the rescue, and for the next start.</summary>
-    public void TakeInodesBack()
+    /// <summary>Takes back what a start has left of it, bytes and inodes, before agents that were held still can: for the rescue, and for the next start.</summary>
+    public void TakeBack()
     {
         TryInodes(_inodes.MakeAgain);
+        for (var bytes = (long)Bytes; bytes >= Least && Make(bytes) == 0; bytes /= 2)
+        {
+            // As much as there is.
+        }
     }
 
     private static void TryInodes(Action make)

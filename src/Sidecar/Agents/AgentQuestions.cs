@@ -43,7 +43,7 @@ internal sealed class AgentQuestions(SidecarConfig config, ToolRunner tools, Uni
         await _turn.WaitAsync(token); // One at a time in that unit.
         try
         {
-            return await units.RunAsync(UnitTool.SelfTest, "look", AgentEnvironment.OfProfile(profile), command, null, limit, token, inSlot: profile.Mode == WakeMode.Run);
+            return await units.RunAsync(UnitTool.SelfTest, "look", AgentEnvironment.OfProfile(profile), command, null, limit, token, profile.Mode == WakeMode.Run ? profile.Network : null);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -21,6 +21,11 @@ internal sealed partial class DetachedHost(SidecarConfig config, Berths berths, 
 
     public ValueTask<LaunchOutcome> StartAsync(LaunchPlan plan, CancellationToken token)
     {
+        if (plan.Run.Profile.Network != NetworkPolicy.All)
+        {
+            return new(new LaunchOutcome.NotStarted(NetworkRules.Refusal(plan.Run.Profile, NetworkRules.NoUnits)));
+        }
+
         var order = Recorder.Order(plan.Run, plan.Workspace, plan.Input, plan.Command);
         // Without a repository the agent works in the run's own directory. It is made with the berth, which says itself what is wrong.
         var directory = plan.Workspace == plan.RunDirectory ? "/" : plan.Workspace;

@@ -44,6 +44,10 @@ internal sealed class WakeProfile
     /// <summary>Most bytes of output that one wake keeps on disk, 1 MiB to 1 TiB; default 256 MiB. Three quarters are for standard output, one for standard error; of a stream that is longer the middle is dropped, a quarter of its share is kept of the beginning and the rest of the end. What the agent prints in half a second may come on top while it works.</summary>
     public long MaxOutputBytes { get; set; } = 256L * 1024 * 1024;
 
+    /// <summary>What of the network the agent, its verification steps and the looks at its program reach: <c>all</c> (default), <c>none</c>, or what a <c>list</c> of root's names. Mode run, with agents in units and users for them; see docs/systemd.md. The sidecar's own socket is a file and always there.</summary>
+    [AllowedValues(NetworkPolicy.All, NetworkPolicy.None, NetworkPolicy.List)]
+    public string Network { get; set; } = NetworkPolicy.All;
+
     /// <summary>Variables given to the agent besides the fixed ones.</summary>
     public Dictionary<string, string> Environment { get; set; } = [];
 
@@ -52,6 +56,9 @@ internal sealed class WakeProfile
 
     /// <summary>Adapter <c>openclaw</c> only: how OpenClaw is reached. Default: by the gateway on this machine.</summary>
     public OpenClawOptions? OpenClaw { get; set; }
+
+    /// <summary>Mode run: the command only asks a program that is there already.</summary>
+    public bool WorksElsewhere => Adapter == "openclaw" && (OpenClaw ?? new OpenClawOptions()).Via != OpenClawVia.Exec;
 
     /// <summary>The same with the variables of another profile, or with none: their values may be secret, and nobody else writes them down.</summary>
     public WakeProfile WithVariablesOf(WakeProfile? other)
@@ -69,6 +76,19 @@ internal static class WakeMode
 {
     public const string Run = "run";
     public const string Signal = "signal";
+}
+
+/// <summary>What of the network an agent reaches.</summary>
+internal static class NetworkPolicy
+{
+    /// <summary>Everything but the addresses at which cloud machines hand out credentials.</summary>
+    public const string All = "all";
+
+    /// <summary>Nothing: a network of its own, with a loopback of its own.</summary>
+    public const string None = "none";
+
+    /// <summary>The machine's resolver, and the addresses in root's drop-in of the unit.</summary>
+    public const string List = "list";
 }
 
 /// <summary>What a good end needs.</summary>

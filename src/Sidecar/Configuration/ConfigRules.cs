@@ -180,6 +180,15 @@ internal static class ConfigRules
                 yield return new($"{key}.mode", $"must be {WakeMode.Run} or {WakeMode.Signal}", "leave it out where the command is the agent's whole turn");
             }
 
+            if (profile.Network is not (NetworkPolicy.All or NetworkPolicy.None or NetworkPolicy.List))
+            {
+                yield return new($"{key}.network", $"must be {NetworkPolicy.All}, {NetworkPolicy.None} or {NetworkPolicy.List}", "leave it out where the agent may reach everything");
+            }
+            else if (profile.Network != NetworkPolicy.All && (profile.Mode == WakeMode.Signal || profile.WorksElsewhere))
+            {
+                yield return new($"{key}.network", $"'{profile.Network}' does not reach an agent that works in a program of its own", "bound that program's own unit, or use mode run (OpenClaw: via exec)");
+            }
+
             if (profile.Completion is not (CompletionEvidence.Report or CompletionEvidence.ExitCode))
             {
                 yield return new($"{key}.completion", $"must be {CompletionEvidence.Report} or {CompletionEvidence.ExitCode}", "leave it out where the agent reports its end itself");

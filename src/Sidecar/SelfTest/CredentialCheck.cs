@@ -19,9 +19,13 @@ internal sealed class CredentialCheck(SidecarConfig config, TimeProvider time) :
     public Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token) =>
         Task.FromResult<IReadOnlyList<CheckResult>>([.. config.SelfTest.Credentials.Select(Look)]);
 
+    private static bool IsFile(string path) =>
+        (PathFacts.Of(path)?.Kind == PathKind.Link ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : path) is { } real && PathFacts.Of(real) is { Kind: PathKind.File };
+
     private CheckResult Look(CredentialOptions credential)
     {
-        if (OutsideFile.Read(credential.File, LargestFile, followLink: true) is not { } bytes)
+        // A device can do something when it is opened; what a link leads to is looked at before.
+        if (!IsFile(credential.File) || OutsideFile.Read(credential.File, LargestFile, followLink: true) is not { } bytes)
         {
             return new CheckResult(Name, CheckResult.Failed, $"{credential.File} cannot be read", "sign the agent in again, or correct selfTest.credentials");
         }

@@ -53,6 +53,11 @@ internal sealed class WakeCheck(SidecarConfig config, AgentQuestions questions, 
             return Bad(profile, File.Exists(program) ? $"{program} may not be executed" : $"{program} is not there", "install it, or correct wake.profiles[].command");
         }
 
+        if (units is not null && profile.Network != NetworkPolicy.All)
+        {
+            return Bad(profile, NetworkRules.Complaint(profile, NetworkRules.NoUnits), NetworkRules.Hint);
+        }
+
         var command = AgentAdapters.Of(profile).VersionCommand(profile);
         if (questions.Refusal is { } refusal)
         {
@@ -81,7 +86,7 @@ internal sealed class WakeCheck(SidecarConfig config, AgentQuestions questions, 
 
     // That a unit can be started is shown by starting one: now and then, and whenever the service manager does not know the unit.
     private async Task<bool> IsDueAsync(UnitTool units, WakeProfile profile) =>
-        !_answers.TryGetValue(profile.Name, out var last) || last.Result.Status == CheckResult.Failed || TimeProvider.System.GetElapsedTime(last.At) > Trust || !await units.IsLoadedAsync();
+        !_answers.TryGetValue(profile.Name, out var last) || last.Result.Status == CheckResult.Failed || TimeProvider.System.GetElapsedTime(last.At) > Trust || !await units.IsLoadedAsync(profile.Network);
 
     private async Task<CheckResult> AskAgentAsync(WakeProfile profile, CancellationToken token)
     {

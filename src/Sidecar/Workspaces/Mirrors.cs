@@ -4,6 +4,7 @@ using System.Text;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
 
@@ -17,7 +18,7 @@ internal readonly record struct Mirror(string Path, int Copy);
 /// stays beside the fresh one, which borrows its objects, until no workspace is left.</remarks>
 internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch, TimeProvider time)
 {
-    private const int NameLength = 24;
+    private const int NameLength = 24, LargestConfig = 64 * 1024;
     private const string Branches = "+refs/heads/*:refs/heads/*";
 
     private static readonly TimeSpan CheckEvery = TimeSpan.FromDays(1);
@@ -99,6 +100,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
             return GitFaults.Classify(fetched) is GitFaults.Damaged or GitFaults.Other ? false : throw GitFaults.Explain(fetch, fetched);
         }
 
+        await ForgetAddressAsync(path, token);
         var mark = Path.Combine(path, "fleet-checked");
         if (PathFacts.Of(mark) is { Kind: PathKind.File } known && time.GetUtcNow() - known.Written is var age && age >= TimeSpan.Zero && age < CheckEvery)
         {
@@ -116,6 +118,15 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         NewFile.Write(mark, []);
         File.SetLastWriteTimeUtc(mark, time.GetUtcNow().UtcDateTime);
         return true;
+    }
+
+    // An address may hold a password, and every agent reads the mirrors. Each fetch is told it anew.
+    private async Task ForgetAddressAsync(string mirror, CancellationToken token)
+    {
+        if (OutsideFile.Read(Path.Combine(mirror, "config"), LargestConfig, followLink: false) is { } bytes && OutsideText.Decode(bytes).Contains("url =", StringComparison.Ordinal))
+        {
+            await git.TryAsync(mirror, token, "config", "--unset-all", "remote.origin.url");
+        }
     }
 
     // Beside, then put in place: what stands at the real name is always whole.
@@ -139,6 +150,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
             string[] clone = ["clone", "--bare", .. check, "--template=", "--quiet", "--", address, beside];
             await git.RunAsync(DirectoryOf(config), token, clone);
             await git.RunAsync(beside, token, "config", "remote.origin.fetch", Branches);
+            await ForgetAddressAsync(beside, token);
             await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
             MirrorSwap.Put(beside, path);
         }

@@ -6,7 +6,7 @@ namespace FleetSidecar.Agents.Units;
 
 /// <summary>Which of the machine's users for agents a run has: <c>fleet-agent-1</c> and so on, each with a home of its own, none for two runs at a time.</summary>
 /// <remarks>
-/// A claim is a link that is called like the slot and names the run. It is made in one step, by one of the machine's sidecars, and found again
+/// A claim is a link that is called like the slot and names the run, and what of the network it reaches where that is not all. It is made in one step, by one of the machine's sidecars, and found again
 /// after a crash. It lasts until the run is over, because its verification steps are the agent's code too. Where the machine
 /// has no such users, and for what belongs to no run, it is the one user <c>fleet-agent</c>.
 /// </remarks>
@@ -14,6 +14,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
 {
     // As many as anybody may configure runs for.
     private const int Most = 64;
+    private const char Divider = ':';
 
     /// <summary>The user of signals and of looks; the users of slots have its name and a number.</summary>
     public const string SharedUser = "fleet-agent";
@@ -22,7 +23,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
     private readonly Lock _turn = new();
     private readonly HashSet<string> _used = [];
     private IReadOnlySet<string>? _open;
-    private Dictionary<string, int>? _known;
+    private Dictionary<string, Claim>? _known;
 
     /// <summary>How many this machine has.</summary>
     public static int Count()
@@ -36,21 +37,37 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
     {
         lock (_turn)
         {
-            return Known().TryGetValue(run, out var slot) ? slot : null;
+            return Known().TryGetValue(run, out var claim) ? claim.Slot : null;
+        }
+    }
+
+    /// <summary>What of the network a run reaches: one of <see cref="NetworkPolicy"/>.</summary>
+    public string NetworkOf(string run)
+    {
+        lock (_turn)
+        {
+            return Known().TryGetValue(run, out var claim) ? claim.Network : NetworkPolicy.All;
         }
     }
 
     /// <summary>Gives a run its slot, the lowest that is free, so that few homes are warm.</summary>
     /// <param name="run">The run.</param>
     /// <param name="count">How many slots there are.</param>
+    /// <param name="network">What of the network it reaches. A run that has a slot keeps it, and reaches this from its next unit on.</param>
     /// <returns>False where every one is taken.</returns>
     /// <exception cref="IOException">No claim can be made: the disk is full, or the directory is closed.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
-    public bool Take(string run, int count)
+    public bool Take(string run, int count, string network = NetworkPolicy.All)
     {
         lock (_turn)
         {
-            if (count == 0 || Known().ContainsKey(run))
+            if (Known().TryGetValue(run, out var claim))
+            {
+                Change(run, claim, network);
+                return true;
+            }
+
+            if (count == 0)
             {
                 return true;
             }
@@ -58,9 +75,9 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
             PrivateDirectory.Make(_claims);
             for (var slot = 1; slot <= count; slot++)
             {
-                if (TryClaim(slot, run) || (IsAbandoned(slot) && TryClaim(slot, run)))
+                if (TryClaim(slot, run, network) || (IsAbandoned(slot) && TryClaim(slot, run, network)))
                 {
-                    Known()[run] = slot;
+                    Known()[run] = new Claim(slot, network);
                     return true;
                 }
             }
@@ -74,11 +91,11 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
     {
         lock (_turn)
         {
-            if (Known().TryGetValue(run, out var slot))
+            if (Known().TryGetValue(run, out var claim))
             {
                 try
                 {
-                    File.Delete(PathOf(slot));
+                    File.Delete(PathOf(claim.Slot));
                     Known().Remove(run);
                 }
                 catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -130,7 +147,21 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
 
     private string PathOf(int slot) => Path.Combine(_claims, slot.ToString(CultureInfo.InvariantCulture));
 
-    private bool TryClaim(int slot, string run)
+    private string TextOf(string run, string network) => network == NetworkPolicy.All ? config.InstancePath(run) : $"{config.InstancePath(run)}{Divider}{network}";
+
+    // In one step: there is no moment without a claim, and none with two.
+    private void Change(string run, Claim claim, string network)
+    {
+        if (claim.Network != network)
+        {
+            var beside = $"{PathOf(claim.Slot)}.{Guid.NewGuid():N}";
+            File.CreateSymbolicLink(beside, TextOf(run, network));
+            File.Move(beside, PathOf(claim.Slot), overwrite: true);
+            Known()[run] = claim with { Network = network };
+        }
+    }
+
+    private bool TryClaim(int slot, string run, string network)
     {
         if (PathFacts.Of(PathOf(slot)) is not null)
         {
@@ -139,7 +170,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
 
         try
         {
-            File.CreateSymbolicLink(PathOf(slot), config.InstancePath(run));
+            File.CreateSymbolicLink(PathOf(slot), TextOf(run, network));
             return true;
         }
         catch (IOException) when (PathFacts.Of(PathOf(slot)) is not null)
@@ -179,22 +210,24 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
 
     private static bool IsOfNobody(string? claim) => claim?.Split('/') is [var instance, _] && !PackagePaths.HasInstance(instance);
 
-    private Dictionary<string, int> Known()
+    private Dictionary<string, Claim> Known()
     {
         if (_known is null)
         {
             _known = [];
             for (var slot = 1; slot <= Most; slot++)
             {
-                if (ClaimIn(PathOf(slot)) is { } claim && claim[(claim.LastIndexOf('/') + 1)..] is var run && claim == config.InstancePath(run))
+                if (ClaimIn(PathOf(slot))?.Split(Divider) is [var path, .. var rest] && path[(path.LastIndexOf('/') + 1)..] is var run && path == config.InstancePath(run))
                 {
-                    _known[run] = slot;
+                    _known[run] = new Claim(slot, rest is [var network] ? network : NetworkPolicy.All);
                 }
             }
         }
 
         return _known;
     }
+
+    private sealed record Claim(int Slot, string Network);
 
     private static string? ClaimIn(string path) => PathFacts.Of(path) is { Kind: PathKind.Link } ? new FileInfo(path).LinkTarget : null;
 }

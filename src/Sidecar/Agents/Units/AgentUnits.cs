@@ -21,10 +21,14 @@ internal sealed partial class AgentUnits(SidecarConfig config, AgentSlots slots,
     public static bool AreOffered { get; } = Environment.GetEnvironmentVariable("FLEET_AGENT_UNITS") == Offer;
 
     /// <summary>The unit of a run. Its template is that of the run's user, its instance the path of the run's directories, escaped as systemd.unit(5) says.</summary>
-    public string NameOf(string run) => NameIn(slots.Of(run), run);
+    public string NameOf(string run) => NameIn(slots.Of(run), slots.NetworkOf(run), run);
 
     /// <summary>The unit that a run would have in a slot.</summary>
-    public string NameIn(int? slot, string run) => string.Create(CultureInfo.InvariantCulture, $"{AgentSlots.SharedUser}{(slot is null ? "" : $"-{slot}")}@{Escape(config.InstancePath(run))}.service");
+    /// <param name="slot">Null for the user beside the slots.</param>
+    /// <param name="network">One of <see cref="NetworkPolicy"/>.</param>
+    /// <param name="run">The run.</param>
+    public string NameIn(int? slot, string network, string run) => string.Create(CultureInfo.InvariantCulture,
+        $"{AgentSlots.SharedUser}{(network == NetworkPolicy.All ? "" : $"-{network}")}{(slot is null ? "" : $"-{slot}")}@{Escape(config.InstancePath(run))}.service");
 
     /// <summary>The run that a unit belongs to, or null for another sidecar's.</summary>
     public string? RunOf(string unit) =>
@@ -35,7 +39,7 @@ internal sealed partial class AgentUnits(SidecarConfig config, AgentSlots slots,
     [GeneratedRegex("^run_[0-9a-f]{12}\\z", RegexOptions.CultureInvariant)]
     private static partial Regex Run();
 
-    [GeneratedRegex("^fleet-agent(-[0-9]{1,2})?@(?<instance>[^@/]+)\\.service\\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    [GeneratedRegex("^fleet-agent(-(none-|list-)?[0-9]{1,2})?@(?<instance>[^@/]+)\\.service\\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex Agent();
 
     public Task<ToolOutcome> StartAsync(string unit, CancellationToken token) => CallAsync(["start", unit], token);

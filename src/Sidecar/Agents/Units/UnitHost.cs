@@ -44,7 +44,11 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, A
         {
             slots.GiveBack(run.Id);
         }
-        else if (AgentSlots.Count() is var count && !slots.Take(run.Id, count))
+        else if (AgentSlots.Count() is var count && count == 0 && run.Profile.Network != NetworkPolicy.All)
+        {
+            return new LaunchOutcome.NotStarted(NetworkRules.Refusal(run.Profile, "this machine has no users for agents"));
+        }
+        else if (!slots.Take(run.Id, count, run.Profile.Network))
         {
             return new LaunchOutcome.NotStarted(new Failure(FailureClass.Unknown, $"each of this machine's {count} users for agents has a run"));
         }

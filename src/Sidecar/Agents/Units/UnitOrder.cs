@@ -7,6 +7,9 @@ namespace FleetSidecar.Agents.Units;
 /// line says that it is whole.</remarks>
 internal sealed record UnitOrder(string Record, string Workspace, string Input, IReadOnlyList<KeyValuePair<string, string>> Environment, IReadOnlyList<string> Command)
 {
+    /// <summary>The network that a unit without one must not find itself in, as <c>/proc/self/ns/net</c> says it; null where nothing is to be checked.</summary>
+    public string? OutsideNetwork { get; init; }
+
     public const string FileName = "order", LentFile = "lent";
 
     /// <summary>What is wrong with it, or null.</summary>
@@ -23,6 +26,11 @@ internal sealed record UnitOrder(string Record, string Workspace, string Input, 
             foreach (var (name, value) in Environment)
             {
                 text.Append('e').Append(name).Append('=').Append(value).Append('\n');
+            }
+
+            if (OutsideNetwork is not null)
+            {
+                text.Append('n').Append(OutsideNetwork).Append('\n');
             }
 
             foreach (var word in Command)

@@ -17,7 +17,7 @@ internal sealed class UnitStart(SidecarConfig config, AgentUnits units, RunModes
     /// <param name="token">Gives up waiting for the service manager.</param>
     public async Task<(ProcessIdentity? Process, string? Why)> StartAsync(string run, UnitOrder order, bool lent, CancellationToken token)
     {
-        Write(Path.Combine(config.OrdersDirectory, run), order, lent);
+        Write(Path.Combine(config.OrdersDirectory, run), order with { OutsideNetwork = new FileInfo("/proc/self/ns/net").LinkTarget }, lent);
         await modes.OpenAsync(run, token);
         var unit = units.NameOf(run);
         var started = await units.StartAsync(unit, token);

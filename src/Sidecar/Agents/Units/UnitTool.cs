@@ -8,7 +8,7 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Agents.Units;
 
 /// <summary>Runs a program to its end where agents run: as their user, in a unit of its own, with everything that it starts. For what the sidecar's user must not, or cannot, run itself.</summary>
-internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlots slots, UnitStart start, RunModes modes, ProcessWatch watch, TimeProvider time)
+internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlots slots, UnitStart start, RunModes modes, ProcessWatch watch, ToolRunner tools, TimeProvider time)
 {
     /// <summary>For what belongs to no run.</summary>
     public const string SelfTest = "selftest";
@@ -18,7 +18,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     private static readonly TimeSpan OutputLook = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether the service manager has the agents' unit at all: installed, and not masked.</summary>
-    public async Task<bool> IsLoadedAsync() => (await units.ShowAsync(units.NameIn(AgentSlots.Count() > 0 ? 1 : null, SelfTest))).Load == "loaded";
+    public async Task<bool> IsLoadedAsync(string network) => (await units.ShowAsync(units.NameIn(AgentSlots.Count() > 0 ? 1 : null, network, SelfTest))).Load == "loaded";
 
     /// <param name="run">The run whose unit and directories it has; nothing else may be going on in there.</param>
     /// <param name="name">Of the record in the run's directory; an earlier one of this name is replaced.</param>
@@ -27,14 +27,14 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     /// <param name="directory">Where it runs; null for the run's own directory.</param>
     /// <param name="limit">After this everything in the unit is killed.</param>
     /// <param name="token">Kills it too.</param>
-    /// <param name="inSlot">For what belongs to no run: with the user of a free slot. The program of a signal runs as the user beside the slots.</param>
+    /// <param name="network">For what belongs to no run: with the user of a free slot, and this of the network. Null for the program of a signal, which runs as the user beside the slots, and for a run's own.</param>
     /// <exception cref="SidecarException">The unit did not start.</exception>
     /// <exception cref="StillGivenException">What it had could not be taken back.</exception>
-    public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token, bool inSlot = false)
+    public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token, string? network = null)
     {
-        if (inSlot)
+        if (network is not null)
         {
-            TakeAny(run);
+            TakeAny(run, network);
         }
 
         using var use = slots.Use(run);
@@ -49,11 +49,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
             }
 
             await units.StopAsync(unit); // What an earlier process of ours left in there.
-            if (Directory.Exists(record))
-            {
-                Directory.Delete(record, recursive: true);
-            }
-
+            await TreeRemoval.RemoveAsync(tools, record, token); // From directory to directory: somebody may still hold one of them.
             Directory.CreateDirectory(record);
             AgentOutput.Make(record);
             UnitEnd.MakeRoom(record);
@@ -78,15 +74,20 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     }
 
     // Where every slot has a run, the look is made as the user beside the slots.
-    private void TakeAny(string run)
+    private void TakeAny(string run, string network)
     {
         try
         {
-            slots.Take(run, AgentSlots.Count());
+            slots.Take(run, AgentSlots.Count(), network);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // The disk is full; whether the program can be executed is another question.
+        }
+
+        if (slots.NetworkOf(run) != network)
+        {
+            throw new SidecarException($"there is no user with network {network} to look as: every one has a run, or this machine has none", "it is asked again at the next look");
         }
     }
 
