@@ -10,7 +10,7 @@ public sealed partial class NetworkPolicyTests : IAsyncLifetime
     // The hub is a service of this machine.
     private const string Look = """
         fleet-sidecar task start
-        seen=$(bash -c ': >/dev/tcp/127.0.0.1/7070' 2>/dev/null && echo hub)
+        seen=$(timeout 2 bash -c ': >/dev/tcp/127.0.0.1/7070' 2>/dev/null && echo hub)
         bash -c 'echo x >/dev/udp/127.0.0.2/9' 2>/dev/null && [ "${FLEET_NETWORK-}" != none ] && seen="$seen other"
         fleet-sidecar task complete --output "${FLEET_NETWORK-open}:$seen"
         """;
@@ -37,7 +37,7 @@ public sealed partial class NetworkPolicyTests : IAsyncLifetime
         Assert.Equal("none:", await SaysAsync("none"));
 
         // A step is the agent's code too.
-        _fleet.Machine.Write("/usr/local/bin/step", "#!/bin/bash\n: >/dev/tcp/127.0.0.1/7070\n", (UnixFileMode)0x1ed);
+        _fleet.Machine.Write("/usr/local/bin/step", "#!/bin/sh\nexec timeout 2 bash -c ': >/dev/tcp/127.0.0.1/7070'\n", (UnixFileMode)0x1ed);
         const string Step = "\"repo\": \"git://127.0.0.1/app.git\", \"verification_steps\": [{ \"type\": \"command\", \"target\": \"/usr/local/bin/step\" }]";
         _fleet.AgentDoes("fleet-sidecar task start; echo x >x; git add x; git commit -qm x; fleet-sidecar task complete");
         var closed = await _fleet.SubmitAsync(Step);
