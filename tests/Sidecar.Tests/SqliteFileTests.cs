@@ -24,8 +24,8 @@ public sealed class SqliteFileTests : IDisposable
 
         var merge = Record.Exception(() => SqliteFile.Merge(Book, "contacts", "name", [], new HashSet<string>()));
 
-        Assert.Equal(names, merge is IOException);
-        Assert.Equal(names, File.Exists($"{Book}-journal"));
+        Assert.Equal(names, merge is IOException); // An old journal of one program is in nobody's way.
+        Assert.True(!names || File.Exists($"{Book}-journal"));
     }
 
     // A module that is not loaded here, as an agent's memory with vectors has it.
