@@ -100,6 +100,26 @@ public sealed class FullDiskTests : WorkspaceTests
         await CompleteAsync(origin, "task-b", 1);
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "what saves work fills the disk")]
+    public async Task Work_that_does_not_fit_beside_itself_is_kept_and_takes_no_room_from_the_next_one()
+    {
+        using var disk = await SmallDisk.TryMountAsync(Scene["iris-state"], 200);
+        Assert.SkipWhen(disk is null, "this user may not mount a file system");
+        var origin = await GitOrigin.CreateAsync(Scene);
+        await StartAsync("""
+            [ "$FLEET_TASK_ID" = task-a ] || { echo x > new; git add --all; git commit --quiet -m New; exec fleet-sidecar task complete; }
+            head -c 110000000 /dev/urandom > loose; exit 3
+            """, Small.Replace("4000000", "40000000", StringComparison.Ordinal));
+        await AssignAsync(origin.Path);
+
+        await Sidecar.Program.WaitForLineAsync("work was being saved");
+
+        await Hub.WaitForAsync("task_failed");
+        await Sidecar.WaitForAvailableAsync();
+        await CompleteAsync(origin, "task-b", 1);
+        Assert.True(new DriveInfo(Sidecar.State).AvailableFreeSpace > 40_000_000);
+    }
+
     // The state that a start leaves which dies while it holds them.
     [Fact(Timeout = 120_000), Trait("kind", "a crash leaves an agent stopped")]
     public async Task An_agent_that_a_start_held_still_and_left_so_goes_on_after_the_next_start_also_when_the_disk_has_room_again()

@@ -81,9 +81,12 @@ public sealed partial class NetworkPolicyTests : IAsyncLifetime
 
     private async Task UseAsync(string policy)
     {
+        var before = await ReloadsAsync();
         await _fleet.Machine.ShellAsync($"sed -i 's/\"name\": \"main\",\\( \"network\": \"[a-z]*\",\\)\\?/\"name\": \"main\", \"network\": \"{policy}\",/' {Fleet.Config}; systemctl reload fleet-sidecar");
-        await Wait.UntilAsync(() => _fleet.Machine.Read(Fleet.Config).Contains($"\"network\": \"{policy}\"", StringComparison.Ordinal), "the configuration");
+        await Wait.ForAsync(async () => await ReloadsAsync() != before ? new object() : null, "the configuration to be read again");
     }
+
+    private async Task<string> ReloadsAsync() => await _fleet.Machine.ShellAsync("journalctl -q -u fleet-sidecar | grep -c ConfigReloaded || :");
 
     private async Task<string> SaysAsync(string policy)
     {

@@ -46,6 +46,9 @@ public sealed class GitFaultsTests
     [InlineData("Unable to negotiate with 10.0.0.1 port 22: no matching host key type found. Their offer: ssh-dss" + NoAccess, GitFaults.Other)]
     [InlineData("bash: line 1: git-upload-pack: command not found" + NoAccess, GitFaults.Other)]
     [InlineData("This account is currently not available." + NoAccess, GitFaults.Other)]
+    [InlineData("sh: 1: git-receive-pack: not found" + NoAccess, GitFaults.Other)]
+    [InlineData("FATAL: R any x u DENIED by fallthru" + NoAccess, GitFaults.PushDenied)]
+    [InlineData("error: src refspec a does not match any\nerror: failed to push some refs to 'x'", GitFaults.Other)]
     [InlineData("/home/x/.ssh/config: line 1: Bad configuration option: x" + NoAccess, GitFaults.Other)]
     public void Each_cause_on_the_way_or_on_this_machine_has_its_code(string said, string code) => Check(said, code, isPassing: code == GitFaults.HostNotFound);
 

@@ -13,18 +13,18 @@ public static class LocalListener
     private const string AgentsUser = "fleet-agent";
 
     private static readonly string[] Tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    private const int LargestTable = 16 * 1024 * 1024;
+    private const int LargestTable = 64 * 1024 * 1024;
     private const string Listening = "0A"; // TCP_LISTEN of the kernel's tcp_states.h.
 
     /// <summary>Why nobody at an address of this machine is to be connected to, or null. It says who is in the way; the proof is of the connection itself.</summary>
     public static string? Complaint(Uri address) =>
         !address.IsLoopback ? null : Complaint(address.Port, IPAddress.TryParse(address.Host.Trim('[', ']'), out var named) ? [named] : [IPAddress.Loopback, IPAddress.IPv6Loopback], null);
 
-    /// <summary>The same for a connection that is there, before anything was said on it.</summary>
+    /// <summary>The same for a connection that is there, before anything was said on it. The kernel connects an address of this machine to itself by that same address.</summary>
     /// <param name="remote">The other end.</param>
     /// <param name="local">Our end.</param>
     public static string? Complaint(IPEndPoint remote, IPEndPoint local) =>
-        !IPAddress.IsLoopback(Plain(remote.Address)) ? null : Complaint(remote.Port, [Plain(remote.Address)], local);
+        !IPAddress.IsLoopback(Plain(remote.Address)) && !Plain(remote.Address).Equals(Plain(local.Address)) ? null : Complaint(remote.Port, [Plain(remote.Address)], local);
 
     /// <summary>Reads the kernel's table: who can accept a connection to an address, and who has accepted one.</summary>
     /// <param name="table">The table. It names those that listen before those that are connected: who closes the one to have only the other is met as the other.</param>
@@ -45,9 +45,11 @@ public static class LocalListener
         }
     }
 
+    // Who opens connections enough could make the table longer than can be read; then nobody knows who is there.
     private static string? Complaint(int port, IReadOnlyList<IPAddress> addresses, IPEndPoint? peer) =>
-        Tables.Select(table => OutsideFile.Read(table, LargestTable, followLink: true) is { } bytes ? OutsideText.Decode(bytes) : "")
-            .SelectMany(table => UsersAt(table, port, addresses, peer)).Select(UnixAccounts.NameOf).FirstOrDefault(user => user == AgentsUser || user.StartsWith($"{AgentsUser}-", StringComparison.Ordinal)) is { } user
+        Tables.Select(table => (Name: table, Bytes: OutsideFile.Read(table, LargestTable, followLink: true))).ToList() is var read && read.FirstOrDefault(table => table.Bytes is null && File.Exists(table.Name)).Name is { } unread
+            ? $"{unread} cannot be read, so nobody knows whose program is at the other end"
+        : read.Select(table => table.Bytes is { } bytes ? OutsideText.Decode(bytes) : "").SelectMany(table => UsersAt(table, port, addresses, peer)).Select(UnixAccounts.NameOf).FirstOrDefault(user => user == AgentsUser || user.StartsWith($"{AgentsUser}-", StringComparison.Ordinal)) is { } user
             ? string.Create(CultureInfo.InvariantCulture, $"port {port} of this machine is held by a program of {user}, which is no hub") : null;
 
     // Numbers of four bytes each, as this machine has them in memory; then the port.

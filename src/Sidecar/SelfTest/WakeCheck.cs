@@ -100,6 +100,10 @@ internal sealed class WakeCheck(SidecarConfig config, AgentQuestions questions, 
             _answers[profile.Name] = (TimeProvider.System.GetTimestamp(), result);
             return result;
         }
+        catch (NoFreeUserException busy)
+        {
+            return _answers.TryGetValue(profile.Name, out var last) ? last.Result : Bad(profile, busy.Message, busy.Hint) with { Status = CheckResult.Warning };
+        }
         catch (SidecarException fault)
         {
             _answers.TryRemove(profile.Name, out _);

@@ -11,12 +11,22 @@ internal sealed class FloorGuard : IDisposable
 
     private readonly CancellationTokenSource _ending;
     private readonly ITimer _timer;
-    private readonly string _directory;
+    private readonly string _directory, _doing;
     private readonly long _leastBytes, _leastInodes;
 
-    public FloorGuard(SidecarConfig config, TimeProvider time, CancellationToken token)
+    /// <param name="config">Names the disk and its floor.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="token">Ends it too.</param>
+    /// <param name="doing">What is going on, for the reason.</param>
+    /// <param name="fromAbove">Guards nothing where the disk is below already: what is saved then is saved from a reserve.</param>
+    public FloorGuard(SidecarConfig config, TimeProvider time, CancellationToken token, string doing = "the repository was still coming", bool fromAbove = false)
     {
-        (_directory, _leastBytes, _leastInodes) = (config.StateDirectory, config.SelfTest.DiskFloorBytes / 2, config.SelfTest.DiskFloorInodes / 2);
+        (_directory, _leastBytes, _leastInodes, _doing) = (config.StateDirectory, config.SelfTest.DiskFloorBytes / 2, config.SelfTest.DiskFloorInodes / 2, doing);
+        if (fromAbove && IsBelow())
+        {
+            (_leastBytes, _leastInodes) = (0, 0);
+        }
+
         _ending = CancellationTokenSource.CreateLinkedTokenSource(token);
         _timer = time.CreateTimer(_ => Look(), null, Interval, Interval);
     }
@@ -33,6 +43,18 @@ internal sealed class FloorGuard : IDisposable
         _ending.Dispose();
     }
 
+    private bool IsBelow()
+    {
+        try
+        {
+            return DiskSpace.At(_directory) is var space && (space.Bytes < _leastBytes || space.Inodes < _leastInodes);
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     private void Look()
     {
         try
@@ -40,7 +62,7 @@ internal sealed class FloorGuard : IDisposable
             var space = DiskSpace.At(_directory);
             if (space.Bytes < _leastBytes || space.Inodes < _leastInodes)
             {
-                Reason ??= $"{space.Bytes / 1024 / 1024} MiB{(space.Inodes is { } inodes ? $" and {inodes} inodes" : "")} were left on the disk while the repository was still coming";
+                Reason ??= $"{space.Bytes / 1024 / 1024} MiB{(space.Inodes is { } inodes ? $" and {inodes} inodes" : "")} were left on the disk while {_doing}";
                 _ending.Cancel();
             }
         }

@@ -20,7 +20,7 @@ internal sealed record GitSign(string Words, string Code, GitSide Side = GitSide
 {
     // What the origin's programs say comes as "remote:"; what a forge says before git speaks, as "ERROR:" or "conq:".
     private static readonly string[] TheirStarts =
-        ["remote:", "! [remote", "fatal: remote error:", "error: remote", "ERROR:", "conq:", "error: unpack failed"];
+        ["remote:", "! [remote", "fatal: remote error:", "error: remote", "ERROR:", "FATAL:", "conq:", "error: unpack failed"];
 
     /// <summary>What git or a forge says in passing. A hook that declines for good may use the same words of something else.</summary>
     /// <remarks>A hook that ran proves that the origin was reached, that it knew us, and that the branch had not moved.</remarks>

@@ -217,7 +217,7 @@ internal static class GitSigns
         new("the remote end hung up", Unreachable),
         new("unexpected disconnect", Unreachable),
         new("early EOF", Unreachable),
-        new("expected flush after ref listing", Unreachable), // An answer that ends in its middle.
+        new("expected flush after ", Unreachable), // An answer that ends in its middle.
         new("error reading section header", Unreachable),
         new("error processing acks", Unreachable),
         new("expected ACK/NAK", Unreachable),
@@ -225,7 +225,9 @@ internal static class GitSigns
         new("Bad configuration option", Other), // OpenSSH
         new("Bad owner or permissions on", Other), // OpenSSH
         new("command not found", Other), // A machine without git behind ssh
+        new("-pack: not found", Other), // The same, said by dash
         new("unrecognized command", Other), // git-shell
+        new("src refspec", Other), // Of our own making
         new("account is currently not available", Other), // nologin
         new("returned error: 4", Other), // Any other answer of that kind will be the same tomorrow.
         new("HTTP 4", Other),

@@ -11,7 +11,7 @@ namespace FleetSidecar.Workspaces;
 internal static partial class LfsPointers
 {
     private const string Objects = ".git/lfs/objects", Version = "^version https://git-lfs.github.com/spec/", HashMark = "oid sha256:", Hash = $"^{HashMark}[0-9a-f]{{64}}$";
-    private const int LongestPointer = 1024, MostNames = 50;
+    private const int LongestPointer = 1024, MostNames = 50, MostObjects = 100_000;
 
     /// <summary>The hash and the length that a pointer names; null for what is none. Pure.</summary>
     public static (string Hash, long Length)? Parse(string text) =>
@@ -22,7 +22,7 @@ internal static partial class LfsPointers
     public static async Task<bool> StandsForAsync(string pointer, string path, CancellationToken token)
     {
         if (OutsideFile.Read(pointer, LongestPointer, followLink: false) is not { } bytes || Parse(OutsideText.Decode(bytes)) is not { } expected
-            || PathFacts.Of(path) is not { Kind: PathKind.File } facts || facts.Length != expected.Length)
+            || PathFacts.Of(path) is not { Kind: PathKind.File } facts || facts.Length != expected.Length || IsProgram(facts) != IsProgram(PathFacts.Of(pointer)))
         {
             return false;
         }
@@ -31,11 +31,13 @@ internal static partial class LfsPointers
         return file is not null && Convert.ToHexStringLower(await SHA256.HashDataAsync(file, token)) == expected.Hash;
     }
 
+    private static bool IsProgram(PathFacts? facts) => facts is { } known && (known.Mode & UnixFileMode.UserExecute) != 0;
+
     /// <summary>Names of files in a commit whose pointers came with some commits; at most fifty of them are told.</summary>
     public static async Task<IReadOnlyList<string>> AddedAsync(Origin origin, string work, string range, string commit, CancellationToken token)
     {
-        var changed = await origin.AskAsync(work, token, "log", "--format=", "--name-only", "--no-ext-diff", "--no-textconv", $"-G{Hash}", range);
-        var names = changed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct().Take(MostNames).ToList();
+        var changed = await origin.AskAsync(work, token, "log", "-z", "--format=", "--name-only", "--no-ext-diff", "--no-textconv", $"-G{Hash}", range);
+        var names = changed.Output.Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(name => name.TrimStart('\n')).Where(name => name.Length > 0).Distinct().Take(MostNames).ToList();
         return !changed.Ok || names.Count == 0 ? []
             : [.. (await origin.AskAsync(work, token, ["--literal-pathspecs", "grep", "-l", "-e", Version, commit, "--", .. names])).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..])];
     }
@@ -44,18 +46,18 @@ internal static partial class LfsPointers
     public static async Task<string?> OnlyHereAsync(Origin origin, string work, string start, CancellationToken token)
     {
         var directory = Path.Combine(work, Objects);
-        if (PathFacts.Of(directory) is null)
+        const string Kept = "it holds objects of git-lfs, which the sidecar does not push";
+        if (PathFacts.Of(Path.GetDirectoryName(directory)!) is not { Kind: PathKind.Directory } || PathFacts.Of(directory) is not { Kind: PathKind.Directory })
         {
-            return null;
+            return PathFacts.Of(Path.GetDirectoryName(directory)!) is null || PathFacts.Of(directory) is null ? null : Kept;
         }
 
-        const string Kept = "it holds objects of git-lfs, which the sidecar does not push";
         try
         {
-            var objects = Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false }).Select(file => Path.GetFileName(file)).ToHashSet(StringComparer.Ordinal);
-            if (objects.Count == 0)
+            var objects = Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false }).Take(MostObjects + 1).Select(file => Path.GetFileName(file)).ToHashSet(StringComparer.Ordinal);
+            if (objects.Count is 0 or > MostObjects)
             {
-                return null;
+                return objects.Count == 0 ? null : Kept;
             }
 
             var known = await origin.AskAsync(work, token, "grep", "-h", "-I", "-E", "-e", Hash, start, "--");

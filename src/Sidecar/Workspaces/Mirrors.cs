@@ -147,10 +147,13 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
         var beside = $"{path}.making-{Guid.NewGuid():N}";
         try
         {
+            // The clone's address may hold a password, and agents see this directory.
+            Directory.CreateDirectory(beside, PrivateDirectory.Mode);
             string[] clone = ["clone", "--bare", .. check, "--template=", "--quiet", "--", address, beside];
             await git.RunAsync(DirectoryOf(config), token, clone);
             await git.RunAsync(beside, token, "config", "remote.origin.fetch", Branches);
             await ForgetAddressAsync(beside, token);
+            File.SetUnixFileMode(beside, PrivateDirectory.Mode | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
             await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
             MirrorSwap.Put(beside, path);
         }

@@ -51,7 +51,8 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         }
 
         var head = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
-        var snapshot = await Snapshot.TakeAsync(origin, tools, work, head, Path.Combine(directory, "rescue.index"), token);
+        using var guard = new FloorGuard(config, time, token, "work was being saved", fromAbove: true);
+        var snapshot = await Snapshot.TakeAsync(origin, tools, guard, work, head, Path.Combine(directory, "rescue.index"), token);
         var headTree = await TreeOfAsync(work, head, token);
         var earlier = (await origin.AskAsync(work, token, "rev-parse", "--verify", "--quiet", $"{name}^{{commit}}")).Output.Trim();
 

@@ -26,11 +26,12 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
     /// <summary>Takes it with an index of our own: the agent's may say that a file is not to be looked at.</summary>
     /// <param name="origin">Git on the clone's objects.</param>
     /// <param name="tools">Removes what was made on the way.</param>
+    /// <param name="guard">Ends it where it would fill the disk.</param>
     /// <param name="work">The clone, in which <see cref="WorkTraps"/> found none.</param>
     /// <param name="head">The commit that it is compared with later; empty for none.</param>
     /// <param name="index">A file to be used, and removed.</param>
     /// <param name="token">Gives up.</param>
-    public static async Task<Snapshot> TakeAsync(Origin origin, ToolRunner tools, string work, string head, string index, CancellationToken token)
+    public static async Task<Snapshot> TakeAsync(Origin origin, ToolRunner tools, FloorGuard guard, string work, string head, string index, CancellationToken token)
     {
         var ours = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index, ["GIT_WORK_TREE"] = work };
         File.Delete(index);
@@ -49,25 +50,24 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
             if (begin.Length > 0)
             {
                 await PlainAsync(ToolRunner.OutputLimit, ["update-index", "-q", "--refresh"]);
-                await origin.Fresh(work, tools, $"{index}.fresh", Plain).PassOverAsync(work, index, begin, token);
+                await TryPassOverAsync(origin.Fresh(work, tools, $"{index}.fresh", Plain), work, index, begin, token);
             }
 
             var packed = DiskSpace.At(work).Inodes < FewInodes ? OnePack : [];
             string[] add = [.. Plain, .. packed, "add", "--all", "--", "."];
-            var added = await origin.TryAsync(work, ours, token, add);
+            var added = await AddAsync(origin.TryAsync(work, ours, guard.Token, add));
             if (added.TimedOut || (!added.Ok && GitFaults.Classify(added) is GitFaults.DiskFull or GitFaults.OutOfMemory))
             {
                 throw GitFaults.Explain(add, added); // A second try would take as long, or meet the same; the next look may not.
             }
 
             // An attribute can ask for an encoding that a file does not have: then all of them are saved as they lie.
-            added = !added.Ok && GitFaults.IsAboutEncoding(added.Error) ? await origin.TryAsTheyLieAsync(work, ours, token, add) : added;
+            added = !added.Ok && GitFaults.IsAboutEncoding(added.Error) ? await AddAsync(origin.TryAsTheyLieAsync(work, ours, guard.Token, add)) : added;
             var kept = unread ?? Unsaved(added);
             if (!added.Ok)
             {
                 // The rest can still be saved; what stands in the way is a reason to keep it all.
-                GitLeftovers.Remove(Path.Combine(work, ".git"));
-                await origin.TryAsync(work, ours, token, [.. Plain, .. packed, "add", "--all", "--ignore-errors", "--", "."]);
+                await AddAsync(origin.TryAsync(work, ours, guard.Token, [.. Plain, .. packed, "add", "--all", "--ignore-errors", "--", "."]));
             }
 
             kept ??= (await NestedRepositories.ListAsync(PlainAsync)).FirstOrDefault(path => NestedRepositories.IsInhabited(work, path)) is { } nested ? $"'{Printable.Cut(nested, 100)}' is a repository of its own, whose work is not looked at" : null;
@@ -79,12 +79,44 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
             File.Delete($"{index}.lock");
         }
 
+        // What a git that failed has written is removed at once: until the next look it would be what fills the disk.
+        async Task<ToolOutcome> AddAsync(Task<ToolOutcome> adding)
+        {
+            try
+            {
+                var outcome = await adding;
+                if (!outcome.Ok)
+                {
+                    GitLeftovers.Remove(Path.Combine(work, ".git"));
+                }
+
+                return outcome;
+            }
+            catch (OperationCanceledException) when (guard.Reason is { } reason && !token.IsCancellationRequested)
+            {
+                GitLeftovers.Remove(Path.Combine(work, ".git"));
+                throw new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk; half of selfTest.diskFloorBytes is never used to save work");
+            }
+        }
+
         Task<ToolOutcome> PlainAsync(int room, string[] arguments) => origin.TryAsync(work, ours, room, token, [.. Plain, .. arguments]);
 
         async Task<string> MustAsync(string[] arguments)
         {
             var outcome = await origin.TryAsync(work, ours, token, arguments);
             return outcome.Ok ? outcome.Output : throw GitFaults.Explain(arguments, outcome);
+        }
+    }
+
+    // Without it what is right counts as changed, and is saved once more.
+    private static async Task TryPassOverAsync(FreshCheckout fresh, string work, string index, string version, CancellationToken token)
+    {
+        try
+        {
+            await fresh.PassOverAsync(work, index, version, token);
+        }
+        catch (Exception fault) when (fault is GitException or IOException or UnauthorizedAccessException)
+        {
         }
     }
 

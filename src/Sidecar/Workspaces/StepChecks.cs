@@ -66,7 +66,8 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
         }
 
         var head = (await origin.AskAsync(workspace, token, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")).Output.Trim();
-        var snapshot = await Snapshot.TakeAsync(origin, tools, workspace, head, Path.Combine(Path.GetDirectoryName(workspace)!, "verify.index"), token);
+        using var guard = new FloorGuard(config, time, token, "the work was looked at", fromAbove: true);
+        var snapshot = await Snapshot.TakeAsync(origin, tools, guard, workspace, head, Path.Combine(Path.GetDirectoryName(workspace)!, "verify.index"), token);
         if (snapshot.Kept is { } unseen)
         {
             return (StepRules.Skipped, unseen);
@@ -90,12 +91,13 @@ internal sealed class StepChecks(SidecarConfig config, Origin origin, StepComman
         try
         {
             var variables = new Dictionary<string, string> { ["GIT_INDEX_FILE"] = index, ["GIT_WORK_TREE"] = workspace };
-            var listed = await origin.TryAsync(workspace, variables, token, "diff-tree", "-r", "-z", "--name-only", "--no-renames", $"--output={names}", head, tree);
+            var listed = await origin.TryAsync(workspace, variables, token, "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=M", $"--output={names}", head, tree);
+            var others = await origin.TryAsync(workspace, variables, token, "diff-tree", "-r", "--name-only", "--no-renames", "--diff-filter=ADT", head, tree); // What is not in the commit is not committed.
             var read = await origin.TryAsync(workspace, variables, token, "read-tree", head);
             variables[Git.InputFile] = names;
             var asked = await origin.TryAsync(workspace, variables, token, "check-attr", "--cached", "-z", "--stdin", "filter");
-            var filters = asked.Output.Split('\0', StringSplitOptions.RemoveEmptyEntries).Chunk(3).Select(answer => answer[^1]).ToList();
-            return listed.Ok && read.Ok && asked.Ok && filters.Count > 0 && !filters.Any(filter => filter is "unspecified" or "unset" or "lfs") ? filters[0] : null;
+            var filters = asked.Output.Split('\0').SkipLast(1).Chunk(3).Select(answer => answer[^1]).ToList();
+            return listed.Ok && read.Ok && asked.Ok && others is { Ok: true, Output.Length: 0 } && asked.Output.Length < ToolRunner.OutputLimit && filters.Count > 0 && !filters.Any(filter => filter is "unspecified" or "unset" or "lfs") ? filters[0] : null;
         }
         finally
         {

@@ -217,9 +217,10 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
             _known = [];
             for (var slot = 1; slot <= Most; slot++)
             {
-                if (ClaimIn(PathOf(slot))?.Split(Divider) is [var path, .. var rest] && path[(path.LastIndexOf('/') + 1)..] is var run && path == config.InstancePath(run))
+                // An instance may have the divider in its name.
+                if (ClaimIn(PathOf(slot)) is { } claim && claim[(claim.LastIndexOf('/') + 1)..].Split(Divider) is [var run, .. var rest] && claim == TextOf(run, rest is [var network] ? network : NetworkPolicy.All))
                 {
-                    _known[run] = new Claim(slot, rest is [var network] ? network : NetworkPolicy.All);
+                    _known[run] = new Claim(slot, rest is [var known] ? known : NetworkPolicy.All);
                 }
             }
         }

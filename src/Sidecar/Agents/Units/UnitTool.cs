@@ -73,7 +73,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
         }
     }
 
-    // Where every slot has a run, the look is made as the user beside the slots.
+    // Where every slot has a run, the look is made as the user beside the slots, who has no unit with another network.
     private void TakeAny(string run, string network)
     {
         try
@@ -87,7 +87,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
 
         if (slots.NetworkOf(run) != network)
         {
-            throw new SidecarException($"there is no user with network {network} to look as: every one has a run, or this machine has none", "it is asked again at the next look");
+            throw new NoFreeUserException($"there is no user with network {network} to look as: every one has a run, or this machine has none", "it is asked again at the next look");
         }
     }
 
