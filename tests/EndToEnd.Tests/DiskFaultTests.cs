@@ -10,7 +10,7 @@ public sealed class DiskFaultTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact(Timeout = 120_000)]
-    public async Task A_full_disk_under_a_working_run_is_reported_everywhere_loses_nothing_and_is_over_by_itself()
+    public async Task A_full_disk_under_a_working_run_loses_nothing_and_the_next_one_works_when_there_is_room()
     {
         using var disk = await SmallDisk.TryMountAsync(_directory["iris-state"], megabytes: 8);
         Assert.SkipWhen(disk is null, NoRight);
@@ -19,25 +19,19 @@ public sealed class DiskFaultTests : IDisposable
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, NoFloor).StartAsync();
         await hub.SendAsync(Assign(1));
         await sidecar.WaitForRunAsync("working");
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(sidecar.State, "reserve")), "the reserve, however small the disk is");
         var pid = Scripts.Executions(_directory)[0].Split(' ')[0];
 
         disk.Fill();
         Scripts.Go(_directory);
-        await sidecar.Program.WaitForLineAsync("StoreUnavailable]");
-        var beat = await hub.WaitForBeatAsync(beat => !beat.GetProperty("available").GetBoolean() && Text(beat, "unavailable_reason").Contains("no space left", StringComparison.Ordinal), "that there is no space");
-        Assert.Contains("free disk space", (await sidecar.StatusAsync()).GetProperty("store").GetProperty("problem").GetString(), StringComparison.Ordinal);
-        Assert.Equal("working", beat.GetProperty("runs")[0].GetProperty("state").GetString());
-        await hub.SendAsync(Assign(2));
-        await Wait.UntilAsync(() => !LiveProcess.Exists(pid), "the agent to end while nothing can be written");
-        Assert.Empty(hub.Of("task_complete"));
-        disk.Free();
 
-        await sidecar.Program.WaitForLineAsync("StoreRecovered]");
         var complete = await hub.WaitForAsync("task_complete");
         Assert.Equal($"done by {pid}", complete.GetProperty("result").GetProperty("output").GetString());
-        await hub.WaitForBeatAsync(beat => beat.GetProperty("available").GetBoolean(), "available again");
-        Assert.Equal("task-2", (await hub.WaitForAsync("task_rejected")).GetProperty("task_id").GetString());
-        Assert.Single(Scripts.Executions(_directory));
+        Assert.DoesNotContain("StoreUnavailable]", sidecar.Program.Text, StringComparison.Ordinal);
+        disk.Free();
+        await sidecar.WaitForAvailableAsync();
+        await hub.SendAsync(Assign(2));
+        await hub.WaitForAsync("task_complete", 2);
     }
 
     [Fact(Timeout = 120_000)]
@@ -50,11 +44,14 @@ public sealed class DiskFaultTests : IDisposable
         var task = await hub.AddAsync("Sit it out");
         await sidecar.WaitForRunAsync("working");
 
-        disk.Fill();
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(sidecar.State, "reserve")), "the reserve");
         sidecar.Program.Kill();
+        File.Delete(Path.Combine(sidecar.State, "reserve")); // Somebody took it, and the room of the log.
+        await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(sidecar.State, "state.db"), "PRAGMA wal_checkpoint(TRUNCATE)");
+        disk.Fill();
         await sidecar.StartAsync(waitForLink: false);
         Assert.Equal(1, await sidecar.Program.EndAsync()); // Not 78: the supervisor tries again.
-        Assert.Contains("no space left", sidecar.Program.Text, StringComparison.OrdinalIgnoreCase);
+        Assert.True(sidecar.Program.Text.Contains("no space left", StringComparison.OrdinalIgnoreCase), sidecar.Program.Text);
         disk.Free();
         await sidecar.StartAsync();
         Scripts.Go(_directory);
@@ -172,7 +169,8 @@ public sealed class DiskFaultTests : IDisposable
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory), """{ "selfTest": { "diskFloorBytes": 4194304, "diskFloorInodes": 0 } }""").StartAsync();
         await sidecar.WaitForAvailableAsync();
 
-        await File.WriteAllBytesAsync(Path.Combine(sidecar.State, "ballast"), new byte[13 * 1024 * 1024]);
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(sidecar.State, "reserve")), "the reserve");
+        await File.WriteAllBytesAsync(Path.Combine(sidecar.State, "ballast"), new byte[new DriveInfo(sidecar.State).AvailableFreeSpace - (3 * 1024 * 1024)]);
         await hub.SendAsync(Assign(1)); // Minutes before the next self-test.
         Assert.Contains("the floor is", (await hub.WaitForAsync("task_rejected")).GetProperty("detail").GetString(), StringComparison.Ordinal);
         disk.Free();

@@ -54,7 +54,8 @@ internal sealed class BundleFile : ILogEventSink, IDisposable
     // The library goes on writing into a file that nobody can see any more, and never tries again to open one that it could not open.
     private void OpenAgain()
     {
-        if (_opened is { Path: { } path, File: { } file } && PathFacts.IsAt(file, path))
+        // The directory is made again; where the one around it is gone too, a disk may be away for a while, and nothing is put in its place.
+        if ((_opened is { Path: { } path, File: { } file } && PathFacts.IsAt(file, path)) || !Directory.Exists(Path.GetDirectoryName(Path.GetDirectoryName(_path))))
         {
             return;
         }

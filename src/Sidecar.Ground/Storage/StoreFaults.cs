@@ -24,7 +24,8 @@ internal static class StoreFaults
     public static SidecarException? Explain(SqliteException fault, string path) => fault.SqliteErrorCode switch
     {
         Corrupt or NotADatabase => new StoreDamagedException($"{path} is damaged: {fault.Message}", "the next start moves it aside and reports it", fault),
-        Full => new StoreUnavailableException($"no space left to write {path}", "free disk space; work goes on by itself", fault),
+        // The engine calls it an input or output error where its index in shared memory finds no room.
+        Full or IoError when fault.SqliteErrorCode == Full || StoreReserve.IsFullAt(Path.GetDirectoryName(path)!) => new StoreUnavailableException($"no space left to write {path}", "free disk space; work goes on by itself", fault),
         ReadOnly or CantOpen or NotPermitted => new StoreUnavailableException($"cannot write {path}: {fault.Message}", "make the directory writable for the service user", fault),
         Busy or Locked or Protocol or Interrupted => new StoreUnavailableException($"{path} is locked by another program", "end the program that holds it open for writing", fault) { IsLocked = true },
         IoError or NoMemory or LargeFile => new StoreUnavailableException($"cannot use {path}: {fault.Message}", "look at the kernel log for disk errors", fault),
