@@ -81,6 +81,20 @@ public sealed class AgentUnitRulesTests
         Assert.Null(units.RunOf("fleet-takeback@run_0a1b2c3d4e5f.service"));
     }
 
+    [Theory]
+    [InlineData("none")]
+    [InlineData("all")]
+    public void A_claim_of_an_instance_with_a_colon_in_its_name_is_found_again_after_a_crash(string network)
+    {
+        using var directory = new TempDir();
+        var config = new SidecarConfig { StateDirectory = "/var/lib/fleet-sidecar-instances/a:b" };
+        Assert.True(new AgentSlots(config, directory["slots"]).Take("run_0a1b2c3d4e5f", 3, network));
+
+        var again = new AgentSlots(config, directory["slots"]);
+
+        Assert.Equal((1, network), (again.Of("run_0a1b2c3d4e5f"), again.NetworkOf("run_0a1b2c3d4e5f")));
+    }
+
     [Fact]
     public void What_a_run_reaches_of_the_network_is_in_its_claim_and_in_its_units_name_and_found_again_after_a_crash()
     {

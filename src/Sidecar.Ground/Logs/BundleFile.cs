@@ -51,7 +51,7 @@ internal sealed class BundleFile : ILogEventSink, IDisposable
 
     public void Dispose() => _lines.Dispose();
 
-    // The library goes on writing into a file that nobody can see any more, and never tries again to open one that it could not open.
+    // The library keeps writing to a file that was removed, and it opens a file once only.
     private void OpenAgain()
     {
         // The directory is made again; where the one around it is gone too, a disk may be away for a while, and nothing is put in its place.

@@ -6,7 +6,7 @@ using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Ground.Sockets;
 
-/// <summary>Whose program is at the other end of a connection within this machine, as the kernel says. Whoever may run programs here can take a port that nobody has just now, and be told the secrets that are meant for another.</summary>
+/// <summary>Whose program is at the other end of a connection within this machine, as the kernel says. An agent's program can take a port while the hub is down, and would be sent the hub's secrets.</summary>
 public static class LocalListener
 {
     // The users that agents in units run as are called so, or this with a number.
@@ -16,7 +16,7 @@ public static class LocalListener
     private const int LargestTable = 64 * 1024 * 1024;
     private const string Listening = "0A"; // TCP_LISTEN of the kernel's tcp_states.h.
 
-    /// <summary>Why nobody at an address of this machine is to be connected to, or null. It says who is in the way; the proof is of the connection itself.</summary>
+    /// <summary>Says that an agent's program holds the port of an address of this machine; null where none does. A secret is safe only after the same check of the connection itself.</summary>
     public static string? Complaint(Uri address) =>
         !address.IsLoopback ? null : Complaint(address.Port, IPAddress.TryParse(address.Host.Trim('[', ']'), out var named) ? [named] : [IPAddress.Loopback, IPAddress.IPv6Loopback], null);
 

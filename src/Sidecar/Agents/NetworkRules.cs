@@ -7,6 +7,7 @@ namespace FleetSidecar.Agents;
 internal static class NetworkRules
 {
     public const string NoUnits = "agents run without units here";
+    public const string NoUsers = "this machine has no users for agents";
     public const string Hint = "install the packages on a machine with systemd (docs/systemd.md), or set wake.profiles[].network to all";
 
     /// <summary>What a wake ends with; another try would end the same.</summary>

@@ -20,7 +20,7 @@ internal sealed class CredentialCheck(SidecarConfig config, TimeProvider time) :
         Task.FromResult<IReadOnlyList<CheckResult>>([.. config.SelfTest.Credentials.Select(Look)]);
 
     private static bool IsFile(string path) =>
-        (PathFacts.Of(path)?.Kind == PathKind.Link ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : path) is { } real && PathFacts.Of(real) is { Kind: PathKind.File };
+        RealPath.Of(path) is { } real && PathFacts.Of(real) is { Kind: PathKind.File };
 
     private CheckResult Look(CredentialOptions credential)
     {

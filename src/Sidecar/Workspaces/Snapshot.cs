@@ -117,6 +117,7 @@ internal sealed partial record Snapshot(string Tree, string? Staged, string? Kep
         }
         catch (Exception fault) when (fault is GitException or IOException or UnauthorizedAccessException)
         {
+            File.Delete($"{index}.lock"); // Of a git that a time limit ended.
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, A
         }
         else if (AgentSlots.Count() is var count && count == 0 && run.Profile.Network != NetworkPolicy.All)
         {
-            return new LaunchOutcome.NotStarted(NetworkRules.Refusal(run.Profile, "this machine has no users for agents"));
+            return new LaunchOutcome.NotStarted(NetworkRules.Refusal(run.Profile, NetworkRules.NoUsers));
         }
         else if (!slots.Take(run.Id, count, run.Profile.Network))
         {

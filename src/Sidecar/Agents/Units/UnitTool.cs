@@ -76,9 +76,15 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     // Where every slot has a run, the look is made as the user beside the slots, who has no unit with another network.
     private void TakeAny(string run, string network)
     {
+        var count = AgentSlots.Count();
+        if (count == 0 && network != NetworkPolicy.All)
+        {
+            throw new SidecarException($"network is {network}, and {NetworkRules.NoUsers}", NetworkRules.Hint);
+        }
+
         try
         {
-            slots.Take(run, AgentSlots.Count(), network);
+            slots.Take(run, count, network);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -87,7 +93,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
 
         if (slots.NetworkOf(run) != network)
         {
-            throw new NoFreeUserException($"there is no user with network {network} to look as: every one has a run, or this machine has none", "it is asked again at the next look");
+            throw new NoFreeUserException($"each of this machine's {count} users for agents has a run", "it is asked again at the next look");
         }
     }
 
