@@ -31,6 +31,53 @@ public sealed class SilentEndTests : WorkspaceTests
         Assert.Contains("origin_unreachable: git ls-remote: fatal: Could not read from remote repository", Sidecar.Program.Text, StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task An_origin_that_is_away_for_a_while_before_the_work_begins_costs_time_alone()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        using var server = new GitDaemon(Scene);
+        var address = new Uri(server.AddressOf(origin));
+        using var proxy = new TcpProxy(address.Port);
+        var through = $"git://127.0.0.1:{proxy.Port}{address.AbsolutePath}";
+        Scripts.Go(Scene);
+        await StartAsync(Work);
+        await AssignAsync(through, "task-a", 1);
+        await Hub.WaitForAsync("task_complete");
+
+        proxy.CloseUnanswered();
+        await AssignAsync(through, "task-b", 1);
+        await Wait.UntilAsync(() => proxy.Unanswered >= 5, "more tries than an address gets that never answered", TimeSpan.FromSeconds(60));
+        Assert.Empty(Hub.Of("task_failed"));
+        proxy.Heal();
+
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Count() == 2, "the second task's end", TimeSpan.FromSeconds(60));
+        Assert.NotNull(await origin.HeadAsync("iris/task-b"));
+    }
+
+    [Theory(Timeout = 120_000), InlineData(true), InlineData(false)]
+    public async Task An_origin_that_stays_away_is_told_by_name_before_the_deadline(bool known)
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        using var server = new GitDaemon(Scene);
+        var address = new Uri(server.AddressOf(origin));
+        using var proxy = new TcpProxy(address.Port);
+        var through = $"git://127.0.0.1:{proxy.Port}{address.AbsolutePath}";
+        Scripts.Go(Scene);
+        await StartAsync(Work, known ? """{ "deadlines": { "prepare": "00:00:20" } }""" : "{}");
+        if (known)
+        {
+            await AssignAsync(through, "task-a", 1);
+            await Hub.WaitForAsync("task_complete");
+        }
+
+        proxy.CloseUnanswered();
+        await AssignAsync(through, "task-b", 1);
+
+        var failed = await Hub.WaitForAsync("task_failed");
+        Assert.Contains("origin_unreachable", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.InRange(proxy.Unanswered, 3, known ? 9 : 4);
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("KILL", "git_interrupted")]
     [InlineData("TERM", "git_interrupted")]

@@ -2,7 +2,6 @@ using System.Globalization;
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
 using FleetSidecar.Drain;
-using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Ground.Storage;
 using FleetSidecar.Retention;
@@ -301,42 +300,6 @@ public sealed class RetentionPassTests : IDisposable
         Assert.Empty(Directory.GetFileSystemEntries(_config.ResultsDirectory));
         Assert.Equal([Id(0)], Directories());
     }
-
-    // A member of supervise put a directory of two megabytes in the place of its own output at each of its lives.
-    [Theory(Timeout = 60_000), InlineData("supervise/web/stdout.1"), InlineData("reserve"), InlineData("logs/fleet-sidecar.log"), Trait("kind", "what was moved out of the way fills the disk")]
-    public async Task What_stood_in_the_place_of_a_file_of_ours_is_kept_once_and_not_for_ever(string file)
-    {
-        var place = Path.Combine(_config.StateDirectory, file);
-        foreach (var life in Enumerable.Range(0, 10))
-        {
-            Directory.CreateDirectory(Path.Combine(place, "deep"));
-            await File.WriteAllTextAsync(Path.Combine(place, "deep", "x"), $"{life}");
-            Directory.SetLastWriteTimeUtc(place, TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(life == 3 ? 500 : -life));
-            Assert.NotNull(ClearPlace.ForFile(place));
-        }
-
-        await TestProgram.MustAsync("/bin/mkfifo", place);
-        ClearPlace.ForFile(place);
-        var others = new[] { $"{place}.replaced-by-hand", $"{place}.replaced-{new string('g', 32)}" };
-        Array.ForEach(others, other => File.WriteAllText(other, "x"));
-        _clock.Now = TimeProvider.System.GetUtcNow();
-        Assert.Equal(10, (await PassAsync()).Displaced);
-        var kept = Assert.Single(Aside(place).Except(others));
-        Assert.Equal(PathKind.Other, PathFacts.Of(kept)?.Kind); // The last one, whatever dates the others were given.
-
-        _clock.Now += _config.Retention.KeepRunsFor + TimeSpan.FromHours(1);
-        Assert.Equal(1, (await PassAsync()).Displaced);
-        Assert.Equal(others.Order(StringComparer.Ordinal), Aside(place));
-
-        // An operator's, to a disk that was not there at this start.
-        File.CreateSymbolicLink(place, "/disk/that/is/away");
-        var link = ClearPlace.ForFile(place);
-        _clock.Now += _config.Retention.KeepRunsFor * 2;
-        Assert.Equal(0, (await PassAsync()).Displaced);
-        Assert.Equal("/disk/that/is/away", new FileInfo(link!).LinkTarget);
-    }
-
-    private static List<string> Aside(string place) => [.. Directory.GetFileSystemEntries(Path.GetDirectoryName(place)!, $"{Path.GetFileName(place)}.replaced-*").Order(StringComparer.Ordinal)];
 
     private List<(long Assignment, long Facts)> Lengths() => _store.Read(db => db.Query("SELECT length(assignment), length(facts) FROM runs ORDER BY run_id", row => (row.Number(0), row.Number(1))));
 

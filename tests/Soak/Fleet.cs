@@ -92,6 +92,7 @@ internal sealed class Fleet : IDisposable
             await Wait.ForAsync(async () => await HubAnswersAsync(() => Hub.TaskAsync(task)) is { } found && IsFinal(found) ? new object() : null, $"{task} to be over", SettleLimit);
         }
 
+        await SidecarAnswersAsync();
         await Wait.ForAsync(async () => (await Sidecar.StatusAsync()).GetProperty("runs").GetArrayLength() == 0 ? new object() : null, "every run to be settled");
         var all = new List<JsonElement>();
         foreach (var task in Tasks)
@@ -101,6 +102,18 @@ internal sealed class Fleet : IDisposable
 
         return all;
     }
+
+    /// <summary>
+    /// The last kill may have come when every task was over, so the sidecar after it may not listen yet. A sidecar that ended by
+    /// itself is a fault, and its log says which.
+    /// </summary>
+    private async Task SidecarAnswersAsync() => await Wait.ForAsync(async () =>
+    {
+        var (code, _) = await TestProgram.RunAsync(TestProgram.Sidecar, ["status", "--json", "--config", Sidecar.ConfigFile]);
+        return code == 0 ? new object()
+            : Sidecar.Program.IsRunning ? null
+            : throw new InvalidOperationException($"The sidecar ended by itself:\n{Sidecar.Program.Text}");
+    }, "the last sidecar to answer");
 
     /// <summary>Null where the hub cannot be asked just now.</summary>
     public static async Task<JsonElement?> HubAnswersAsync(Func<Task<JsonElement>> ask)

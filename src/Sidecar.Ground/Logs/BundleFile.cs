@@ -14,7 +14,7 @@ using Serilog.Sinks.File;
 namespace FleetSidecar.Ground.Logs;
 
 /// <summary>The rolling file that goes into a support bundle: the journal's lines with a date, at most 5 files of 5 MiB. One that was removed or renamed is made again.</summary>
-internal sealed class BundleFile : ILogEventSink, IDisposable
+public sealed class BundleFile : ILogEventSink, IDisposable
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -79,10 +79,20 @@ internal sealed class BundleFile : ILogEventSink, IDisposable
     {
         var directory = Path.GetDirectoryName(_path)!;
         ClearPlace.For(directory);
-        foreach (var file in Directory.Exists(directory) ? Directory.GetFileSystemEntries(directory, "*.log") : [])
+        foreach (var file in Directory.Exists(directory) ? Directory.GetFileSystemEntries(directory).Where(entry => IsOne(_path, entry)) : [])
         {
             ClearPlace.ForFile(file);
         }
+    }
+
+    /// <summary>Whether a path is the file, or one that it rolled to (<c>sidecar_001.log</c>): others may have logs in the same directory.</summary>
+    /// <param name="file">The file that was named.</param>
+    /// <param name="path">The other path.</param>
+    public static bool IsOne(string file, string path)
+    {
+        var (stem, extension) = (Path.ChangeExtension(file, null), Path.GetExtension(file));
+        return path == file || (path.StartsWith(stem + "_", StringComparison.Ordinal) && path.EndsWith(extension, StringComparison.Ordinal)
+            && path.Length > stem.Length + 1 + extension.Length && path[(stem.Length + 1)..^extension.Length].All(char.IsAsciiDigit));
     }
 
     private Logger OpenLines() => new LoggerConfiguration()

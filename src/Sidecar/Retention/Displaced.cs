@@ -1,5 +1,6 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Logs;
 using FleetSidecar.Ground.Processes;
 
 namespace FleetSidecar.Retention;
@@ -19,7 +20,7 @@ internal sealed class Displaced(SidecarConfig config, ToolRunner tools, TimeProv
     public async Task<int> SweepAsync(DateTimeOffset now, bool nearFloor, List<string> problems, CancellationToken token)
     {
         var (count, began) = (0, time.GetTimestamp());
-        foreach (var (path, facts) in Places().Distinct().SelectMany(InPlace).GroupBy(found => ClearPlace.PlaceOf(found.Path)).SelectMany(place => TooMany(place, now, nearFloor)).ToList())
+        foreach (var (path, facts) in Found().GroupBy(found => ClearPlace.PlaceOf(found.Path)).SelectMany(place => TooMany(place, now, nearFloor)).ToList())
         {
             if (time.GetElapsedTime(began) > Longest)
             {
@@ -46,6 +47,25 @@ internal sealed class Displaced(SidecarConfig config, ToolRunner tools, TimeProv
         }
 
         return count;
+    }
+
+    private IEnumerable<(string Path, PathFacts Facts)> Found()
+    {
+        var ours = Places().Distinct().ToList();
+        return ours.SelectMany(InPlace).Concat(SinglePlaces().Where(single => !ours.Contains(single.Directory)).SelectMany(single => InPlace(single.Directory).Where(found => single.IsOurs(ClearPlace.PlaceOf(found.Path)!))));
+    }
+
+    // Directories where single files are ours, wherever an operator put them: what others have there under such names stays.
+    private IEnumerable<(string Directory, Func<string, bool> IsOurs)> SinglePlaces()
+    {
+        var (log, socket, agents) = (config.LogFile, config.SocketFile, config.AgentSocketFile);
+        if (Path.GetDirectoryName(log) is { Length: > 0 } logs)
+        {
+            yield return (logs, place => BundleFile.IsOne(log, place));
+            yield return (Path.GetDirectoryName(logs) ?? logs, place => place == logs);
+        }
+
+        yield return (Path.GetDirectoryName(socket)!, place => place == socket || place == agents);
     }
 
     // The directories whose files are ours alone. A run's go with their run; what stands beside a mirror lends it objects.

@@ -1,3 +1,5 @@
+using FleetSidecar.Ground.Loops;
+
 namespace FleetSidecar.Supervise;
 
 /// <summary>The moment of a look, and what is known beside it.</summary>
@@ -19,7 +21,6 @@ internal sealed record MemberVerdict(MemberState State, bool Start, IReadOnlyLis
 /// </remarks>
 internal static class SuperviseRules
 {
-    private const int LongestDoubling = 20;
     private const long FutureAllowed = 60_000;
 
     public static MemberVerdict Next(MemberState state, MemberLook look, MemberMoment moment, MemberOptions options)
@@ -74,7 +75,7 @@ internal static class SuperviseRules
 
     /// <summary>Wait before a start after so many in a row.</summary>
     public static TimeSpan Delay(int streak, MemberOptions options) =>
-        TimeSpan.FromMilliseconds(Math.Min(options.BackoffMost.TotalMilliseconds, options.Backoff.TotalMilliseconds * Math.Pow(2, Math.Min(streak, LongestDoubling))));
+        Backoff.After(options.Backoff, streak + 1, options.BackoffMost);
 
     private static (MemberState State, bool Start) WhileAlive(MemberState state, MemberLook.Alive look, MemberMoment moment, MemberOptions options, List<MemberEvent> events)
     {

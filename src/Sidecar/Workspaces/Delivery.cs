@@ -1,3 +1,4 @@
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using Microsoft.Extensions.Logging;
@@ -35,8 +36,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
             {
                 progress.Failed(fault.Message);
                 LogSubmitAgain(run.Id, run.TaskId, attempt, fault.Message);
-                var pause = FirstPause * Math.Pow(2, attempt - 1);
-                await Task.Delay(pause < LongestPause ? pause : LongestPause, time, token);
+                await Task.Delay(Backoff.After(FirstPause, attempt, LongestPause), time, token);
             }
         }
     }

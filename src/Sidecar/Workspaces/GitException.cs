@@ -13,6 +13,8 @@ internal sealed class GitException(string code, string message, string hint)
     public string Text => message;
 
     /// <summary>Time alone may cure it: the same command is worth another try.</summary>
-    public bool IsPassing => code is GitFaults.HostNotFound or GitFaults.Unreachable or GitFaults.TimedOut or GitFaults.Interrupted
-        or GitFaults.StaleBase or GitFaults.RateLimited or GitFaults.RefLocked;
+    public bool IsPassing => IsOfTheWay || code is GitFaults.Interrupted or GitFaults.StaleBase or GitFaults.RefLocked;
+
+    /// <summary>The origin did not answer, or not now: an outage, which may take minutes.</summary>
+    public bool IsOfTheWay => code is GitFaults.HostNotFound or GitFaults.Unreachable or GitFaults.TimedOut or GitFaults.RateLimited;
 }

@@ -35,6 +35,9 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
     /// <summary>The name of a repository's mirror in their directory.</summary>
     public static string NameOf(string address) => $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..NameLength]}.git";
 
+    /// <summary>Whether the repository was fetched here before.</summary>
+    public bool Knows(string address) => Directory.Exists(Path.Combine(DirectoryOf(config), NameOf(address)));
+
     /// <summary>Brings the mirror up to date and says where it is.</summary>
     /// <param name="address">The repository.</param>
     /// <param name="damaged">The copy that was found damaged: it is replaced, unless another run has done so; null for none.</param>

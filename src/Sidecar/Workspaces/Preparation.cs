@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground.Loops;
 using FleetSidecar.Runs;
 using Microsoft.Extensions.Logging;
 
@@ -11,9 +12,12 @@ internal sealed partial class Preparation(
     TimeProvider time, ILogger<Preparation> log)
 {
     private const int Attempts = 3;
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromSeconds(30);
 
-    /// <summary>Prepares. What time may cure is tried again; a damaged mirror is replaced by a fresh clone, once.</summary>
+    /// <summary>
+    /// Prepares. What time may cure is tried again: three times, and for half of the deadline <c>prepare</c> where the origin cannot
+    /// be reached now but could be before. A damaged mirror is replaced by a fresh clone, once.
+    /// </summary>
     /// <exception cref="GitException">The workspace could not be made whole.</exception>
     public async Task<RunFacts> PrepareAsync(Run run, CancellationToken token)
     {
@@ -23,6 +27,7 @@ internal sealed partial class Preparation(
         }
 
         using var progress = git.Progress.Follow(run.Id);
+        var began = time.GetTimestamp();
         Mirror? mirror = null;
         int? damaged = null;
         for (var attempt = 1; ; attempt++)
@@ -37,12 +42,12 @@ internal sealed partial class Preparation(
             {
                 throw new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk, or work on that repository on a larger machine; half of selfTest.diskFloorBytes is never used for a repository");
             }
-            catch (GitException fault) when (attempt < Attempts && (fault.IsPassing || IsCurable(fault, damaged)))
+            catch (GitException fault) when ((attempt < Attempts && (fault.IsPassing || IsCurable(fault, damaged))) || (IsWorthWaiting(run, fault) && time.GetElapsedTime(began) + Pause(attempt) < config.Deadlines.Prepare / 2))
             {
                 damaged = fault.Code == GitFaults.Damaged ? mirror?.Copy : damaged;
                 progress.Failed(fault.Message);
                 LogPrepareAgain(run.Id, run.TaskId, attempt, fault.Message);
-                await Task.Delay(FirstPause * Math.Pow(2, attempt - 1), time, token);
+                await Task.Delay(Pause(attempt), time, token);
             }
             catch (GitException fault) when (fault.Code == GitFaults.Damaged && damaged is not null)
             {
@@ -51,6 +56,11 @@ internal sealed partial class Preparation(
             }
         }
     }
+
+    private static TimeSpan Pause(int attempt) => Backoff.After(FirstPause, attempt, LongestPause);
+
+    // An address that never answered may be misspelt, and its task hears so at once.
+    private bool IsWorthWaiting(Run run, GitException fault) => fault.IsOfTheWay && mirrors.Knows(run.Assignment.Repo!);
 
     // Damage in a workspace of a fresh mirror is the disk's fault: another copy would not be better.
     private static bool IsCurable(GitException fault, int? damaged) => fault.Code == GitFaults.Damaged && damaged is null;
