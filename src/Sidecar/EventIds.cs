@@ -42,6 +42,7 @@ internal static class EventIds
     public const int LeftoverStays = 308;
     public const int PushNotForeseen = 320;
     public const int PushWouldFail = 321;
+    public const int PushHeld = 322;
 
     public const int RunsRemoved = 309;
     public const int RunFilesRemoved = 310;

@@ -78,6 +78,38 @@ public sealed class SilentEndTests : WorkspaceTests
         Assert.InRange(proxy.Unanswered, 3, known ? 9 : 4);
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "work that the origin has is told as failed")]
+    public async Task A_hook_at_the_origin_that_does_not_end_after_a_push_costs_no_work()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        using var server = new GitDaemon(Scene);
+        Scene.WriteScript(Path.Combine(Path.GetRelativePath(Scene.Path, origin.Path), "hooks", "post-receive"), $"while [ ! -e '{Scene["never"]}' ]; do sleep 0.2; done");
+        Scripts.Go(Scene);
+        await StartAsync(Work, """{ "deadlines": { "submit": "00:00:50" } }""");
+        await AssignAsync(server.AddressOf(origin));
+
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Concat(Hub.Of("task_failed")).Any(), "the end", TimeSpan.FromSeconds(90));
+        Scene.Write("never", "");
+        Assert.True(Hub.Of("task_complete").Any(), Sidecar.Program.Text);
+        Assert.Contains("PushHeld] run_", Sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.NotNull(await origin.HeadAsync("iris/task-a"));
+    }
+
+    [Fact(Timeout = 120_000), Trait("kind", "the user's own settings of git change what is pushed")]
+    public async Task A_push_carries_the_work_and_nothing_else_whatever_the_user_has_set()
+    {
+        var origin = await GitOrigin.CreateAsync(Scene);
+        Scene.Write("home/.gitconfig", "[push]\n\tfollowTags = true\n\trecurseSubmodules = only\n[user]\n\tname = Iris\n\temail = iris@example.org\n");
+        Scripts.Go(Scene);
+        await StartAsync($"export HOME='{Scene["home"]}'; git tag -a -m Mine mine\n{Work}", environment: new Dictionary<string, string?> { ["HOME"] = Scene["home"] });
+        await AssignAsync(origin.Path);
+
+        await Wait.UntilAsync(() => Hub.Of("task_complete").Concat(Hub.Of("task_failed")).Any(), "the end", TimeSpan.FromSeconds(60));
+        Assert.True(Hub.Of("task_complete").Any(), Sidecar.Program.Text);
+        Assert.NotNull(await origin.HeadAsync("iris/task-a"));
+        Assert.Equal("", (await origin.GitAsync("tag")).Trim());
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("KILL", "git_interrupted")]
     [InlineData("TERM", "git_interrupted")]

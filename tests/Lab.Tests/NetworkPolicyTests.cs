@@ -63,6 +63,23 @@ public sealed partial class NetworkPolicyTests : IAsyncLifetime
         Assert.Equal("", (await _fleet.Machine.ShellAsync("ls /var/lib/fleet-sidecar/slots")).Trim());
     }
 
+    // The claim names the user and the network: without it a step ran as the user beside the slots, whose network nothing closes.
+    [Fact]
+    public async Task A_step_of_a_run_that_lost_its_claim_has_the_network_of_its_profile()
+    {
+        _fleet.Machine.Write("/usr/local/bin/step", $"#!/bin/bash\ntouch {Fleet.Shared}/at-step\nuntil [ -e {Fleet.Shared}/step-go ]; do sleep 0.1; done\nexec timeout 2 bash -c ': >/dev/tcp/127.0.0.1/7070'\n", (UnixFileMode)0x1ed);
+        _fleet.AgentDoes("fleet-sidecar task start; echo x >x; git add x; git commit -qm x; fleet-sidecar task complete");
+        await UseAsync("none");
+        var task = await _fleet.SubmitAsync("\"repo\": \"git://127.0.0.1/app.git\", \"verification_steps\": [{ \"type\": \"command\", \"target\": \"/usr/local/bin/step\" }]");
+        await Wait.ForAsync(async () => (await _fleet.Machine.ShellAsync($"ls {Fleet.Shared}")).Contains("at-step", StringComparison.Ordinal) ? new object() : null, "the step", TimeSpan.FromMinutes(1));
+
+        await _fleet.Machine.ShellAsync($"systemctl kill -s KILL fleet-sidecar; rm -f /var/lib/fleet-sidecar/slots/* {Fleet.Shared}/at-step");
+        await _fleet.UpOrAtWorkAsync();
+        await _fleet.Machine.ShellAsync($"touch {Fleet.Shared}/step-go");
+
+        Assert.Contains("verification", (await _fleet.WaitForAsync(task, "dead_letter")).ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("none", "PrivateNetwork=no", "no network of its own")]
     [InlineData("list", "IPAddressDeny=", "does not bound a unit's network")]

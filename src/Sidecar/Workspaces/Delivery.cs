@@ -1,4 +1,6 @@
+using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Loops;
+using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using Microsoft.Extensions.Logging;
@@ -6,8 +8,11 @@ using Microsoft.Extensions.Logging;
 namespace FleetSidecar.Workspaces;
 
 /// <summary>Brings a run's commit to its branch on the origin, and proves it there.</summary>
-internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger<Delivery> log)
+internal sealed partial class Delivery(SidecarConfig config, Origin origin, TimeProvider time, ILogger<Delivery> log)
 {
+    // So often within the deadline "submit" the origin is asked whether it shows already what a push is still busy with.
+    private const int LooksADeadline = 5;
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
     /// <summary>Pushes; while the origin cannot be reached it tries again, until the deadline <c>submit</c> ends it.</summary>
@@ -53,17 +58,22 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
         var expected = await ExpectAsync(run, work, refs[name], commit, token);
         if (refs[name] != commit)
         {
-            await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", $"--force-with-lease={name}:{expected}", "--", address, $"{commit}:{name}");
+            string[] push = ["push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", $"--force-with-lease={name}:{expected}", "--", address, $"{commit}:{name}"];
+            var pushed = await PushAsync(run, work, name, commit, push, token);
+            if (!pushed.Ok)
+            {
+                throw GitFaults.Explain(push, pushed);
+            }
         }
 
         if (refs[record] != commit)
         {
             // Who may push branches may not always push other refs; the branch is what counts. What time mends is tried again.
-            var recorded = await origin.TryAsync(work, [], token, "push", "--quiet", "--no-verify", "--", address, $"+{commit}:{record}");
+            var recorded = await PushAsync(run, work, record, commit, ["push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--", address, $"+{commit}:{record}"], token);
             if (!recorded.Ok)
             {
                 var fault = GitFaults.Explain(["push"], recorded);
-                if (fault.IsPassing)
+                if (fault.IsPassing && fault.Code != GitFaults.TimedOut)
                 {
                     throw fault;
                 }
@@ -79,6 +89,43 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
         }
     }
 
+    // A hook of the origin's that runs after a push, or a connection that stays open, may hold git long after the ref has moved.
+    private async Task<ToolOutcome> PushAsync(Run run, string work, string name, string commit, string[] push, CancellationToken token)
+    {
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var pushing = origin.TryAsync(work, [], held.Token, push);
+        try
+        {
+            while (await Task.WhenAny(pushing, Task.Delay(config.Deadlines.Submit / LooksADeadline, time, held.Token)) != pushing && !token.IsCancellationRequested)
+            {
+                if (await ShowsAsync(run, name, commit, token))
+                {
+                    LogPushHeld(run.Id, run.TaskId, name);
+                    return new ToolOutcome(0, "", "", false);
+                }
+            }
+
+            return await pushing;
+        }
+        finally
+        {
+            await held.CancelAsync();
+            await ((Task)pushing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<bool> ShowsAsync(Run run, string name, string commit, CancellationToken token)
+    {
+        try
+        {
+            return (await origin.RefsAsync(run.Assignment.Repo!, token, name))[name] == commit;
+        }
+        catch (GitException)
+        {
+            return false; // The push itself says what is wrong.
+        }
+    }
+
     // What the branch may be overwritten from. Whoever else moved it since the workspace was made keeps what is there.
     private async Task<string> ExpectAsync(Run run, string work, string now, string commit, CancellationToken token)
     {
@@ -86,7 +133,7 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
         {
             // Rewritten: what earlier attempts left is kept under a name of its own, or nothing is overwritten. The agent's own
             // push may have thrown it off the branch already.
-            await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", run.Assignment.Repo!, $"+{begun}:{RefNames.Before(run.TaskId, run.Generation)}");
+            await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--", run.Assignment.Repo!, $"+{begun}:{RefNames.Before(run.TaskId, run.Generation)}");
         }
 
         if (now.Length == 0 || await WorkLine.StandsOnAsync(origin, work, now, commit, token))
@@ -135,6 +182,9 @@ internal sealed partial class Delivery(Origin origin, TimeProvider time, ILogger
 
     [LoggerMessage(EventIds.SubmitAgain, LogLevel.Warning, "{Run} could not deliver {Task} yet, attempt {Attempt}: {Reason}; the work is kept, trying again", EventName = "SubmitAgain")]
     private partial void LogSubmitAgain(string run, string task, int attempt, string reason);
+
+    [LoggerMessage(EventIds.PushHeld, LogLevel.Warning, "{Run} {Task}: the origin shows {Ref} and does not end the push; it is ended here, look at the origin's post-receive hook", EventName = "PushHeld")]
+    private partial void LogPushHeld(string run, string task, string @ref);
 
     [LoggerMessage(EventIds.RefNotKept, LogLevel.Warning, "{Run} {Task}: the origin does not take {Ref}: {Reason}", EventName = "RefNotKept")]
     private partial void LogRefNotKept(string run, string task, string @ref, string reason);

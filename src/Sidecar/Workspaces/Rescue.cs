@@ -83,7 +83,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         {
             if (refs?[name] != commitToKeep)
             {
-                await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--", mark.Repository, $"{commitToKeep}:{name}");
+                await origin.RunAsync(work, token, "push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--", mark.Repository, $"{commitToKeep}:{name}");
                 refs = await origin.RefsAsync(mark.Repository, token, name);
             }
 

@@ -1,3 +1,4 @@
+using FleetSidecar.Agents;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
@@ -57,12 +58,13 @@ internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTo
         }
     }
 
-    // As the agents' user, who has other programs than we have: what stands in a PATH is found in there, not here.
+    // As the agents' user, who has other programs than we have: what stands in a PATH is found in there, not here. With the profile's
+    // network named, so that a run whose claim of a user is gone does not get the whole of it.
     private async Task<(ToolOutcome? Outcome, string? Complaint)> RunInUnitAsync(Run run, IReadOnlyList<string> words, string workspace, int number, TimeSpan limit, CancellationToken token)
     {
         var (program, complaint) = words[0].Contains('/', StringComparison.Ordinal) && !Path.IsPathFullyQualified(words[0]) ? StepRules.Program(words[0], workspace, "") : (words[0], null);
         return complaint is not null ? (null, complaint)
-            : (await units.RunAsync(run.Id, $"verify-{number}", FactsOf(run, workspace), [program!, .. words.Skip(1)], workspace, limit, token), null);
+            : (await units.RunAsync(run.Id, $"verify-{number}", FactsOf(run, workspace), [program!, .. words.Skip(1)], workspace, limit, token, run.Profile.Mode == WakeMode.Run ? run.Profile.Network : null), null);
     }
 
     private static Dictionary<string, string> FactsOf(Run run, string workspace) => new()
