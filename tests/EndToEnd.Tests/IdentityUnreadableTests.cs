@@ -33,6 +33,31 @@ public sealed class IdentityUnreadableTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(scene.Home, "replaced")));
     }
 
+    // Six hundred notes of 16 MiB, which take no room on the disk, took ten gigabytes of memory at each start of an agent.
+    [Theory(Timeout = 120_000), Trait("kind", "each is bounded, all of them together are not")]
+    [InlineData(300, 16 * 1024 * 1024, "identity files in")]
+    [InlineData(10_001, 100, "more than 10000 files in")]
+    public async Task Notes_that_are_too_many_or_too_large_together_are_not_read(int count, int length, string complaint)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, "in-place");
+        var memory = Directory.CreateDirectory(Path.Combine(scene.Tree, "memory")).FullName;
+        foreach (var number in Enumerable.Range(0, count))
+        {
+            using var note = File.Create(Path.Combine(memory, $"n{number}.md"));
+            note.Write("Memory of Iris\n"u8);
+            note.SetLength(length);
+        }
+
+        var check = await scene.RunAsync("identity", "check");
+        var (code, text) = await scene.RunAsync("sync");
+
+        Assert.Equal((1, 1), (code, check.Code));
+        Assert.All([text, check.Text], said => Assert.Contains($"identity_unreadable: {(count > 10_000 ? "" : "the ")}", said, StringComparison.Ordinal));
+        Assert.All([text, check.Text], said => Assert.Contains(complaint, said, StringComparison.Ordinal));
+        Directory.GetFiles(memory, "n*.md").ToList().ForEach(File.Delete);
+        await scene.MustAsync("sync");
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("in-place", "sync_journaled")]
     [InlineData("swap", "sync_turned")]

@@ -57,10 +57,10 @@ public sealed class RealAgentTests : IDisposable
 
     private async Task<TestSidecar> StartAsync(ScriptedHub hub, FakeProvider provider, string adapter)
     {
-        var program = RealAgent.Find(adapter) ;
+        var program = Find(adapter);
         var profile = new JsonObject { ["name"] = "main", ["adapter"] = adapter, ["aliveFor"] = "00:01:00", ["retries"] = 0, ["command"] = new JsonArray([program, .. RealAgent.Arguments(adapter)]) };
         var variables = new JsonObject { ["HOME"] = _directory.Path };
-        foreach (var (name, value) in RealAgent.Prepare(adapter, _directory, provider.Address))
+        foreach (var (name, value) in RealAgent.Prepare(adapter, _directory.Path, _directory.Path, provider.Address))
         {
             variables[name] = value;
         }
@@ -80,15 +80,11 @@ public sealed class RealAgentTests : IDisposable
 
     private static Task AssignAsync(ScriptedHub hub, string description) =>
         hub.SendAsync($$"""{"type":"task_assign","task_id":"task-1","generation":1,"description":{{TestHub.Quote(description)}}}""");
-}
 
-/// <summary>Where a real agent program is, and how it is led to a provider of ours.</summary>
-internal static class RealAgent
-{
     /// <summary>Its path; a missing one skips the test and says what is missing.</summary>
-    public static string Find(string adapter)
+    private static string Find(string adapter)
     {
-        var name = adapter == "claude-code" ? "claude" : adapter;
+        var name = RealAgent.Program(adapter);
         var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(directory => Path.Combine(directory, name)).FirstOrDefault(File.Exists);
         if (found is null)
         {
@@ -96,51 +92,5 @@ internal static class RealAgent
         }
 
         return found!;
-    }
-
-    public static string[] Arguments(string adapter) => adapter switch
-    {
-        "claude-code" => ["--permission-mode", "bypassPermissions"],
-        "codex" => ["--sandbox", "danger-full-access"],
-        "gemini" => ["--approval-mode", "yolo", "-m", "gemini-2.5-flash"],
-        "opencode" => ["-m", $"fake/{FakeProvider.Model}"],
-        _ => [],
-    };
-
-    /// <summary>Writes what the program reads from its home, and returns the variables that it needs.</summary>
-    public static Dictionary<string, string> Prepare(string adapter, TempDir home, string address)
-    {
-        switch (adapter)
-        {
-            case "claude-code":
-                return new() { ["ANTHROPIC_BASE_URL"] = address, ["ANTHROPIC_API_KEY"] = "none", ["CLAUDE_CODE_MAX_RETRIES"] = "1", ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1", ["IS_SANDBOX"] = "1" };
-            case "codex":
-                home.Write(".codex/config.toml", $"""
-                    model = "{FakeProvider.Model}"
-                    model_provider = "fake"
-                    [model_providers.fake]
-                    name = "fake"
-                    base_url = "{address}/v1"
-                    env_key = "FAKE_KEY"
-                    wire_api = "responses"
-                    request_max_retries = 1
-                    stream_max_retries = 1
-                    """);
-                return new() { ["FAKE_KEY"] = "none" };
-            case "gemini":
-                home.Write(".gemini/settings.json", """{"security":{"auth":{"selectedType":"gemini-api-key"}}}""");
-                return new() { ["GEMINI_API_KEY"] = "none", ["GOOGLE_GEMINI_BASE_URL"] = address };
-            case "opencode":
-                home.Write(".config/opencode/opencode.json", $$$$$$"""{"provider":{"fake":{"npm":"@ai-sdk/openai-compatible","name":"fake","options":{"baseURL":"{{{{{{address}}}}}}/v1","apiKey":"none"},"models":{"fake-1":{"name":"fake-1"}}}}}""");
-                return [];
-            default:
-                home.Write(".openclaw/openclaw.json", $$$$$$"""
-                    { "gateway": { "mode": "local", "bind": "loopback", "auth": { "mode": "token", "token": "{{{{{{StandIn.GatewayToken}}}}}}" } },
-                      "models": { "providers": { "fake": { "baseUrl": "{{{{{{address}}}}}}/v1", "apiKey": "none", "api": "openai-completions", "models": [
-                        { "id": "fake-1", "name": "fake-1", "reasoning": false, "input": ["text"], "cost": { "input": 3, "output": 15, "cacheRead": 0, "cacheWrite": 0 }, "contextWindow": 200000, "maxTokens": 8000 } ] } } },
-                      "agents": { "defaults": { "model": { "primary": "fake/fake-1" }, "workspace": "{{{{{{home["openclaw-workspace"]}}}}}}", "heartbeat": { "every": "0m" } } } }
-                    """);
-                return [];
-        }
     }
 }

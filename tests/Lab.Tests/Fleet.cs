@@ -17,9 +17,10 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
     /// <summary>Boots, installs, enrols by hand and waits until the hub may send work.</summary>
     /// <param name="keepsDisk">For tests that start the machine anew.</param>
     /// <param name="config">More members of the configuration, as JSON without braces.</param>
-    public static async Task<Fleet> StartAsync(bool keepsDisk = false, string config = "")
+    /// <param name="binds">More of this machine that is seen in there: <c>from:to[:ro]</c>.</param>
+    public static async Task<Fleet> StartAsync(bool keepsDisk = false, string config = "", params string[] binds)
     {
-        var fleet = new Fleet(await Machine.BootAsync(keepsDisk));
+        var fleet = new Fleet(await Machine.BootAsync(keepsDisk, binds));
         try
         {
             await fleet.InstallAsync();
@@ -97,10 +98,10 @@ internal sealed class Fleet(Machine machine) : IAsyncDisposable
     public string[] Executions => File.Exists(machine.Root + $"{Shared}/executions") ? File.ReadAllLines(machine.Root + $"{Shared}/executions") : [];
 
     /// <summary>Submits a task; members beside its description are JSON without braces.</summary>
-    public async Task<string> SubmitAsync(string more = "\"repo\": \"git://127.0.0.1/app.git\"", string retries = "0")
+    public async Task<string> SubmitAsync(string more = "\"repo\": \"git://127.0.0.1/app.git\"", string retries = "0", string description = "do it")
     {
         await machine.ShellAsync("[ -s /root/operator ] || fleet-hub token create operator --role operator --data /var/lib/fleet-hub >/root/operator");
-        machine.Write("/root/task.json", $$"""{ "description": "do it", "max_retries": {{retries}}, {{more}} }""");
+        machine.Write("/root/task.json", $$"""{ "description": {{JsonSerializer.Serialize(description)}}, "max_retries": {{retries}}, {{more}} }""");
         return JsonDocument.Parse(await ApiAsync("POST", "/api/tasks", "-H", "Content-Type: application/json", "--data-binary", "@/root/task.json")).RootElement.GetProperty("task_id").GetString()!;
     }
 

@@ -24,10 +24,11 @@ public sealed partial class FakeProvider : IAsyncDisposable
 
     public int Requests => _requests;
 
-    public static async Task<FakeProvider> StartAsync()
+    /// <param name="at">Where it listens: a free port of loopback, or a socket (<c>http://unix:/path</c>) for a machine with a network of its own.</param>
+    public static async Task<FakeProvider> StartAsync(string at = "http://127.0.0.1:0")
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelCore().UseUrls(at);
         var provider = new FakeProvider(builder.Build());
         provider._app.Run(provider.ServeAsync);
         await provider._app.StartAsync();

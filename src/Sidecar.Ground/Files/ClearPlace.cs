@@ -41,7 +41,7 @@ public static class ClearPlace
         }
         else
         {
-            File.Move(path, aside, overwrite: true); // One rename, whatever stands there.
+            FileRename.Over(path, aside);
         }
 
         return aside;

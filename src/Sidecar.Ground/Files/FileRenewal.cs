@@ -46,7 +46,7 @@ public static class FileRenewal
                 stream.Write(bytes, 0, length);
             }
 
-            File.Move(fresh, file, overwrite: true);
+            FileRename.Over(fresh, file);
             return true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)

@@ -22,7 +22,7 @@ public static partial class OwnedFile
         try
         {
             Fill(beside, bytes, mode, owner);
-            File.Move(beside, path, overwrite: true);
+            FileRename.Over(beside, path);
         }
         catch
         {

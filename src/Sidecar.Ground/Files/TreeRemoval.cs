@@ -7,6 +7,7 @@ namespace FleetSidecar.Ground.Files;
 public static class TreeRemoval
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+    private const UnixFileMode Ours = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly Dictionary<string, string> Environment = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
     /// <exception cref="IOException">Something stays; what was removed is gone.</exception>
@@ -20,7 +21,8 @@ public static class TreeRemoval
         var outcome = await RunAsync(tools, ["rm", "-rf", "--one-file-system", "--", directory], token);
         if (Path.Exists(directory))
         {
-            await RunAsync(tools, ["chmod", "-R", "u+rwX", "--", directory], token);
+            // Not chmod(1): it changes by name, and a link that comes in between leads it to any file of its user.
+            await Task.Run(() => TreeRights.Set(directory, (isDirectory, mode) => mode | Ours | (isDirectory ? UnixFileMode.UserExecute : 0), withoutLists: false, token), token);
             outcome = await RunAsync(tools, ["rm", "-rf", "--one-file-system", "--", directory], token);
         }
 

@@ -39,7 +39,7 @@ internal sealed class InodeReserve(string directory)
             return false;
         }
 
-        File.Move(file, path, overwrite: true);
+        FileRename.Over(file, path);
         return true;
     }
 
@@ -53,7 +53,7 @@ internal sealed class InodeReserve(string directory)
         }
         else if (File.Exists(path))
         {
-            File.Move(path, Path.Combine(directory, "0"), overwrite: true);
+            FileRename.Over(path, Path.Combine(directory, "0"));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using FleetSidecar.Ground.Files;
 using Microsoft.Data.Sqlite;
@@ -168,6 +169,7 @@ public static class StoreFile
         return file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) == HeaderBytes && header.AsSpan().StartsWith("SQLite format 3\0"u8);
     }
 
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The directory is ours alone, and what stands there must not be replaced.")]
     private static string MoveAside(string path, TimeProvider time)
     {
         var stamp = time.GetUtcNow().ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
@@ -187,6 +189,7 @@ public static class StoreFile
         return aside;
     }
 
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The directory is ours alone, and what stands there must not be replaced.")]
     private static void Create(string path, int applicationId, Migrations migrations)
     {
         var beside = path + ".new";

@@ -143,6 +143,11 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
     /// <summary>Removes berths that no run ever had: left by a daemon that crashed while one was ready.</summary>
     public void Sweep(IReadOnlySet<string> openRuns)
     {
+        if (config.AgentsInUnits)
+        {
+            return; // There are none, and in what lies there an agent may be at work.
+        }
+
         try
         {
             foreach (var directory in Directory.EnumerateDirectories(config.RunsDirectory).Where(directory =>
@@ -156,6 +161,33 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // Empty directories can wait; that none can be made is noticed, and said, when the next one is.
+        }
+    }
+
+    /// <summary>Gives up the berth that waits where something was put into it: until a run has it, it would lie there as long as the daemon lives. The directory is then one of no run's.</summary>
+    public void GiveUpUsed()
+    {
+        lock (_turn)
+        {
+            if (_ready is not { } ready || _isNamed || IsAsMade(Path.Combine(config.RunsDirectory, ready.RunId)))
+            {
+                return;
+            }
+
+            _ready = null;
+            Return(ready);
+        }
+
+        static bool IsAsMade(string directory)
+        {
+            try
+            {
+                return PathFacts.Of(directory) is { Kind: PathKind.Directory } && IsUnused(directory);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                return false; // It has lost its rights.
+            }
         }
     }
 

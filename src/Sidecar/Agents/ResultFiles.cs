@@ -9,7 +9,7 @@ namespace FleetSidecar.Agents;
 
 /// <summary>The reports of agents that know no command line: <c>TASK.started</c> and <c>TASK.json</c> in the results directory.</summary>
 /// <remarks>A file name holds the task but not the generation, so whatever lies there when an agent is woken is put aside first:
-/// it was said about an earlier attempt. A report that was read is moved into the run's directory and read from there ever after.</remarks>
+/// it was said about an earlier attempt. What was read is written into the run's directory and read from there ever after; the file itself may be another one by then.</remarks>
 internal sealed partial class ResultFiles(SidecarConfig config, Redactor redactor, ILogger<ResultFiles> log)
 {
     private const int LargestReport = 1024 * 1024;
@@ -20,7 +20,7 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
         {
             if (File.Exists(file))
             {
-                File.Move(file, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"), overwrite: true);
+                FileRename.Over(file, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
             }
         }
     }
@@ -37,7 +37,7 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
             return null;
         }
 
-        var report = Parse(found, out var problem);
+        var report = Parse(found, out var bytes, out var problem);
         if (report is null)
         {
             return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} {problem}") : null;
@@ -45,7 +45,7 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 
         if (found != kept)
         {
-            Keep(found, kept);
+            Keep(bytes!, kept, found);
             if (report.Repaired)
             {
                 LogTextRepaired(run.Id, run.TaskId, "the result file");
@@ -56,11 +56,15 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     }
 
     // An agent may have closed its own directory to us; what it said counts all the same, and is read from there at the end.
-    private static void Keep(string found, string kept)
+    private void Keep(byte[] bytes, string kept, string found)
     {
         try
         {
-            File.Move(found, kept);
+            OwnedFile.Write(kept, bytes, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (!config.AgentsInUnits)
+            {
+                File.Delete(found); // The directory of all runs. That of one goes with it, and until then it is in the agent's hands.
+            }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -74,9 +78,10 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     // Where an agent that was started before the last restart was told to leave its report.
     private string DirectoryOf(Run run) => run.Facts.WokenWith?.Results ?? config.ResultsOf(run.Id);
 
-    private AgentReport? Parse(string path, out string? problem)
+    private AgentReport? Parse(string path, out byte[]? bytes, out string? problem)
     {
-        if ((config.AgentsInUnits ? OutsideFile.ReadInside(path, LargestReport) : OutsideFile.Read(path, LargestReport, followLink: false)) is not { } bytes)
+        bytes = config.AgentsInUnits ? OutsideFile.ReadInside(path, LargestReport) : OutsideFile.Read(path, LargestReport, followLink: false);
+        if (bytes is null)
         {
             problem = PathFacts.Of(path) is { Kind: PathKind.File, Length: > LargestReport } ? "is longer than 1 MiB" : "cannot be read";
             return null;

@@ -36,8 +36,9 @@ internal static class ControlClient
                 }
             }
 
-            return OutsideJson.Read(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse, out var problem)
+            var response = OutsideJson.Read(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse, out var problem)
                 ?? throw new JsonException(problem);
+            return Missing(request, response) is { } missing ? throw new JsonException($"what answers there says no '{missing}'") : response;
         }
         catch (Exception fault) when (fault is SocketException or IOException or JsonException or OperationCanceledException or ArgumentException
             && !token.IsCancellationRequested)
@@ -47,4 +48,17 @@ internal static class ControlClient
                 "is it running ('systemctl status fleet-sidecar'), and may you use its socket?", fault);
         }
     }
+
+    // Another program may have the socket, or a sidecar of another version.
+    private static string? Missing(ControlRequest request, ControlResponse response) => (response.Ok, request.Verb) switch
+    {
+        (false, _) => response.Error is null ? "error" : null,
+        (_, "status") => response.Status is null ? "status" : null,
+        (_, "runs") => response.Runs is null ? "runs" : null,
+        (_, "run") => response.Runs is null or [] ? "runs" : null,
+        (_, "doctor") => response.Doctor is null ? "doctor" : null,
+        (_, "reload") => response.Reload is null ? "reload" : null,
+        (_, "supervise") => response.Members is null && request.Action is null ? "members" : null,
+        _ => null,
+    };
 }

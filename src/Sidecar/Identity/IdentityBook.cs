@@ -10,7 +10,7 @@ namespace FleetSidecar.Identity;
 /// <summary>Which files are identity files, and what makes each ours: the seal, and whatever a configured pattern finds in the tree besides.</summary>
 internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
 {
-    private const int LargestManifest = 4 * 1024 * 1024;
+    private const int LargestManifest = 4 * 1024 * 1024, MostFiles = 10_000;
 
     /// <summary>The operator's seal.</summary>
     /// <exception cref="ConfigurationException">There is none, it cannot be read, or it is another agent's.</exception>
@@ -41,12 +41,16 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
     }
 
     /// <summary>Every identity file: the sealed ones, those that were configured since, and those that a pattern finds in a tree now.</summary>
+    /// <exception cref="SidecarException">There are more than can be looked at before each start of an agent.</exception>
     public IReadOnlyList<SealedFile> Files(SealedManifest manifest, string tree)
     {
         var known = manifest.Files.ToDictionary(file => file.Path, StringComparer.Ordinal);
         foreach (var (path, options) in Configured(tree))
         {
-            known.TryAdd(path, Unsealed(path, options));
+            if (known.TryAdd(path, Unsealed(path, options)) && known.Count > MostFiles)
+            {
+                throw new SidecarException($"identity_unreadable: more than {MostFiles} files in {tree} are identity files; nothing is written over them", $"look at what was added where '{options.Path}' fits, and move away what is no identity");
+            }
         }
 
         return [.. known.Values.OrderBy(file => file.Path, StringComparer.Ordinal)];
@@ -90,6 +94,6 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
         {
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory || (entry.Attributes & FileAttributes.ReparsePoint) != 0,
             ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0 && !entry.FileName.SequenceEqual(".git"),
-        }.Where(path => IdentityPattern.Matches(pattern, path) && !path.EndsWith(".fleet-sidecar.tmp", StringComparison.Ordinal))];
+        }.Where(path => IdentityPattern.Matches(pattern, path) && !path.EndsWith(".fleet-sidecar.tmp", StringComparison.Ordinal)).Take(MostFiles + 1)];
     }
 }

@@ -11,12 +11,9 @@ internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : I
 
     public Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token) => Task.FromResult<IReadOnlyList<CheckResult>>(config.Identity.Tree.Length == 0 ? [] : [.. Look()]);
 
-    /// <summary>Why no agent may be started, or null: cheap enough to be asked before each start.</summary>
-    public string? Refuses()
-    {
-        var look = config.Identity.Tree.Length == 0 ? null : Identity();
-        return look is { Status: CheckResult.Failed } ? look.Detail : null;
-    }
+    /// <summary>Why no agent may be started, or null. Where there is a tree, its files are read, which the caller's other work does not wait for.</summary>
+    public async ValueTask<string?> RefusesAsync() =>
+        config.Identity.Tree.Length > 0 && await Task.Run(Identity) is { Status: CheckResult.Failed } look ? look.Detail : null;
 
     private IEnumerable<CheckResult> Look()
     {

@@ -32,10 +32,35 @@ internal sealed class IdentitySources(IdentityPaths paths)
     /// <summary>Most bytes of one identity file. More is refused: it is held in memory, and written out several times.</summary>
     public const int LargestFile = 16 * 1024 * 1024;
 
+    /// <summary>Most bytes of all of them in the tree together, for the same reason: an agent may write as many as it likes.</summary>
+    public const long MostBytes = 64 * 1024 * 1024;
+
     private int _databases;
 
-    public IReadOnlyList<JudgedFile> Read(IEnumerable<SealedFile> files, string tree) => [.. files.Select(file => new JudgedFile(
-        file, Judge(file, tree, IdentitySource.Live), Judge(file, paths.Backup, IdentitySource.Backup), Judge(file, paths.SealedCopies, IdentitySource.Sealed)))];
+    /// <exception cref="SidecarException">They are too large together.</exception>
+    public IReadOnlyList<JudgedFile> Read(IReadOnlyCollection<SealedFile> files, string tree)
+    {
+        // Before the first of them is read; the lengths may change meanwhile, so what was read is counted as well.
+        if (files.Select(file => (file.Path, Length: LengthOf(Path.Combine(tree, file.Path)))).OrderByDescending(file => file.Length).ToList() is var sizes && sizes.Sum(file => file.Length) is > MostBytes and var bytes)
+        {
+            throw TooMuch($"the {sizes.Count} identity files in {tree} have {bytes} bytes together, the largest is {sizes[0].Path}");
+        }
+
+        var (judged, held) = (new List<JudgedFile>(files.Count), 0L);
+        foreach (var file in files)
+        {
+            var found = new JudgedFile(file, Judge(file, tree, IdentitySource.Live), Judge(file, paths.Backup, IdentitySource.Backup), Judge(file, paths.SealedCopies, IdentitySource.Sealed));
+            held += found.Sources.Sum(source => source.Bytes?.Length ?? 0L);
+            judged.Add(held <= 4 * MostBytes ? found : throw TooMuch($"the identity files in {tree} and their copies in {paths.Home} have more than {held} bytes together"));
+        }
+
+        return judged;
+    }
+
+    private static SidecarException TooMuch(string what) =>
+        new($"identity_unreadable: {what}; {MostBytes} bytes are read at most, and nothing is written over them", "look at what was added where a pattern of identity.files fits, and move away what is no identity");
+
+    private static long LengthOf(string path) => PathFacts.Of(path) is { Kind: PathKind.File } facts ? facts.Length : 0;
 
     /// <summary>The file of that path below a root.</summary>
     public IdentitySource Judge(SealedFile file, string root, string place)

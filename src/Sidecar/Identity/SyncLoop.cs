@@ -59,7 +59,7 @@ internal sealed partial class SyncLoop(
                 (due, began) = (interval, time.GetTimestamp());
             }
 
-            await TryPassAsync("the identity files", () => ReportAsync(LookForForeign()), stopping);
+            await TryPassAsync("the identity files", async () => await ReportAsync(await LookForForeignAsync()), stopping);
             Pulse.Beat();
             await Task.Delay(Look, time, stopping);
         }
@@ -89,7 +89,7 @@ internal sealed partial class SyncLoop(
     }
 
     // Somebody may write a foreign identity without any sync; it is told once, until it changes.
-    private string? LookForForeign()
+    private async ValueTask<string?> LookForForeignAsync()
     {
         if (_looked is { } last && time.GetElapsedTime(last) < LookAtIdentity)
         {
@@ -97,7 +97,7 @@ internal sealed partial class SyncLoop(
         }
 
         _looked = time.GetTimestamp();
-        var foreign = check.Refuses() is { } found && found.StartsWith(SyncEvent.Contaminated, StringComparison.Ordinal) ? found : null;
+        var foreign = await check.RefusesAsync() is { } found && found.StartsWith(SyncEvent.Contaminated, StringComparison.Ordinal) ? found : null;
         var fresh = foreign == _foreign ? null : foreign;
         _foreign = foreign;
         return fresh;

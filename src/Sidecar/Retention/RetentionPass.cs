@@ -25,6 +25,7 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
     /// <exception cref="SidecarException">The store cannot be read or written now; nothing is lost, the next look goes on.</exception>
     public async Task<RetentionOutcome> RunAsync(CancellationToken token)
     {
+        berths.GiveUpUsed();
         var runs = await ReadAsync(token);
         var shortage = Shortage();
         var all = RetentionRules.Decide(runs, config.Retention, time.GetUtcNow().ToUnixTimeMilliseconds(), shortage);

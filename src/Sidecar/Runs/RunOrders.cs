@@ -97,7 +97,7 @@ internal sealed partial class RunOrders(
             await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Unknown, "nothing was started"), end: null));
             return;
         }
-        else if (identity.Refuses() is { } foreign)
+        else if (await identity.RefusesAsync() is { } foreign)
         {
             // An agent that was somebody else when it woke would do somebody else's work in our name.
             LogWakeNotStarted(run.Id, run.TaskId, run.WakeAttempt, foreign);
@@ -106,6 +106,7 @@ internal sealed partial class RunOrders(
         }
         else
         {
+            scene.Token.ThrowIfCancellationRequested(); // The run may have ended while its identity was read.
             switch (await launcher.StartAsync(run, CancellationToken.None))
             {
                 case LaunchOutcome.Started started:

@@ -1,6 +1,7 @@
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Protocol;
+using Microsoft.Win32.SafeHandles;
 
 namespace FleetSidecar.Supervise;
 
@@ -13,7 +14,7 @@ internal sealed class MemberHome(SidecarConfig config)
     /// <summary>Most bytes of one stream of a process; then the file is emptied. As much again is kept of the life before.</summary>
     public const long MostOutput = 16 * 1024 * 1024;
 
-    private const int LargestRecord = 64 * 1024;
+    private const int LargestRecord = 64 * 1024, MostNames = 100;
 
     public string Directory(MemberOptions member) => Path.Combine(config.StateDirectory, "supervise", member.Name);
 
@@ -49,24 +50,49 @@ internal sealed class MemberHome(SidecarConfig config)
                 continue;
             }
 
-            File.Move(file, file + ".1", overwrite: true);
+            FileRename.Over(file, file + ".1");
         }
     }
 
-    /// <summary>Empties what has grown too long. The writer appends, so it goes on at the beginning.</summary>
+    /// <summary>Empties what has grown too long, whatever name the member gave it since, and also where it has none any more. The writer appends, so it goes on at the beginning.</summary>
     public void BoundOutput(MemberOptions member)
     {
         try
         {
-            foreach (var file in new[] { Output(member), Errors(member) }.Select(path => new FileInfo(path)).Where(file => file.Exists && file.Length > MostOutput))
+            var directory = Directory(member);
+            foreach (var path in System.IO.Directory.Exists(directory) ? System.IO.Directory.EnumerateFiles(directory).Take(MostNames) : [])
             {
-                using var opened = file.Open(FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-                opened.SetLength(0);
+                if (PathFacts.Of(path) is { Kind: PathKind.File, Length: > MostOutput })
+                {
+                    using var file = OutsideFile.OpenToChange(path);
+                    Empty(file);
+                }
+            }
+
+            if (Read(member)?.Pid is { } pid)
+            {
+                foreach (var stream in new[] { $"/proc/{pid}/fd/1", $"/proc/{pid}/fd/2" }.Where(stream => IsRemoved(stream, directory)))
+                {
+                    using var file = File.OpenHandle(stream, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+                    Empty(file);
+                }
             }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // The next look tries again; a member is not left alone because its log is.
+        }
+    }
+
+    // What it wrote into and removed takes its room all the same. What it opened itself elsewhere is its own affair.
+    private static bool IsRemoved(string stream, string directory) =>
+        new FileInfo(stream).LinkTarget is { } target && target.StartsWith($"{directory}/", StringComparison.Ordinal) && target.EndsWith(" (deleted)", StringComparison.Ordinal);
+
+    private static void Empty(SafeFileHandle? file)
+    {
+        if (file is not null && RandomAccess.GetLength(file) > MostOutput)
+        {
+            RandomAccess.SetLength(file, 0);
         }
     }
 

@@ -67,18 +67,14 @@ internal sealed class Fences
             return;
         }
 
-        if (PathFacts.Of(Path.Combine(work, ".git")) is { Kind: PathKind.Directory } && PathFacts.Of(Path.Combine(work, ".git", "fleet")) is { Kind: PathKind.Directory })
+        using (var fleet = InsideDirectory.Open(work, ".git", "fleet"))
         {
             // Renamed, so that a hook never reads half of it; not flushed, because a start sets it anew. What stands there is never
-            // written into: the agent may have put a link there, to a file of ours.
-            var file = Path.Combine(work, ".git", "fleet", "fence");
-            File.Delete($"{file}.tmp");
-            using (var fresh = new StreamWriter(new FileStream($"{file}.tmp", FileMode.CreateNew)))
+            // written into, and no link is followed: the agent may be at work in there, and put one in the place of each of them.
+            if (fleet is not null)
             {
-                fresh.Write($"{run.TaskId}\n{branch}\n{start}\n{run.Generation}\n{(wanted.Item2 ? "over" : "current")}\n");
+                Write(fleet, $"{run.TaskId}\n{branch}\n{start}\n{run.Generation}\n{(wanted.Item2 ? "over" : "current")}\n");
             }
-
-            File.Move($"{file}.tmp", file, overwrite: true);
         }
 
         // A higher generation of the same run: what it leaves is kept under that one.
@@ -92,5 +88,16 @@ internal sealed class Fences
         {
             _set.Remove(run.Id);
         }
+    }
+
+    private static void Write(InsideDirectory fleet, string text)
+    {
+        File.Delete(fleet["fence.tmp"]);
+        using (var fresh = new StreamWriter(new FileStream(fleet["fence.tmp"], FileMode.CreateNew)))
+        {
+            fresh.Write(text);
+        }
+
+        FileRename.Over(fleet["fence.tmp"], fleet["fence"]);
     }
 }

@@ -42,7 +42,7 @@ internal static class GitView
         if (OutsideFile.Read(file, LongestHead + 1, followLink: false) is not { } known || !known.AsSpan().SequenceEqual(head))
         {
             File.WriteAllBytes($"{file}.new", head);
-            File.Move($"{file}.new", file, overwrite: true);
+            FileRename.Over($"{file}.new", file);
         }
 
         return view;

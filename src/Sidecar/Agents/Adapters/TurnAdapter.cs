@@ -51,8 +51,9 @@ internal abstract partial class TurnAdapter(string name, Version tried) : IAgent
         var passedOver = output.Lines.LongestPassedOver is > 0 and var length
             ? $" (a line of {length} bytes is longer than the {OutsideLines.LongestLine} that are read)"
             : "";
-        return AgentTurn.Bad(FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors, more),
-            $"{name} {how} without a record of how its turn went{passedOver}{(last is null ? "; it printed nothing" : $": {Printable.Cut(last.Trim(), 300)}")}");
+        var said = last is not null ? $": {Printable.Cut(last.Trim(), 300)}"
+            : output.Lines.Read().Any(line => line.Length > 0) ? "; what it printed is none, 'fleet-sidecar logs' shows it" : "; it printed nothing";
+        return AgentTurn.Bad(FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors, more), $"{name} {how} without a record of how its turn went{passedOver}{said}");
     }
 
     /// <summary>A good turn, unless the end of its process contradicts the record, or something may that was not read.</summary>

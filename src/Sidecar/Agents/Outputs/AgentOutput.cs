@@ -91,7 +91,7 @@ internal static class AgentOutput
             // The number first: a crash after the new file is in place must not lose it.
             OwnedFile.Write(NoteOf(path), Encoding.ASCII.GetBytes(dropped.ToString(CultureInfo.InvariantCulture)), Ours);
             Write(file, beside, cut, length);
-            File.Move(beside, path, overwrite: true);
+            FileRename.Over(beside, path);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
@@ -156,7 +157,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
         {
             var beside = $"{PathOf(claim.Slot)}.{Guid.NewGuid():N}";
             File.CreateSymbolicLink(beside, TextOf(run, network));
-            File.Move(beside, PathOf(claim.Slot), overwrite: true);
+            FileRename.Over(beside, PathOf(claim.Slot));
             Known()[run] = claim with { Network = network };
         }
     }
@@ -181,6 +182,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
 
     // An instance that the machine no longer has gives no slot back. The claim is renamed first: of two sidecars that find it, the slower one
     // would otherwise remove the claim that the quicker one has just made.
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The directory is ours alone, and what stands there must not be replaced.")]
     private bool IsAbandoned(int slot)
     {
         if (!IsOfNobody(ClaimIn(PathOf(slot))))
@@ -191,7 +193,7 @@ internal sealed class AgentSlots(SidecarConfig config, string? directory = null)
         var aside = $"{PathOf(slot)}.{Guid.NewGuid():N}";
         try
         {
-            File.Move(PathOf(slot), aside);
+            FileRename.Over(PathOf(slot), aside);
         }
         catch (IOException)
         {

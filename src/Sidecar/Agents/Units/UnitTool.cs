@@ -49,6 +49,11 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
             }
 
             await units.StopAsync(unit); // What an earlier process of ours left in there.
+            if (run == SelfTest)
+            {
+                await TakeHomeAsync(run, home);
+            }
+
             await TreeRemoval.RemoveAsync(tools, record, token); // From directory to directory: somebody may still hold one of them.
             Directory.CreateDirectory(record);
             AgentOutput.Make(record);
@@ -71,6 +76,18 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
                 await modes.CloseAsync(run, isEnding: false, CancellationToken.None); // A test is code of the agent's too.
             }
         }
+    }
+
+    // It stayed as the look before left it, and what runs in a look may have handed it to a process that lives on: closed at its top,
+    // nothing below can be swapped.
+    private async Task TakeHomeAsync(string run, string home)
+    {
+        if (!RunModes.IsOurs(home))
+        {
+            await units.TakeBackAsync(run);
+        }
+
+        PrivateDirectory.Allow(home, PrivateDirectory.Mode);
     }
 
     // Where every slot has a run, the look is made as the user beside the slots, who has no unit with another network.

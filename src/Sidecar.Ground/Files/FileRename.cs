@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+
+namespace FleetSidecar.Ground.Files;
+
+/// <summary>Gives a file another name, and does nothing else. See rename(2).</summary>
+/// <remarks>
+/// The framework's <c>File.Move</c> copies the content where a name cannot be changed: it opens what stands there by then, and follows
+/// a link. Where somebody else may put a link at that name, the copy is of any file that we may read.
+/// </remarks>
+public static partial class FileRename
+{
+    private const int NotPermitted = 1, AccessDenied = 13; // errno
+
+    /// <summary>Whatever file or link has the new name is replaced, at one instant. A link is itself, never what it leads to.</summary>
+    /// <exception cref="IOException">It has the old name still.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same, for want of rights.</exception>
+    public static void Over(string from, string to)
+    {
+        if (Rename(from, to) == 0)
+        {
+            return;
+        }
+
+        var (fault, why) = (Marshal.GetLastPInvokeError(), $"{from} cannot be renamed to {to}: {Marshal.GetLastPInvokeErrorMessage()}");
+        throw fault is NotPermitted or AccessDenied ? new UnauthorizedAccessException(why) : new IOException(why);
+    }
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
+}
