@@ -109,6 +109,21 @@ public sealed partial class ImportTests : IDisposable
         Assert.Equal(Secret, File.ReadAllText(Token).Trim());
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "root acts on a name that another user may swap")]
+    public async Task A_file_that_is_not_its_directorys_owners_keeps_the_token()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "giving a file away needs root");
+        Onboarded();
+        await TestProgram.MustAsync("/bin/chown", "12345", Source);
+
+        var (code, text) = await ImportAsync("--remove-token");
+
+        Assert.NotEqual(0, code);
+        Assert.Contains("is not owned by the owner of its directory", text, StringComparison.Ordinal);
+        Assert.Contains(Secret, File.ReadAllText(Source), StringComparison.Ordinal);
+        Assert.Equal(Secret, File.ReadAllText(Token).Trim());
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("missing", "a link that leads nowhere")]
     [InlineData("directory", "no file")]

@@ -301,6 +301,28 @@ public sealed class RetentionPassTests : IDisposable
         Assert.Equal([Id(0)], Directories());
     }
 
+    // An agent of the same user put 220 MB into the directory that waits for the next run: no work was taken any more until a restart.
+    [Theory(Timeout = 120_000), Trait("kind", "what lies where no rule looks fills the disk")]
+    [InlineData("echo x >\"$1/big\""), InlineData("echo x >>\"$1/wake-1/stdout\""), InlineData("mv \"$1\" \"$1-away\"; ln -s /dev \"$1\""), InlineData("rm -rf \"$1\"")]
+    public async Task A_directory_that_waits_for_a_run_goes_once_somebody_has_been_in_it(string act)
+    {
+        await _berths.RefillAsync(Some.Profile(), CancellationToken.None);
+        KeepNothing();
+        var waiting = _berths.Waiting!;
+        await PassAsync();
+        Assert.Equal(waiting, _berths.Waiting);
+
+        await TestProgram.MustAsync("/bin/sh", "-c", act, "sh", Path.Combine(_config.RunsDirectory, waiting));
+        await PassAsync();
+
+        Assert.Null(_berths.Waiting);
+        _clock.Now = TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(30);
+        await PassAsync();
+        Assert.Empty(Directory.GetFileSystemEntries(_config.RunsDirectory, "run_*"));
+        await _berths.RefillAsync(Some.Profile(), CancellationToken.None);
+        Assert.NotNull(_berths.Waiting);
+    }
+
     private List<(long Assignment, long Facts)> Lengths() => _store.Read(db => db.Query("SELECT length(assignment), length(facts) FROM runs ORDER BY run_id", row => (row.Number(0), row.Number(1))));
 
     private static string Id(int number) => $"run_{number:x12}";

@@ -44,7 +44,16 @@ internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host,
         var directory = launcher.RecordDirectory(run);
         var end = host.ReadEnd(run);
         var dropped = 0L;
-        Broken("output", () => dropped = AgentOutput.Settle(directory, run.Profile.MaxOutputBytes));
+        if (run.Profile.Mode == WakeMode.Signal && end.ExitCode == 0)
+        {
+            // The agent that was woken has the directories now, and may put links in the place of each name. What is open is not swapped.
+            Broken("output", () => AgentOutput.Bound(directory, run.Profile.MaxOutputBytes));
+        }
+        else
+        {
+            Broken("output", () => dropped = AgentOutput.Settle(directory, run.Profile.MaxOutputBytes));
+        }
+
         if (dropped > 0)
         {
             LogOutputDropped(run.Id, run.TaskId, dropped, run.Profile.MaxOutputBytes);

@@ -1,0 +1,94 @@
+using FleetSidecar.Agents;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Logs;
+using FleetSidecar.Runs;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace FleetSidecar.Tests;
+
+/// <summary>Somebody puts a link in the place of a file or a directory while we are at work with it.</summary>
+[Trait("kind", "a name is swapped between the look and the use")]
+public sealed class SwappedNameTests : IDisposable
+{
+    private const string Report = """{"status":"success","output":"done"}""", Secret = "token of the hub";
+    private readonly TempDir _directory = new();
+
+    // Another file system, where a rename cannot lead.
+    private readonly DirectoryInfo _elsewhere = Directory.CreateDirectory($"/dev/shm/ft-{Guid.NewGuid():N}");
+
+    public void Dispose()
+    {
+        _directory.Dispose();
+        _elsewhere.Delete(recursive: true);
+    }
+
+    // The framework's move copies across file systems, and opens by name: what lay there by then was read with our rights.
+    [Fact(Timeout = 120_000)]
+    public async Task A_report_that_becomes_a_link_while_it_is_read_is_kept_as_it_was_read()
+    {
+        var results = _elsewhere.FullName;
+        var config = Some.Config();
+        var run = Some.Run();
+        run = run with { Facts = run.Facts with { WokenWith = new WokenWith(run.Profile, results) } };
+        var (file, kept) = (Path.Combine(results, $"{run.TaskId}.json"), _directory["result.json"]);
+        _directory.Write("secret", Secret);
+        using var over = new CancellationTokenSource();
+        var swapping = Task.Run(() =>
+        {
+            File.CreateSymbolicLink(Path.Combine(results, "link"), _directory["secret"]);
+            while (!over.IsCancellationRequested)
+            {
+                File.WriteAllText(Path.Combine(results, "new"), Report);
+                FileRename.Over(Path.Combine(results, "new"), file);
+                PathExchange.TryExchange(file, Path.Combine(results, "link"));
+                PathExchange.TryExchange(file, Path.Combine(results, "link"));
+            }
+        }, TestContext.Current.CancellationToken);
+
+        var read = new ResultFiles(config, new Redactor(), NullLogger<ResultFiles>.Instance);
+        for (var (seen, began) = (0, TimeProvider.System.GetTimestamp()); seen < 300 && TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(30);)
+        {
+            if (read.Read(run, _directory.Path, final: false) is not null)
+            {
+                seen++;
+                Assert.True(!File.Exists(kept) || await File.ReadAllTextAsync(kept, TestContext.Current.CancellationToken) == Report);
+                File.Delete(kept);
+            }
+        }
+
+        await over.CancelAsync();
+        await swapping;
+    }
+
+    [Fact]
+    public void A_rename_that_is_none_changes_nothing_and_copies_nothing()
+    {
+        _directory.Write("secret", Secret);
+        File.CreateSymbolicLink(_directory["link"], _directory["secret"]);
+        Assert.Throws<IOException>(() => FileRename.Over(_directory["link"], Path.Combine(_elsewhere.FullName, "copy")));
+        Assert.Empty(_elsewhere.GetFileSystemInfos());
+
+        FileRename.Over(_directory["link"], _directory["other"]);
+        Assert.Equal(_directory["secret"], new FileInfo(_directory["other"]).LinkTarget);
+        Assert.Throws<IOException>(() => FileRename.Over(_directory["gone"], _directory["other"]));
+    }
+
+    [Fact]
+    public void What_is_done_in_a_directory_happens_there_wherever_its_name_leads_by_then()
+    {
+        Directory.CreateDirectory(_directory["work/.git/fleet"]);
+        Directory.CreateDirectory(_directory["outside"]);
+        using (var inside = InsideDirectory.Open(_directory["work"], ".git", "fleet")!)
+        {
+            Directory.Move(_directory["work/.git/fleet"], _directory["moved"]);
+            File.CreateSymbolicLink(_directory["work/.git/fleet"], _directory["outside"]);
+            File.WriteAllText(inside["fence"], "x");
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries(_directory["outside"]));
+        Assert.True(File.Exists(_directory["moved/fence"]));
+        Assert.Null(InsideDirectory.Open(_directory["work"], ".git", "fleet"));
+        Assert.Null(InsideDirectory.Open(_directory["work"], ".git", "gone"));
+        Assert.Null(InsideDirectory.Open(_directory["work/.git/fleet"]));
+    }
+}
