@@ -10,7 +10,10 @@ namespace FleetSidecar.Tests;
 [Trait("kind", "a name is swapped between the look and the use")]
 public sealed class SwappedNameTests : IDisposable
 {
-    private const string Report = """{"status":"success","output":"done"}""", Secret = "token of the hub";
+    private const string Secret = "token of the hub";
+
+    // Long, so that it takes a while to be read.
+    private static readonly string Report = $$"""{"status":"success","output":"{{new string('x', 1_000_000)}}"}""";
     private readonly TempDir _directory = new();
 
     // Another file system, where a rename cannot lead.
@@ -32,32 +35,27 @@ public sealed class SwappedNameTests : IDisposable
         run = run with { Facts = run.Facts with { WokenWith = new WokenWith(run.Profile, results) } };
         var (file, kept) = (Path.Combine(results, $"{run.TaskId}.json"), _directory["result.json"]);
         _directory.Write("secret", Secret);
-        using var over = new CancellationTokenSource();
-        var swapping = Task.Run(() =>
+        var (link, read) = (Path.Combine(results, "link"), new ResultFiles(config, new Redactor(), NullLogger<ResultFiles>.Instance));
+        using var watcher = new FileSystemWatcher(results) { NotifyFilter = NotifyFilters.LastAccess };
+        var swaps = 0;
+        watcher.Changed += (_, _) => swaps += PathExchange.TryExchange(file, link) ? 1 : 0; // Its bytes were read this moment.
+        for (var round = 0; round < 8; round++)
         {
-            File.CreateSymbolicLink(Path.Combine(results, "link"), _directory["secret"]);
-            while (!over.IsCancellationRequested)
-            {
-                File.WriteAllText(Path.Combine(results, "new"), Report);
-                FileRename.Over(Path.Combine(results, "new"), file);
-                PathExchange.TryExchange(file, Path.Combine(results, "link"));
-                PathExchange.TryExchange(file, Path.Combine(results, "link"));
-            }
-        }, TestContext.Current.CancellationToken);
+            watcher.EnableRaisingEvents = false;
+            File.Delete(link);
+            File.Delete(file);
+            File.CreateSymbolicLink(link, _directory["secret"]);
+            await File.WriteAllTextAsync(file, Report, TestContext.Current.CancellationToken);
+            watcher.EnableRaisingEvents = true;
 
-        var read = new ResultFiles(config, new Redactor(), NullLogger<ResultFiles>.Instance);
-        for (var (seen, began) = (0, TimeProvider.System.GetTimestamp()); seen < 300 && TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(30);)
-        {
-            if (read.Read(run, _directory.Path, final: false) is not null)
-            {
-                seen++;
-                Assert.True(!File.Exists(kept) || await File.ReadAllTextAsync(kept, TestContext.Current.CancellationToken) == Report);
-                File.Delete(kept);
-            }
+            Assert.NotNull(read.Read(run, _directory.Path, final: false));
+
+            Assert.Equal(Report.Length, new FileInfo(kept).Length);
+            File.Delete(kept);
         }
 
-        await over.CancelAsync();
-        await swapping;
+        Assert.NotEqual(0, swaps);
+        Assert.Equal(Secret, await File.ReadAllTextAsync(_directory["secret"], TestContext.Current.CancellationToken));
     }
 
     [Fact]
