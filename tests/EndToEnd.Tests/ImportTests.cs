@@ -114,7 +114,7 @@ public sealed partial class ImportTests : IDisposable
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "giving a file away needs root");
         Onboarded();
-        await TestProgram.MustAsync("/bin/chown", "12345", Source);
+        await TestProgram.MustAsync("/bin/chown", "12345", Path.GetDirectoryName(Source)!);
 
         var (code, text) = await ImportAsync("--remove-token");
 

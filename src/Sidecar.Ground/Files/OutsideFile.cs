@@ -32,14 +32,17 @@ public static partial class OutsideFile
             return null;
         }
 
-        var bytes = new byte[limit + 1];
-        var length = 0;
+        var (bytes, length) = (Array.Empty<byte>(), 0);
         try
         {
-            int count;
-            while (length < bytes.Length && (count = RandomAccess.Read(file, bytes.AsSpan(length), length)) > 0)
+            // As long as it says that it is, and one more; what grows meanwhile is followed up to the limit.
+            bytes = new byte[Math.Min(RandomAccess.GetLength(file), limit) + 1];
+            for (int count; (count = RandomAccess.Read(file, bytes.AsSpan(length), length)) > 0 && (length += count) <= limit;)
             {
-                length += count;
+                if (length == bytes.Length)
+                {
+                    Array.Resize(ref bytes, (int)Math.Min(limit + 1L, Math.Max(4096, 2L * length)));
+                }
             }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException)
@@ -47,7 +50,7 @@ public static partial class OutsideFile
             return null; // A pipe with a silent writer, a directory, a device.
         }
 
-        return length <= limit ? bytes[..length] : null;
+        return length > limit ? null : length == bytes.Length ? bytes : bytes[..length];
     }
 
     /// <summary>A file that may be large or still growing, to be read by whoever asks; null where there is none, or a link, a pipe or a device in its place, or a link in the place of its directory.</summary>

@@ -42,7 +42,7 @@ public static partial class OwnedFile
         file.Write(bytes);
         if (owner is { } given && Environment.IsPrivilegedProcess)
         {
-            _ = ChangeOwner(beside, given.User, given.Group);
+            _ = ChangeOwner((int)file.SafeFileHandle.DangerousGetHandle(), given.User, given.Group); // What was opened: another may have that name by now.
         }
 
         File.SetUnixFileMode(file.SafeFileHandle, mode); // After the owner: a change of owner drops set-id bits.
@@ -61,6 +61,6 @@ public static partial class OwnedFile
         }
     }
 
-    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int ChangeOwner(string path, uint user, uint group);
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    private static partial int ChangeOwner(int file, uint user, uint group);
 }

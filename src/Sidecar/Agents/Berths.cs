@@ -165,17 +165,19 @@ internal sealed class Berths(SidecarConfig config, ProcessWatch watch, Availabil
     }
 
     /// <summary>Gives up the berth that waits where something was put into it: until a run has it, it would lie there as long as the daemon lives. The directory is then one of no run's.</summary>
-    public void GiveUpUsed()
+    /// <returns>Its name, or null.</returns>
+    public string? GiveUpUsed()
     {
         lock (_turn)
         {
             if (_ready is not { } ready || _isNamed || IsAsMade(Path.Combine(config.RunsDirectory, ready.RunId)))
             {
-                return;
+                return null;
             }
 
             _ready = null;
             Return(ready);
+            return ready.RunId;
         }
 
         static bool IsAsMade(string directory)

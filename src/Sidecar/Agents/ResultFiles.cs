@@ -20,8 +20,26 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
         {
             if (File.Exists(file))
             {
-                FileRename.Over(file, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
+                PutAside(file, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
             }
+        }
+    }
+
+    private static void PutAside(string file, string aside)
+    {
+        try
+        {
+            FileRename.Over(file, aside);
+        }
+        catch (IOException)
+        {
+            // The operator's directory of results is on another file system.
+            if (OutsideFile.Read(file, LargestReport, followLink: false) is { } bytes)
+            {
+                NewFile.Write(aside, bytes);
+            }
+
+            File.Delete(file);
         }
     }
 

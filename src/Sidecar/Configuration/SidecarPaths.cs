@@ -58,7 +58,7 @@ internal static class SidecarPaths
         private string? UnitRuntimeDirectory =>
             (PackagePaths.RuntimeOf(config.Origin.Path) ?? PackagePaths.RuntimeOfState(config.StateDirectory, config.Instance)) is { } runtime && Directory.Exists(runtime) ? runtime : null;
 
-        public string LogFile => config.Log.File
-            ?? Path.Combine(Environment.GetEnvironmentVariable("LOGS_DIRECTORY") is { Length: > 0 } logs ? logs.Split(':')[^1] : Path.Combine(config.StateDirectory, "logs"), "sidecar.log");
+        public string LogFile => config.Log.File is { } named ? named.Length == 0 ? "" : Path.GetFullPath(named)
+            : Path.Combine(Environment.GetEnvironmentVariable("LOGS_DIRECTORY") is { Length: > 0 } logs ? logs.Split(':')[^1] : Path.Combine(config.StateDirectory, "logs"), "sidecar.log");
     }
 }

@@ -10,7 +10,10 @@ namespace FleetSidecar.Identity;
 /// <summary>Which files are identity files, and what makes each ours: the seal, and whatever a configured pattern finds in the tree besides.</summary>
 internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
 {
-    private const int LargestManifest = 4 * 1024 * 1024, MostFiles = 10_000;
+    /// <summary>Longest seal: more than most files need with the longest paths that are taken.</summary>
+    public const int LargestManifest = 16 * 1024 * 1024;
+
+    private const int MostFiles = 10_000;
 
     /// <summary>The operator's seal.</summary>
     /// <exception cref="ConfigurationException">There is none, it cannot be read, or it is another agent's.</exception>
@@ -47,19 +50,29 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
         var known = manifest.Files.ToDictionary(file => file.Path, StringComparer.Ordinal);
         foreach (var (path, options) in Configured(tree))
         {
-            if (known.TryAdd(path, Unsealed(path, options)) && known.Count > MostFiles)
-            {
-                throw new SidecarException($"identity_unreadable: more than {MostFiles} files in {tree} are identity files; nothing is written over them", $"look at what was added where '{options.Path}' fits, and move away what is no identity");
-            }
+            known.TryAdd(path, Unsealed(path, options));
         }
 
         return [.. known.Values.OrderBy(file => file.Path, StringComparer.Ordinal)];
     }
 
     /// <summary>Configured paths with what they say; patterns are looked up in the tree. The first entry that fits a path counts.</summary>
-    public IEnumerable<(string Path, IdentityFileOptions Options)> Configured(string tree) => config.Identity.Files
-        .SelectMany(options => IdentityPattern.IsPattern(options.Path) ? Find(tree, options.Path).Select(path => (path, options)) : [(options.Path, options)])
-        .DistinctBy(found => found.Item1, StringComparer.Ordinal);
+    /// <exception cref="SidecarException">There are too many.</exception>
+    public IReadOnlyList<(string Path, IdentityFileOptions Options)> Configured(string tree)
+    {
+        var found = config.Identity.Files.SelectMany(options => IdentityPattern.IsPattern(options.Path) ? Find(tree, options.Path).Select(path => (Path: path, Options: options)) : [(options.Path, options)])
+            .DistinctBy(one => one.Path, StringComparer.Ordinal).Take(MostFiles + 1).ToList();
+        return found.Count <= MostFiles ? found : throw new SidecarException($"identity_unreadable: more than {MostFiles} files in {tree} are identity files; nothing is written over them",
+            $"look at what was added where '{found[^1].Options.Path}' fits, and move away what is no identity");
+    }
+
+    /// <summary>The identity files of these paths, without a look into the tree: what a sync planned is finished or undone whatever was added there since.</summary>
+    public IReadOnlyList<SealedFile> Files(SealedManifest manifest, IEnumerable<string> paths)
+    {
+        var known = manifest.Files.ToDictionary(file => file.Path, StringComparer.Ordinal);
+        return [.. paths.Select(path => known.GetValueOrDefault(path)
+            ?? (config.Identity.Files.FirstOrDefault(options => options.Path == path || (IdentityPattern.IsPattern(options.Path) && IdentityPattern.Matches(options.Path, path))) is { } options ? Unsealed(path, options) : null)).OfType<SealedFile>()];
+    }
 
     /// <summary>What git must never write, remove or read: sealed and configured paths with what SQLite keeps beside a database, as pathspecs.</summary>
     public IReadOnlyList<string> Untouchable(SealedManifest? manifest)

@@ -15,6 +15,9 @@ internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : I
     public async ValueTask<string?> RefusesAsync() =>
         config.Identity.Tree.Length > 0 && await Task.Run(Identity) is { Status: CheckResult.Failed } look ? look.Detail : null;
 
+    // One at a time: each has files in memory, and every run that starts asks.
+    private readonly Lock _turn = new();
+
     private IEnumerable<CheckResult> Look()
     {
         yield return Identity();
@@ -25,6 +28,14 @@ internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : I
     }
 
     private CheckResult Identity()
+    {
+        lock (_turn)
+        {
+            return LookAtIdentity();
+        }
+    }
+
+    private CheckResult LookAtIdentity()
     {
         try
         {

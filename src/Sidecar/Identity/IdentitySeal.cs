@@ -16,7 +16,9 @@ internal sealed class IdentitySeal(SidecarConfig config, IdentityPaths paths, Id
     public void Seal()
     {
         var now = time.GetUtcNow();
-        var judged = book.Configured(paths.Tree).Select(one => Look(one.Path, one.Options)).ToList();
+        var configured = book.Configured(paths.Tree);
+        IdentitySources.RefuseTooMuch([.. configured.Select(one => one.Path)], paths.Tree);
+        var judged = configured.Select(one => Look(one.Path, one.Options)).ToList();
         if (judged.Count == 0)
         {
             throw new ConfigurationException("no identity file is there to be sealed", "mend identity.files, or put the files into the tree");

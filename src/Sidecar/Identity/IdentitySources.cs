@@ -37,30 +37,44 @@ internal sealed class IdentitySources(IdentityPaths paths)
 
     private int _databases;
 
+    /// <summary>Every source of each file, judged.</summary>
+    /// <param name="files">The files.</param>
+    /// <param name="tree">Where the live ones are.</param>
+    /// <param name="isToBeWritten">Whether the bytes of those that are ours are kept; else only what they are.</param>
     /// <exception cref="SidecarException">They are too large together.</exception>
-    public IReadOnlyList<JudgedFile> Read(IReadOnlyCollection<SealedFile> files, string tree)
+    public IReadOnlyList<JudgedFile> Read(IReadOnlyCollection<SealedFile> files, string tree, bool isToBeWritten = true)
     {
-        // Before the first of them is read; the lengths may change meanwhile, so what was read is counted as well.
-        if (files.Select(file => (file.Path, Length: LengthOf(Path.Combine(tree, file.Path)))).OrderByDescending(file => file.Length).ToList() is var sizes && sizes.Sum(file => file.Length) is > MostBytes and var bytes)
-        {
-            throw TooMuch($"the {sizes.Count} identity files in {tree} have {bytes} bytes together, the largest is {sizes[0].Path}");
-        }
-
+        RefuseTooMuch([.. files.Select(file => file.Path)], tree);
         var (judged, held) = (new List<JudgedFile>(files.Count), 0L);
         foreach (var file in files)
         {
             var found = new JudgedFile(file, Judge(file, tree, IdentitySource.Live), Judge(file, paths.Backup, IdentitySource.Backup), Judge(file, paths.SealedCopies, IdentitySource.Sealed));
+            found = isToBeWritten ? found : new JudgedFile(file, found.Live with { Bytes = null }, found.Backup with { Bytes = null }, found.Sealed with { Bytes = null });
+
+            // The lengths may have changed since they were looked at; a copy is as long as a file was once.
             held += found.Sources.Sum(source => source.Bytes?.Length ?? 0L);
-            judged.Add(held <= 4 * MostBytes ? found : throw TooMuch($"the identity files in {tree} and their copies in {paths.Home} have more than {held} bytes together"));
+            judged.Add(held <= 3 * MostBytes ? found : throw new SidecarException(
+                $"identity_unreadable: the identity files in {tree} and their copies in {paths.Home} have more than {held} bytes together; {3 * MostBytes} bytes are read at most, and nothing is written over them",
+                "look at what was added where a pattern of identity.files fits; seal again when it is moved away"));
         }
 
         return judged;
     }
 
-    private static SidecarException TooMuch(string what) =>
-        new($"identity_unreadable: {what}; {MostBytes} bytes are read at most, and nothing is written over them", "look at what was added where a pattern of identity.files fits, and move away what is no identity");
+    /// <summary>Before the first of them is read.</summary>
+    /// <exception cref="SidecarException">They are too large together.</exception>
+    public static void RefuseTooMuch(IReadOnlyCollection<string> files, string tree)
+    {
+        var sizes = files.Select(file => (Path: file, Length: LengthOf(Path.Combine(tree, file)))).OrderByDescending(file => file.Length).ToList();
+        if (sizes.Sum(file => file.Length) > MostBytes)
+        {
+            throw new SidecarException($"identity_unreadable: the {sizes.Count} identity files in {tree} have more than {MostBytes} bytes together, the largest is {sizes[0].Path}; nothing is written over them",
+                "look at what was added where a pattern of identity.files fits, and move away what is no identity");
+        }
+    }
 
-    private static long LengthOf(string path) => PathFacts.Of(path) is { Kind: PathKind.File } facts ? facts.Length : 0;
+    // A file may say that it has any length.
+    private static long LengthOf(string path) => PathFacts.Of(path) is { Kind: PathKind.File } facts ? Math.Min(facts.Length, MostBytes + 1) : 0;
 
     /// <summary>The file of that path below a root.</summary>
     public IdentitySource Judge(SealedFile file, string root, string place)

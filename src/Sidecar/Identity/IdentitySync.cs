@@ -79,7 +79,7 @@ internal sealed class IdentitySync
         Paths.RequireKinds();
         _ = TreeMethods.Choose(_config.Identity, Paths.Tree);
         var files = _book.Files(_book.Manifest(), Paths.Tree);
-        return IdentityReport.Of(_config.Agent.Id, Paths.Tree, Journal.Exists, Sources.Read(files, Paths.Tree));
+        return IdentityReport.Of(_config.Agent.Id, Paths.Tree, Journal.Exists, Sources.Read(files, Paths.Tree, isToBeWritten: false));
     }
 
     /// <summary>Finishes what a crash left, where there is something; false where there is not.</summary>
@@ -193,7 +193,7 @@ internal sealed class IdentitySync
 
         var method = MethodOf(plan.Method);
         var manifest = _book.Manifest();
-        var files = _book.Files(manifest, Paths.Tree).ToDictionary(file => file.Path, StringComparer.Ordinal);
+        var files = _book.Files(manifest, plan.Files.Select(file => file.Path)).ToDictionary(file => file.Path, StringComparer.Ordinal);
         var known = plan with { Files = [.. plan.Files.Where(file => files.ContainsKey(file.Path))] };
         await _repository.EnsureAsync(token);
         if (undo && plan.Kind != SyncPlan.Undo)

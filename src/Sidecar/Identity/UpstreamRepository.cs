@@ -15,6 +15,7 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     public const string Mark = "FLEET_IDENTITY_HOME";
 
     // Some three million files. What has more does not fit anywhere.
+    private const int MostNamesOfACall = 500; // Of at most 400 characters: Linux takes two megabytes.
     private const int RoomForSizes = 16_000_000, BlockSize = 4096;
 
     private int _files;
@@ -131,7 +132,11 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     {
         var index = NewName("filter");
         await InAsync(paths.Work, index, token, "read-tree", version);
-        await InAsync(paths.Work, index, token, ["rm", "--cached", "-r", "-q", "-f", "--ignore-unmatch", "--", .. untouchable.Select(path => $":(top,glob){path}")]);
+        foreach (var some in untouchable.Chunk(MostNamesOfACall))
+        {
+            await InAsync(paths.Work, index, token, ["rm", "--cached", "-r", "-q", "-f", "--ignore-unmatch", "--", .. some.Select(path => $":(top,glob){path}")]);
+        }
+
         return await InAsync(paths.Work, index, token, "write-tree");
     }
 
@@ -159,13 +164,14 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     /// <summary>What a version has at each of some plain paths: <c>tree</c>, <c>blob</c> or <c>commit</c> (a submodule).</summary>
     public async Task<IReadOnlyList<(string Type, string Path)>> LookAsync(string version, IReadOnlyList<string> plain, CancellationToken token)
     {
-        if (plain.Count == 0)
+        var found = new List<(string, string)>();
+        foreach (var some in plain.Chunk(MostNamesOfACall))
         {
-            return [];
+            var answer = await git.RunAsync(paths.Repository, new Dictionary<string, string>(Marked()) { ["GIT_LITERAL_PATHSPECS"] = "1" }, token, ["ls-tree", "-z", "--full-tree", version, "--", .. some]);
+            found.AddRange(answer.Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim('\n').Split('\t', 2)).Select(part => (part[0].Split(' ')[1], part[1])));
         }
 
-        var answer = await git.RunAsync(paths.Repository, new Dictionary<string, string>(Marked()) { ["GIT_LITERAL_PATHSPECS"] = "1" }, token, ["ls-tree", "-z", "--full-tree", version, "--", .. plain]);
-        return [.. answer.Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim('\n').Split('\t', 2)).Select(part => (part[0].Split(' ')[1], part[1]))];
+        return found;
     }
 
     /// <summary>Names that differ between two trees; <paramref name="filter"/> as in git-diff-tree(1).</summary>

@@ -104,9 +104,15 @@ internal sealed partial class RunOrders(
             await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Config, foreign), end: null));
             return;
         }
+        else if (scene.Now().IsEnding)
+        {
+            // It was cancelled, or its deadline passed, while its identity was read.
+            await scene.LearnAsync(now => AfterFailedWake(now, new Failure(FailureClass.Unknown, "nothing was started"), end: null));
+            return;
+        }
         else
         {
-            scene.Token.ThrowIfCancellationRequested(); // The run may have ended while its identity was read.
+            scene.Token.ThrowIfCancellationRequested();
             switch (await launcher.StartAsync(run, CancellationToken.None))
             {
                 case LaunchOutcome.Started started:

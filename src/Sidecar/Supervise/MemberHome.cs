@@ -60,7 +60,8 @@ internal sealed class MemberHome(SidecarConfig config)
         try
         {
             var directory = Directory(member);
-            foreach (var path in System.IO.Directory.Exists(directory) ? System.IO.Directory.EnumerateFiles(directory).Take(MostNames) : [])
+            var others = System.IO.Directory.Exists(directory) ? System.IO.Directory.EnumerateFiles(directory).Take(MostNames).Where(path => !path.EndsWith(".1", StringComparison.Ordinal)) : [];
+            foreach (var path in others.Prepend(Errors(member)).Prepend(Output(member)))
             {
                 if (PathFacts.Of(path) is { Kind: PathKind.File, Length: > MostOutput })
                 {
@@ -71,7 +72,7 @@ internal sealed class MemberHome(SidecarConfig config)
 
             if (Read(member)?.Pid is { } pid)
             {
-                foreach (var stream in new[] { $"/proc/{pid}/fd/1", $"/proc/{pid}/fd/2" }.Where(stream => IsRemoved(stream, directory)))
+                foreach (var stream in new[] { $"/proc/{pid}/fd/1", $"/proc/{pid}/fd/2" }.Where(stream => IsRemoved(stream, RealPath.Of(directory) ?? directory)))
                 {
                     using var file = File.OpenHandle(stream, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
                     Empty(file);

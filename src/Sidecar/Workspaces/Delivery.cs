@@ -98,7 +98,8 @@ internal sealed partial class Delivery(SidecarConfig config, Origin origin, Time
         {
             while (await Task.WhenAny(pushing, Task.Delay(config.Deadlines.Submit / LooksADeadline, time, held.Token)) != pushing && !token.IsCancellationRequested)
             {
-                if (await ShowsAsync(run, name, commit, token))
+                var look = ShowsAsync(run, name, commit, held.Token);
+                if (await Task.WhenAny(pushing, look) == look && await look)
                 {
                     LogPushHeld(run.Id, run.TaskId, name);
                     return new ToolOutcome(0, "", "", false);
@@ -120,7 +121,7 @@ internal sealed partial class Delivery(SidecarConfig config, Origin origin, Time
         {
             return (await origin.RefsAsync(run.Assignment.Repo!, token, name))[name] == commit;
         }
-        catch (GitException)
+        catch (Exception fault) when (fault is GitException or IOException or UnauthorizedAccessException or OperationCanceledException)
         {
             return false; // The push itself says what is wrong.
         }

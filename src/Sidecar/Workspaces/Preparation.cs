@@ -30,7 +30,7 @@ internal sealed partial class Preparation(
         var began = time.GetTimestamp();
         Mirror? mirror = null;
         int? damaged = null;
-        for (var attempt = 1; ; attempt++)
+        for (var (attempt, tries) = (1, 1); ; attempt++)
         {
             using var guard = new FloorGuard(config, time, token);
             try
@@ -42,8 +42,9 @@ internal sealed partial class Preparation(
             {
                 throw new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk, or work on that repository on a larger machine; half of selfTest.diskFloorBytes is never used for a repository");
             }
-            catch (GitException fault) when ((attempt < Attempts && (fault.IsPassing || IsCurable(fault, damaged))) || (IsWorthWaiting(run, fault) && time.GetElapsedTime(began) + Pause(attempt) < config.Deadlines.Prepare / 2))
+            catch (GitException fault) when ((IsWorthWaiting(run, fault) && time.GetElapsedTime(began) + Pause(attempt) < config.Deadlines.Prepare / 2) || (tries < Attempts && (fault.IsPassing || IsCurable(fault, damaged))))
             {
+                tries += IsWorthWaiting(run, fault) ? 0 : 1; // The end of an outage is often another fault, and that one has its own tries.
                 damaged = fault.Code == GitFaults.Damaged ? mirror?.Copy : damaged;
                 progress.Failed(fault.Message);
                 LogPrepareAgain(run.Id, run.TaskId, attempt, fault.Message);

@@ -52,7 +52,7 @@ internal abstract partial class TurnAdapter(string name, Version tried) : IAgent
             ? $" (a line of {length} bytes is longer than the {OutsideLines.LongestLine} that are read)"
             : "";
         var said = last is not null ? $": {Printable.Cut(last.Trim(), 300)}"
-            : output.Lines.Read().Any(line => line.Length > 0) ? "; what it printed is none, 'fleet-sidecar logs' shows it" : "; it printed nothing";
+            : output.Lines.Read().Any(line => line.Length > 0) ? "; it printed no such record, 'fleet-sidecar logs' shows what it printed" : "; it printed nothing";
         return AgentTurn.Bad(FailureClassifier.Classify(output.End, output.OutOfMemory, output.Errors, more), $"{name} {how} without a record of how its turn went{passedOver}{said}");
     }
 

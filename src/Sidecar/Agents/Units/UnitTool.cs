@@ -27,7 +27,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     /// <param name="directory">Where it runs; null for the run's own directory.</param>
     /// <param name="limit">After this everything in the unit is killed.</param>
     /// <param name="token">Kills it too.</param>
-    /// <param name="network">What it must have of the network: with the user of the run, or of a free slot where it has none. Null for the program of a signal, which runs as the user beside the slots.</param>
+    /// <param name="network">What it reaches of the network: with the user of the run, or of a free slot where it has none. Null for the program of a signal, which runs as the user beside the slots.</param>
     /// <exception cref="SidecarException">The unit did not start.</exception>
     /// <exception cref="StillGivenException">What it had could not be taken back.</exception>
     public async Task<ToolOutcome> RunAsync(string run, string name, IReadOnlyDictionary<string, string> environment, IReadOnlyList<string> command, string? directory, TimeSpan limit, CancellationToken token, string? network = null)
