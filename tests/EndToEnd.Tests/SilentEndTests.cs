@@ -75,6 +75,7 @@ public sealed class SilentEndTests : WorkspaceTests
 
         var failed = await Hub.WaitForAsync("task_failed");
         Assert.Contains("origin_unreachable", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.False(failed.TryGetProperty("deadline", out _), failed.ToString());
         Assert.InRange(proxy.Unanswered, 3, known ? 9 : 4);
     }
 

@@ -10,7 +10,7 @@ public sealed class MemberOutputTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Theory(Timeout = 60_000), Trait("kind", "what has another name fills the disk")]
-    [InlineData(":"), InlineData("mv stdout stdout.old"), InlineData("rm stdout"), InlineData("mv stdout x; ln -s /etc/passwd stdout"), InlineData("seq 300 | xargs touch")]
+    [InlineData(":"), InlineData("mv stdout stdout.old"), InlineData("rm stdout"), InlineData("mv stdout x; ln -s /etc/passwd stdout"), InlineData("seq 300 | xargs touch"), InlineData("mv stdout stdout.1"), InlineData("mv stdout x; seq 300 | xargs touch")]
     public async Task A_stream_that_passes_its_limit_is_emptied(string act)
     {
         var config = Some.Config();

@@ -9,7 +9,10 @@ namespace FleetSidecar.Ground.Files;
 /// </remarks>
 public static partial class FileRename
 {
-    private const int NotPermitted = 1, AccessDenied = 13; // errno
+    /// <summary>The error number of an <see cref="IOException"/> where the new name is on another file system.</summary>
+    public const int OtherFileSystem = 18;
+
+    private const int NotPermitted = 1, AccessDenied = 13;
 
     /// <summary>Whatever file or link has the new name is replaced, at one instant. A link is itself, never what it leads to.</summary>
     /// <exception cref="IOException">It has the old name still.</exception>
@@ -22,7 +25,7 @@ public static partial class FileRename
         }
 
         var (fault, why) = (Marshal.GetLastPInvokeError(), $"{from} cannot be renamed to {to}: {Marshal.GetLastPInvokeErrorMessage()}");
-        throw fault is NotPermitted or AccessDenied ? new UnauthorizedAccessException(why) : new IOException(why);
+        throw fault is NotPermitted or AccessDenied ? new UnauthorizedAccessException(why) : new IOException(why, fault);
     }
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

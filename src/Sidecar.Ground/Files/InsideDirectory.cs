@@ -41,6 +41,9 @@ public sealed partial class InsideDirectory : IDisposable
     /// <summary>Whose it is.</summary>
     public uint Owner => PathFacts.Opened((int)_directory.DangerousGetHandle())?.Owner ?? uint.MaxValue;
 
+    /// <summary>Whether it is root's, and nobody else may add or rename anything in it.</summary>
+    public bool IsOfRootAlone => PathFacts.Opened((int)_directory.DangerousGetHandle()) is { Owner: 0 } facts && (facts.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) == 0;
+
     public void Dispose() => _directory.Dispose();
 
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;

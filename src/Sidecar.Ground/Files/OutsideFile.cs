@@ -36,7 +36,7 @@ public static partial class OutsideFile
         try
         {
             // As long as it says that it is, and one more; what grows meanwhile is followed up to the limit.
-            bytes = new byte[Math.Min(RandomAccess.GetLength(file), limit) + 1];
+            bytes = new byte[Math.Min(PathFacts.Opened((int)file.DangerousGetHandle())?.Length ?? 0, limit) + 1];
             for (int count; (count = RandomAccess.Read(file, bytes.AsSpan(length), length)) > 0 && (length += count) <= limit;)
             {
                 if (length == bytes.Length)

@@ -31,9 +31,9 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
         {
             FileRename.Over(file, aside);
         }
-        catch (IOException)
+        catch (IOException fault) when (fault.HResult == FileRename.OtherFileSystem)
         {
-            // The operator's directory of results is on another file system.
+            // The operator's directory of results.
             if (OutsideFile.Read(file, LargestReport, followLink: false) is { } bytes)
             {
                 NewFile.Write(aside, bytes);

@@ -53,6 +53,11 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
             known.TryAdd(path, Unsealed(path, options));
         }
 
+        if (known.Count > MostFiles)
+        {
+            throw new SidecarException($"identity_unreadable: more than {MostFiles} files are identity files, sealed or in {tree}; nothing is written over them", "move away what is no identity, and seal again");
+        }
+
         return [.. known.Values.OrderBy(file => file.Path, StringComparer.Ordinal)];
     }
 
@@ -78,8 +83,11 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
     public IReadOnlyList<string> Untouchable(SealedManifest? manifest)
     {
         var plain = (manifest?.Files ?? []).Select(file => (file.Path, file.Rule)).Concat(config.Identity.Files.Select(file => (file.Path, file.Rule))).Distinct();
-        return [.. plain.SelectMany(file => file.Rule == IdentityRule.Sqlite ? Companions(file.Path).Prepend(file.Path) : [file.Path]).Distinct()];
+        return [.. plain.Where(file => IdentityPattern.IsPattern(file.Path) || !IsCovered(file.Path, file.Rule)).SelectMany(file => file.Rule == IdentityRule.Sqlite ? Companions(file.Path).Prepend(file.Path) : [file.Path]).Distinct()];
     }
+
+    // Thousands of notes are one pathspec, and not more than git takes in one call.
+    private bool IsCovered(string path, string rule) => config.Identity.Files.Any(options => IdentityPattern.IsPattern(options.Path) && (rule != IdentityRule.Sqlite || options.Rule == rule) && IdentityPattern.Matches(options.Path, path));
 
     public static IEnumerable<string> Companions(string database) => [$"{database}-wal", $"{database}-shm", $"{database}-journal"];
 

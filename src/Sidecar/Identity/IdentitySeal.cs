@@ -38,7 +38,9 @@ internal sealed class IdentitySeal(SidecarConfig config, IdentityPaths paths, Id
         }
 
         var manifest = new SealedManifest { Agent = config.Agent.Id, Tree = paths.Tree, SealedAtUnixMs = now.ToUnixTimeMilliseconds(), Files = [.. judged.Select(one => one.File)] };
-        OwnedFile.Write(Path.Combine(fresh, "manifest.json"), JsonSerializer.SerializeToUtf8Bytes(manifest, IdentityJson.Default.SealedManifest), Private);
+        var list = JsonSerializer.SerializeToUtf8Bytes(manifest, IdentityJson.Default.SealedManifest);
+        OwnedFile.Write(Path.Combine(fresh, "manifest.json"), list.Length <= IdentityBook.LargestManifest ? list
+            : throw new ConfigurationException($"the seal would have {list.Length} bytes, more than {IdentityBook.LargestManifest}", "seal fewer files, or files with shorter paths and marks"), Private);
 
         // A crash between the two renames leaves no seal, which refuses everything until the operator seals again; never half a seal.
         if (Directory.Exists(paths.Sealed))

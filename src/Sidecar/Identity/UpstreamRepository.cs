@@ -14,8 +14,10 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     /// <summary>In the environment of every git of ours, so that one whose sync was killed is found.</summary>
     public const string Mark = "FLEET_IDENTITY_HOME";
 
+    // Of at most 400 characters: Linux takes two megabytes.
+    private const int MostNamesOfACall = 500;
+
     // Some three million files. What has more does not fit anywhere.
-    private const int MostNamesOfACall = 500; // Of at most 400 characters: Linux takes two megabytes.
     private const int RoomForSizes = 16_000_000, BlockSize = 4096;
 
     private int _files;

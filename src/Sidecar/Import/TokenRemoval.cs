@@ -29,8 +29,8 @@ internal static class TokenRemoval
             throw Gone(file);
         }
 
-        // In a directory of root's nobody else can swap anything.
-        if (TrustedPath.IsRoot && directory.Owner != 0 && facts.Owner != directory.Owner)
+        // In a directory that root alone may write nobody else can swap anything.
+        if (TrustedPath.IsRoot && !directory.IsOfRootAlone && facts.Owner != directory.Owner)
         {
             throw new ConfigurationException($"the token stays in {file}: it is not owned by the owner of its directory", "take \"token\" out of it by hand");
         }

@@ -21,14 +21,18 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
     // An agent may write beside its report before the run that it belongs to is in the store.
     private static readonly TimeSpan ResultsStay = TimeSpan.FromMinutes(10);
 
-    // It is no run's and will be none's, however lately it was written.
-    private string? _givenUp;
+    // They are no run's and will be none's, however lately they were written.
+    private readonly HashSet<string> _givenUp = [];
 
     /// <summary>Looks, removes, and says what was done.</summary>
     /// <exception cref="SidecarException">The store cannot be read or written now; nothing is lost, the next look goes on.</exception>
     public async Task<RetentionOutcome> RunAsync(CancellationToken token)
     {
-        _givenUp = berths.GiveUpUsed() ?? _givenUp;
+        if (berths.GiveUpUsed() is { } used)
+        {
+            _givenUp.Add(used);
+        }
+
         var runs = await ReadAsync(token);
         var shortage = Shortage();
         var all = RetentionRules.Decide(runs, config.Retention, time.GetUtcNow().ToUnixTimeMilliseconds(), shortage);
@@ -80,11 +84,12 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
     private async Task<List<RetainedRun>> ReadAsync(CancellationToken token)
     {
         var found = directories.List();
+        _givenUp.IntersectWith(found.Keys);
         var (settled, open, ready) = (store.Settled(), store.Open(), berths.Waiting);
         var known = settled.Select(run => run.Id).ToHashSet();
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var orphans = found.Where(one => !known.Contains(one.Key) && !open.Contains(one.Key) && one.Key != ready)
-            .Select(one => new RetainedRun(one.Key, "", one.Value, 0, 0, HasFiles: true, HasRow: false, Math.Abs(now - one.Value) < RecentMs && one.Key != _givenUp ? RetentionHold.Recent : null));
+            .Select(one => new RetainedRun(one.Key, "", one.Value, 0, 0, HasFiles: true, HasRow: false, Math.Abs(now - one.Value) < RecentMs && !_givenUp.Contains(one.Key) ? RetentionHold.Recent : null));
         var all = settled.Concat(orphans).ToList();
         var bytes = await directories.MeasureAsync([.. all.Select(run => run.Id).Where(found.ContainsKey)], token);
         return all.ConvertAll(run => run with

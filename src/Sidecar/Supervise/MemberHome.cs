@@ -70,9 +70,10 @@ internal sealed class MemberHome(SidecarConfig config)
                 }
             }
 
+            // The stream itself, whatever its name is by now.
             if (Read(member)?.Pid is { } pid)
             {
-                foreach (var stream in new[] { $"/proc/{pid}/fd/1", $"/proc/{pid}/fd/2" }.Where(stream => IsRemoved(stream, RealPath.Of(directory) ?? directory)))
+                foreach (var stream in new[] { $"/proc/{pid}/fd/1", $"/proc/{pid}/fd/2" }.Where(stream => IsOurs(stream, RealPath.Of(directory) ?? directory)))
                 {
                     using var file = File.OpenHandle(stream, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
                     Empty(file);
@@ -85,9 +86,8 @@ internal sealed class MemberHome(SidecarConfig config)
         }
     }
 
-    // What it wrote into and removed takes its room all the same. What it opened itself elsewhere is its own affair.
-    private static bool IsRemoved(string stream, string directory) =>
-        new FileInfo(stream).LinkTarget is { } target && target.StartsWith($"{directory}/", StringComparison.Ordinal) && target.EndsWith(" (deleted)", StringComparison.Ordinal);
+    // Also one that was removed, which takes its room all the same. What the member opened itself elsewhere is its own affair.
+    private static bool IsOurs(string stream, string directory) => new FileInfo(stream).LinkTarget is { } target && target.StartsWith($"{directory}/", StringComparison.Ordinal);
 
     private static void Empty(SafeFileHandle? file)
     {

@@ -42,9 +42,11 @@ internal sealed partial class Preparation(
             {
                 throw new GitException(GitFaults.DiskFull, reason, "free space on the state directory's disk, or work on that repository on a larger machine; half of selfTest.diskFloorBytes is never used for a repository");
             }
-            catch (GitException fault) when ((IsWorthWaiting(run, fault) && time.GetElapsedTime(began) + Pause(attempt) < config.Deadlines.Prepare / 2) || (tries < Attempts && (fault.IsPassing || IsCurable(fault, damaged))))
+            catch (GitException fault) when (IsOutage(run, fault)
+                ? attempt < Attempts || time.GetElapsedTime(began) + Pause(attempt) < config.Deadlines.Prepare / 2
+                : tries < Attempts && (fault.IsPassing || IsCurable(fault, damaged)))
             {
-                tries += IsWorthWaiting(run, fault) ? 0 : 1; // The end of an outage is often another fault, and that one has its own tries.
+                tries += IsOutage(run, fault) ? 0 : 1; // The end of an outage is often another fault, and that one has its own tries.
                 damaged = fault.Code == GitFaults.Damaged ? mirror?.Copy : damaged;
                 progress.Failed(fault.Message);
                 LogPrepareAgain(run.Id, run.TaskId, attempt, fault.Message);
@@ -61,7 +63,7 @@ internal sealed partial class Preparation(
     private static TimeSpan Pause(int attempt) => Backoff.After(FirstPause, attempt, LongestPause);
 
     // An address that never answered may be misspelt, and its task hears so at once.
-    private bool IsWorthWaiting(Run run, GitException fault) => fault.IsOfTheWay && mirrors.Knows(run.Assignment.Repo!);
+    private bool IsOutage(Run run, GitException fault) => fault.IsOfTheWay && mirrors.Knows(run.Assignment.Repo!);
 
     // Damage in a workspace of a fresh mirror is the disk's fault: another copy would not be better.
     private static bool IsCurable(GitException fault, int? damaged) => fault.Code == GitFaults.Damaged && damaged is null;
