@@ -4,7 +4,8 @@ namespace FleetSidecar.Lab;
 
 /// <summary>
 /// The real programs in the units that agents have, each as a user of its own: what these units close is nothing that a program needs.
-/// Run by <c>FLEET_REAL_AGENTS=1</c> only, with the programs and a node of their own in <c>$FLEET_AGENTS/node_modules</c> (docs/agents.md).
+/// Run by <c>FLEET_REAL_AGENTS=1</c> only, with the programs and a node of their own in <c>$FLEET_AGENTS/node_modules</c>, in a lab with
+/// <c>LAB_PACKAGES=libatomic1</c> (docs/agents.md).
 /// </summary>
 public sealed class RealAgentUnitTests
 {
