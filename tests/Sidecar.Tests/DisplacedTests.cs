@@ -73,7 +73,7 @@ public sealed class DisplacedTests : IDisposable
     [InlineData("agents.log", true), InlineData("agents_001.log", true), InlineData("agents_.log", false), InlineData("agents_x.log", false)]
     [InlineData("web.log", false), InlineData("agents.log.1", false), InlineData("agents_001", false)]
     public void A_log_and_what_it_rolled_to_are_known_by_their_names(string name, bool ours) =>
-        Assert.Equal(ours, BundleFile.IsOne("/var/log/agents.log", $"/var/log/{name}"));
+        Assert.Equal(ours, BundleFile.IsFileOf("/var/log/agents.log", $"/var/log/{name}"));
 
     private static List<string> Aside(string place) => [.. Directory.GetFileSystemEntries(Path.GetDirectoryName(place)!, $"{Path.GetFileName(place)}.replaced-*").Order(StringComparer.Ordinal)];
 

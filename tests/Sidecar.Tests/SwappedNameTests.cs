@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FleetSidecar.Tests;
 
-/// <summary>Somebody puts a link in the place of a file or a directory while we are at work with it.</summary>
+/// <summary>An agent puts a link in the place of a file or a directory while the daemon uses it.</summary>
 [Trait("kind", "a name is swapped between the look and the use")]
 public sealed class SwappedNameTests : IDisposable
 {

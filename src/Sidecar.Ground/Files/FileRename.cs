@@ -4,8 +4,8 @@ namespace FleetSidecar.Ground.Files;
 
 /// <summary>Gives a file another name, and does nothing else. See rename(2).</summary>
 /// <remarks>
-/// The framework's <c>File.Move</c> copies the content where a name cannot be changed: it opens what stands there by then, and follows
-/// a link. Where somebody else may put a link at that name, the copy is of any file that we may read.
+/// The framework's <c>File.Move</c> copies the content where the rename fails, and the copy follows a link. An agent that puts a link
+/// at that name would get a copy of a file that only the daemon may read.
 /// </remarks>
 public static partial class FileRename
 {

@@ -6,7 +6,7 @@ namespace FleetSidecar.Ground.Files;
 /// <summary>Reads a small file that somebody else wrote, whatever they put there: never blocks on a pipe, never reads without end.</summary>
 public static partial class OutsideFile
 {
-    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000, ReadAndWrite = 2;
+    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, ReadAndWrite = 2;
 
     /// <summary>The bytes; null where there is no readable file or it is longer than <paramref name="limit"/>.</summary>
     /// <param name="path">The file.</param>
@@ -95,23 +95,16 @@ public static partial class OutsideFile
         return null;
     }
 
-    // Step by step from the directory above, which is not its maker's: so the kernel itself refuses a link, also one that comes
-    // while we look. Not openat2(2), which a unit with RestrictSUIDSGID= does not have.
+    // From the directory above, which an agent cannot rename; that one may be a link of the operator's.
     private static SafeFileHandle OpenInside(string path, int access = 0)
     {
         var directory = Path.GetDirectoryName(path)!;
-        using var above = new SafeFileHandle(Open(Path.GetDirectoryName(directory) ?? "/", CloseOnExec | PathOnly), ownsHandle: true);
-        using var inside = new SafeFileHandle(above.IsInvalid ? -1 : OpenAt((int)above.DangerousGetHandle(), Path.GetFileName(directory), CloseOnExec | PathOnly | NoFollow | DirectoryOnly), ownsHandle: true);
-        return new SafeFileHandle(inside.IsInvalid ? -1 : OpenAt((int)inside.DangerousGetHandle(), Path.GetFileName(path), access | CloseOnExec | NonBlocking | NoFollow), ownsHandle: true);
+        using var inside = InsideDirectory.Open($"{Path.GetDirectoryName(directory) ?? "/"}/.", Path.GetFileName(directory));
+        return inside?.OpenFile(Path.GetFileName(path), access | NonBlocking) ?? new SafeFileHandle(-1, ownsHandle: true);
     }
 
     private static int NoFollow => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
-    private static int DirectoryOnly => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
-
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int OpenAt(int directory, string path, int flags);
 }

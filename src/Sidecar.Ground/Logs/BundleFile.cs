@@ -79,7 +79,7 @@ public sealed class BundleFile : ILogEventSink, IDisposable
     {
         var directory = Path.GetDirectoryName(_path)!;
         ClearPlace.For(directory);
-        foreach (var file in Directory.Exists(directory) ? Directory.GetFileSystemEntries(directory).Where(entry => IsOne(_path, entry)) : [])
+        foreach (var file in Directory.Exists(directory) ? Directory.GetFileSystemEntries(directory).Where(entry => IsFileOf(_path, entry)) : [])
         {
             ClearPlace.ForFile(file);
         }
@@ -88,7 +88,7 @@ public sealed class BundleFile : ILogEventSink, IDisposable
     /// <summary>Whether a path is the file, or one that it rolled to (<c>sidecar_001.log</c>): others may have logs in the same directory.</summary>
     /// <param name="file">The file that was named.</param>
     /// <param name="path">The other path.</param>
-    public static bool IsOne(string file, string path)
+    public static bool IsFileOf(string file, string path)
     {
         var (stem, extension) = (Path.ChangeExtension(file, null), Path.GetExtension(file));
         return path == file || (path.StartsWith(stem + "_", StringComparison.Ordinal) && path.EndsWith(extension, StringComparison.Ordinal)

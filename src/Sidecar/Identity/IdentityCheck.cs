@@ -7,6 +7,9 @@ namespace FleetSidecar.Identity;
 /// <summary>Every live identity file is this agent's, and the address book is not empty. Silent where no tree is configured.</summary>
 internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : ICheck
 {
+    // One look at a time: each has files in memory, and every run that starts asks for one.
+    private readonly Lock _turn = new();
+
     public string Name => "identity";
 
     public Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token) => Task.FromResult<IReadOnlyList<CheckResult>>(config.Identity.Tree.Length == 0 ? [] : [.. Look()]);
@@ -14,9 +17,6 @@ internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : I
     /// <summary>Why no agent may be started, or null. Where there is a tree, its files are read, which the caller's other work does not wait for.</summary>
     public async ValueTask<string?> RefusesAsync() =>
         config.Identity.Tree.Length > 0 && await Task.Run(Identity) is { Status: CheckResult.Failed } look ? look.Detail : null;
-
-    // One at a time: each has files in memory, and every run that starts asks.
-    private readonly Lock _turn = new();
 
     private IEnumerable<CheckResult> Look()
     {

@@ -29,7 +29,7 @@ internal static class TokenRemoval
             throw Gone(file);
         }
 
-        // In a directory that root alone may write nobody else can swap anything.
+        // Where root alone may write, no other user can swap the file.
         if (TrustedPath.IsRoot && !directory.IsOfRootAlone && facts.Owner != directory.Owner)
         {
             throw new ConfigurationException($"the token stays in {file}: it is not owned by the owner of its directory", "take \"token\" out of it by hand");

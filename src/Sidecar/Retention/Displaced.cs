@@ -61,7 +61,7 @@ internal sealed class Displaced(SidecarConfig config, ToolRunner tools, TimeProv
         var (log, socket, agents) = (config.LogFile, config.SocketFile, config.AgentSocketFile);
         if (Path.GetDirectoryName(log) is { Length: > 0 } logs)
         {
-            yield return (logs, place => BundleFile.IsOne(log, place));
+            yield return (logs, place => BundleFile.IsFileOf(log, place));
             yield return (Path.GetDirectoryName(logs) ?? logs, place => place == logs);
         }
 
