@@ -56,15 +56,18 @@ public static class Frame
         }
         catch (Exception problem) when (OutsideJson.IsOfContent(problem))
         {
-            refusal = new Refusal(RefusalCode.Invalid, Explain(problem));
+            refusal = Invalid(Explain(problem), kind, json);
             return false;
         }
 
         var complaint = message is null ? "the frame is null" : check(message);
-        refusal = complaint is null ? null : new Refusal(RefusalCode.Invalid, complaint);
+        refusal = complaint is null ? null : Invalid(complaint, kind, json);
         message = complaint is null ? message : null;
         return message is not null;
     }
+
+    private static Refusal Invalid(string complaint, string kind, ReadOnlySpan<byte> json) =>
+        new(RefusalCode.Invalid, complaint) { Assignment = kind == WireKinds.Word<HubMessage>(typeof(HubMessage.TaskAssign)) ? UnreadAssignment.In(json) : null };
 
     // The serializer's own text may quote the value; names of our fields are safe to send back, and say enough.
     private static string Explain(Exception problem)

@@ -15,6 +15,9 @@ public sealed record Refusal(RefusalCode Code, string Detail)
         _ => throw new InvalidOperationException($"No wire word for {Code}."),
     };
 
+    /// <summary>The task that a <c>task_assign</c> of the wrong form is about; null for every other frame, and where its ids cannot be read.</summary>
+    public UnreadAssignment? Assignment { get; init; }
+
     /// <inheritdoc/>
     public override string ToString() => $"{Word}: {Detail}";
 }

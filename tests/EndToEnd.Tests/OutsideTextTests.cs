@@ -110,6 +110,34 @@ public sealed class OutsideTextTests : IDisposable
         await Wait.UntilAsync(() => hub.Of("task_complete").Any(frame => frame.GetProperty("task_id").GetString() == "task-last"), "the task after the restart to complete");
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task An_assignment_that_cannot_be_read_is_answered_at_once_and_one_for_a_run_in_progress_changes_nothing(int version)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Worker(_directory)).StartAsync();
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-1","generation":1,"description":"x"}""");
+        await sidecar.WaitForRunAsync("working");
+        var steps = string.Join(',', Enumerable.Repeat("""{"type":"git_clean"}""", 257));
+
+        await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-1","generation":1,"verification_steps":[{{steps}}]}""");
+        await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-2","generation":3,"verification_steps":[{{steps}}]}""");
+
+        var answer = await hub.WaitForAsync(version == 1 ? "task_failed" : "task_rejected");
+        Assert.Equal(("task-2", 3), (answer.GetProperty("task_id").GetString(), answer.GetProperty("generation").GetInt32()));
+        Assert.EndsWith("invalid", answer.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        if (version == 2)
+        {
+            Assert.Contains("verification_steps", answer.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        }
+
+        Scripts.Go(_directory);
+        await hub.WaitForAsync("task_complete");
+        Assert.Single(hub.Of(version == 1 ? "task_failed" : "task_rejected"));
+        Assert.Single(Scripts.Executions(_directory));
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task L32_A_run_with_half_an_emoji_in_its_metadata_is_found_again_after_a_kill()
     {

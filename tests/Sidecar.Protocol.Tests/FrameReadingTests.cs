@@ -29,6 +29,25 @@ public sealed class FrameReadingTests
     }
 
     [Theory]
+    [InlineData("""{"task_id":"a","type":"task_assign","generation":7,"description":5}""", "a", 7L)]
+    [InlineData("""{"type":"task_assign","success_criteria":[null],"task_id":"a"}""", "a", 0L)]
+    [InlineData("""{"type":"task_assign","task_id":"a","generation":7,"metadata":{"task_id":"b","generation":8},"repo":{}}""", "a", 7L)]
+    [InlineData("""{"type":"task_assign","task_id":"a","task_id":"b","generation":7}""", null, 0L)]
+    [InlineData("""{"type":"task_assign","task_id":"a","generation":7,"generation":8}""", null, 0L)]
+    [InlineData("""{"type":"task_assign","task_id":"a","generation":-1}""", null, 0L)]
+    [InlineData("""{"type":"task_assign","task_id":"a","generation":1e400}""", null, 0L)]
+    [InlineData("""{"type":"task_assign","task_id":"../a","generation":7}""", null, 0L)]
+    [InlineData("""{"type":"task_assign","generation":7}""", null, 0L)]
+    [InlineData("""{"type":"task_cancelled","task_id":"a","generation":-1}""", null, 0L)]
+    [InlineData("""{"type":"task_assign","task_id":"a","generation":7,""", null, 0L)]
+    public void A_refused_assignment_says_which_task_it_is_about_where_its_ids_can_be_read(string frame, string? task, long generation)
+    {
+        Assert.False(Frame.TryRead(Encoding.UTF8.GetBytes(frame), out HubMessage? _, out var refusal));
+
+        Assert.Equal(task is null ? null : new UnreadAssignment(task, generation), refusal.Assignment);
+    }
+
+    [Theory]
     [InlineData("", RefusalCode.NotJson)]
     [InlineData("{", RefusalCode.NotJson)]
     [InlineData("[]", RefusalCode.NotJson)]

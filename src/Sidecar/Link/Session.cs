@@ -71,7 +71,7 @@ internal sealed class Session(
             while (await connection.ReceiveAsync(token) is { } frame)
             {
                 FaultPoints.At(FaultPoint.Receive);
-                if (Accept(frame) is not { } message)
+                if (await AcceptAsync(frame, token) is not { } message)
                 {
                     continue;
                 }
@@ -106,7 +106,7 @@ internal sealed class Session(
         }
     }
 
-    private HubMessage? Accept(ReceivedFrame frame)
+    private async Task<HubMessage?> AcceptAsync(ReceivedFrame frame, CancellationToken token)
     {
         if (frame.Refusal is { } tooLarge)
         {
@@ -120,6 +120,15 @@ internal sealed class Session(
         }
 
         inbox.Refuse(refusal);
+        // A run in progress is not given up because the hub repeats its task in a form that cannot be read.
+        if (refusal.Assignment is { } unread && !runs.Snapshot.Any(run => run.TaskId == unread.TaskId))
+        {
+            await _pump.RejectAsync(new SidecarMessage.TaskRejected
+            {
+                TaskId = unread.TaskId, Generation = unread.Generation, Reason = "invalid", Detail = refusal.Detail,
+            }, token);
+        }
+
         return null;
     }
 
