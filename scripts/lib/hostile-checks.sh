@@ -9,6 +9,7 @@ see holding "keeps its slot" "given back with the end of the run" '[ ! -L /var/l
 see escalation "gives a file of root away by a link in its run" "chown -hR from inside, two rights of root" '[ "$(stat -c "%U %a" /etc/shadow /etc | xargs)" = "$shadow_before" ]'
 see escalation "has the daemon run what its clone names" "git never reads the clone's configuration" '[ ! -e /srv/shared/hooked ]'
 see forging "how it ended itself" "the unit's own last command" 'fleet-hub task show "$attacker_task" --token-file /root/operator --hub http://127.0.0.1:7070 --json | grep -q "exit code 7"'
+see reading "a file of the daemon by a report that becomes a link while it is read" "what was read is written, nothing is moved" '[ -e /srv/shared/swapped ] && kept="/var/lib/fleet-sidecar/runs/$swapper_run/result.json" && [ "$(stat -c %s "$kept")" -gt 900000 ] && [ "$(head -c 19 "$kept")" = "{\"status\":\"success\"" ]'
 see forging "another task's report" "results of its own run alone" '! fleet-hub task show "$victim_task" --token-file /root/operator --hub http://127.0.0.1:7070 --json | grep -q forged'
 see forging "an entry of the daemon in the journal" "a query by the kernel's word" '[ -z "$(journalctl -q --no-pager -o cat "FLEET_TASK_ID=$victim_task" _UID="$(id -u fleet-sidecar)" | grep forged)" ] && [ -n "$(journalctl -q --no-pager -o cat "FLEET_TASK_ID=$victim_task" | grep forged)" ]'
 see signalling "whatever happened, the daemon and the hub are the same processes" "all of the above" '[ "$(systemctl show -P MainPID fleet-sidecar fleet-hub | xargs)" = "$daemons_before" ]'

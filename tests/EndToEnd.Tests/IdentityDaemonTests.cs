@@ -118,6 +118,23 @@ public sealed class IdentityDaemonTests : IDisposable
         Assert.Contains("contacts were not merged: there is no table contacts", await scene.MustAsync("sync"), StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000), Trait("kind", "a program in a file that the daemon opens")]
+    public async Task Triggers_of_our_own_book_are_not_run_for_what_the_upstream_has()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, settings: Book);
+        await scene.MustAsync("sync");
+        var book = Path.Combine(scene.Tree, "contacts.db");
+        await TestProgram.MustAsync("/usr/bin/sqlite3", book, "CREATE TABLE junk(x); CREATE TRIGGER t AFTER INSERT ON contacts BEGIN INSERT INTO junk SELECT zeroblob(100000) FROM (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 100000) SELECT x FROM c); END");
+        await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Seed, "contacts.db"), "INSERT INTO contacts VALUES ('new', 'x')");
+        await scene.CommitAsync("New");
+
+        var said = await scene.MustAsync("sync");
+
+        Assert.Contains("contacts: 1 added", said, StringComparison.Ordinal);
+        Assert.Contains("the triggers of contacts were not run", said, StringComparison.Ordinal);
+        Assert.Equal("0", (await TestProgram.MustAsync("/usr/bin/sqlite3", book, "SELECT COUNT(*) FROM junk")).Trim());
+    }
+
     [Theory(Timeout = 120_000), Trait("kind", "what is merged makes ours too large to be kept")]
     [InlineData("INSERT INTO contacts SELECT 'c'||value, printf('%.9000c','a') FROM (WITH RECURSIVE r(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM r LIMIT 1400) SELECT value FROM r)", "would have")]
     public async Task A_book_upstream_that_would_make_ours_too_large_is_not_merged_and_closes_nothing(string harm, string reason)

@@ -33,6 +33,45 @@ public sealed class IdentityUnreadableTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(scene.Home, "replaced")));
     }
 
+    // The engine opens a journal by its name, and waits for the other end of a pipe without an end.
+    [Theory(Timeout = 120_000), Trait("kind", "a pipe in the place of a file")]
+    [InlineData("mkfifo contacts.db-journal", "in-place")]
+    [InlineData("mkfifo contacts.db-wal", "in-place")]
+    [InlineData("mkfifo contacts.db-journal", "swap")]
+    [InlineData("mkdir -p contacts.db-journal/deep contacts.db-shm", "in-place")]
+    [InlineData("ln -s /etc/passwd contacts.db-wal", "in-place")]
+    public async Task What_is_no_file_beside_a_book_keeps_nobody_waiting_and_goes_with_the_next_sync(string act, string method)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method, settings: """{ "identity": { "contacts": { "path": "contacts.db", "table": "contacts", "key": "name" } } }""");
+        await scene.MustAsync("sync");
+        var rows = await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Tree, "contacts.db"), "SELECT * FROM contacts ORDER BY name");
+        await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{scene.Tree}'; {act}");
+
+        var check = await scene.RunAsync("identity", "check");
+        var contacts = await scene.RunAsync("contacts");
+
+        Assert.Equal((1, 1), (check.Code, contacts.Code));
+        Assert.All([check.Text, contacts.Text], said => Assert.Contains("is not a file; the next sync takes it away", said, StringComparison.Ordinal));
+        await scene.MustAsync("sync");
+        Assert.Equal(rows, await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Tree, "contacts.db"), "SELECT * FROM contacts ORDER BY name"));
+        Assert.DoesNotContain("not ours", await scene.MustAsync("identity", "check"), StringComparison.Ordinal);
+    }
+
+    // A lease makes whoever opens the file wait for 45 seconds; see fcntl(2).
+    [Fact(Timeout = 120_000), Trait("kind", "a file that keeps its reader waiting")]
+    public async Task A_lease_on_identity_files_keeps_nobody_waiting()
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, "in-place");
+        await scene.MustAsync("sync");
+        using var agent = TestProgram.Start("/usr/bin/perl", ["-e", "$SIG{IO} = 'IGNORE'; open my $file, '+<', $ARGV[0] or die; fcntl($file, 1024, 1) or die $!; open my $held, '>', $ARGV[1]; close $held; sleep 300", Path.Combine(scene.Tree, "SOUL.md"), _directory["held"]]);
+        await Wait.UntilAsync(() => File.Exists(_directory["held"]), "the lease");
+
+        var check = await scene.RunAsync("identity", "check");
+
+        Assert.Equal(1, check.Code);
+        Assert.Contains("SOUL.md: another program has a lease on it", check.Text, StringComparison.Ordinal);
+    }
+
     // Six hundred notes of 16 MiB, which take no room on the disk, took ten gigabytes of memory at each start of an agent.
     [Theory(Timeout = 120_000), Trait("kind", "each is bounded, all of them together are not")]
     [InlineData(300, 16 * 1024 * 1024, "identity files in")]

@@ -55,6 +55,7 @@ public sealed class OwnModeTests : IDisposable
     [InlineData("ln -sf nowhere ../fleet-workspace.json")]
     [InlineData("truncate -s 50M ../fleet-workspace.json")]
     [InlineData("sed -i s/task-a/task-b/ ../fleet-workspace.json")]
+    [InlineData("sed -i 's/\"repository\": \"[^\"]*\"/\"repository\": null/' ../fleet-workspace.json; sleep 3; mkdir ../../x; sed 's/run_[0-9a-f]*/x/' ../fleet-workspace.json >../../x/fleet-workspace.json")]
     [InlineData("sed -i 's/run_[0-9a-f]*/run_000000000000/' ../fleet-workspace.json")]
     [InlineData("chmod 0 ..")]
     [InlineData("chmod 0 .git/objects .git/refs .git/HEAD")]

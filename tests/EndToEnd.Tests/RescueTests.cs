@@ -148,6 +148,34 @@ public sealed class RescueTests : WorkspaceTests
         }
     }
 
+    // Each is at an address of its own, and each look takes until gitTimeout, which is ten minutes.
+    [Fact(Timeout = 300_000), Trait("kind", "one that waits makes all others wait")]
+    public async Task Many_origins_that_say_nothing_do_not_keep_another_ones_workspace()
+    {
+        var (origin, other) = (await GitOrigin.CreateAsync(Scene), await GitOrigin.CreateAsync(Scene, "other"));
+        var daemons = Enumerable.Range(0, 8).Select(_ => new GitDaemon(Scene)).ToList();
+        try
+        {
+            await StartAsync($"echo loose > f\nfleet-sidecar task start\n{Scripts.WaitForGo}\nexit 3", """{ "agent": { "maxConcurrentRuns": 9 }, "workspace": { "keepFor": "00:00:00" } }""");
+            foreach (var (daemon, number) in daemons.Select((daemon, number) => (daemon, number)))
+            {
+                await AssignAsync(daemon.AddressOf(origin), $"task-{number}");
+            }
+
+            await Hub.WaitForAsync("wake_result", daemons.Count);
+            daemons.ForEach(daemon => daemon.Silence());
+            Scripts.Go(Scene);
+            await Hub.WaitForAsync("task_failed", daemons.Count);
+            await AssignAsync(other.Path, "task-z");
+
+            await RescuedAsync(other, "refs/fleet/rescue/task-z/1");
+        }
+        finally
+        {
+            daemons.ForEach(daemon => daemon.Dispose());
+        }
+    }
+
     [Fact(Timeout = 180_000)]
     public async Task More_lines_of_work_than_a_commit_has_parents_are_saved_all()
     {

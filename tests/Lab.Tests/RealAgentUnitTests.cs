@@ -24,12 +24,12 @@ public sealed class RealAgentUnitTests
         await using var fleet = await Fleet.StartAsync(binds: [$"{agents}:/opt/agents:ro", $"{directory.Path}:/srv/provider"]);
         await PrepareAsync(fleet, adapter, program);
 
-        var task = await fleet.WaitForAsync(await fleet.SubmitAsync("\"priority\": \"normal\"", description: "Say \"hi\" $(touch pwned) FAKE_EXEC:echo made by $(id -un) > made.txt; cat made.txt:END"), "completed", TimeSpan.FromMinutes(5));
+        var task = await fleet.WaitForAsync(await fleet.SubmitAsync("\"priority\": \"normal\"", description: "Say \"hi\" $(touch pwned) FAKE_EXEC:id -un > made.txt; cat made.txt:END"), "completed", TimeSpan.FromMinutes(5));
 
         Assert.True(task.GetProperty("tokens_used").GetInt64() > 1000, task.ToString());
         Assert.Equal(FakeProvider.Said, task.GetProperty("result").GetProperty("output").GetString());
         var made = (await fleet.Machine.ShellAsync("find /var/lib /tmp -name made.txt -exec cat {} + 2>/dev/null || :")).Trim();
-        Assert.Equal(adapter == "openclaw" ? "made by fleet-agent" : "made by fleet-agent-1", made);
+        Assert.Equal(adapter == "openclaw" ? "fleet-agent" : "fleet-agent-1", made); // Gemini refuses a command with $( in it.
         Assert.Equal("", (await fleet.Machine.ShellAsync("find /var/lib /tmp -name pwned 2>/dev/null || :")).Trim());
     }
 

@@ -6,7 +6,7 @@ namespace FleetSidecar.Tests;
 public sealed partial class BorderTests
 {
     // The border itself; and three that read with the framework's own reader what has passed it.
-    private static readonly string[] JsonReaders = ["OutsideJson.cs", "Frame.cs", "Envelope.cs", "PlainFile.cs"];
+    private static readonly string[] JsonReaders = ["OutsideJson.cs", "Frame.cs", "Envelope.cs", "UnreadAssignment.cs", "PlainFile.cs"];
 
     // Bytes that are told from each other byte by byte (names of files as git has them, heads of programs),
     // and bytes that we wrote ourselves.
@@ -20,7 +20,7 @@ public sealed partial class BorderTests
     // What the kernel or we ourselves wrote; and the streams of tools, which are read as UTF-8 whatever comes first.
     private static readonly string[] TextReaders =
     [
-        "ToolRunner.cs", "ControlGroup.cs", "OomKills.cs", "ProcessIdentity.cs", "ProcessFamily.cs", "ProcessReport.cs", "HeartbeatSource.cs", "Migrations.cs",
+        "ToolRunner.cs", "ProcessTree.cs", "ControlGroup.cs", "OomKills.cs", "ProcessIdentity.cs", "ProcessFamily.cs", "ProcessReport.cs", "HeartbeatSource.cs", "Migrations.cs",
         "Signals.cs", "FleetEndpoints.cs", "SelfDescription.cs", "LastGood.cs", "Clones.cs", "TaskCommands.cs", "HubClient.cs",
     ];
 

@@ -28,6 +28,23 @@ public sealed class MemberOutputTests : IDisposable
         Assert.NotEqual(0, new FileInfo("/etc/passwd").Length);
     }
 
+    [Fact(Timeout = 60_000), Trait("kind", "a pipe in the place of a file")]
+    public async Task A_member_that_prints_into_a_pipe_of_its_home_costs_nobody_a_look()
+    {
+        var config = Some.Config();
+        config.StateDirectory = _directory.Path;
+        var (home, member) = (new MemberHome(config), new MemberOptions { Name = "web" });
+        Directory.CreateDirectory(home.Directory(member));
+        using var program = TestProgram.Start("/bin/sh", ["-c", $"cd '{home.Directory(member)}'; mkfifo p; exec 1<>p; echo full >full; exec sleep 60"]);
+        home.Write(member, $$"""{"nonce":"n","pid":{{program.Pid}},"starts":[],"reported":[]}""");
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(home.Directory(member), "full")), "the pipe");
+        await File.WriteAllBytesAsync(home.Output(member), new byte[20_000_000], TestContext.Current.CancellationToken);
+
+        home.BoundOutput(member);
+
+        Assert.Equal(0, new FileInfo(home.Output(member)).Length);
+    }
+
     // A program that writes its own log elsewhere knows itself when it is too long.
     [Fact(Timeout = 60_000)]
     public async Task A_file_that_a_member_opened_elsewhere_is_its_own()

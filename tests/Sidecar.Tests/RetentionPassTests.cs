@@ -229,6 +229,28 @@ public sealed class RetentionPassTests : IDisposable
         Assert.Equal([mirrors[0]], Directory.GetDirectories(_config.MirrorsDirectory));
     }
 
+    [Theory(Timeout = 60_000), Trait("kind", "a name that is more than one line")]
+    [InlineData("x\nabc\ty"), InlineData("x\n12\trun_000000000001"), InlineData("x\n")]
+    public async Task A_directory_whose_name_is_lines_stops_no_pass_and_goes_like_the_others(string name)
+    {
+        Directory.CreateDirectory(Path.Combine(_config.RunsDirectory, name));
+        _clock.Now = TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(100);
+        KeepNothing();
+        await PassAsync();
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(_config.RunsDirectory), path => Path.GetFileName(path) != ".removing");
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_directory_from_the_future_costs_no_run_its_place()
+    {
+        await AddAsync(2);
+        var ahead = Directory.CreateDirectory(Path.Combine(_config.RunsDirectory, "run_ffffffffffff")).FullName;
+        await File.WriteAllBytesAsync(Path.Combine(ahead, "large"), new byte[_config.Retention.MaxRunBytes = Mebibyte]);
+        Directory.SetLastWriteTimeUtc(ahead, _clock.Now.UtcDateTime.AddYears(5));
+        await PassAsync();
+        Assert.Equal([Id(0), Id(1)], Directories().Where(name => name != "run_ffffffffffff"));
+    }
+
     [Fact]
     public async Task What_agents_leave_among_the_reports_goes_when_no_open_run_can_mean_it()
     {

@@ -3,10 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace FleetSidecar.Ground.Files;
 
-/// <summary>Reads a small file that somebody else wrote, whatever they put there: never blocks on a pipe, never reads without end.</summary>
+/// <summary>Reads a small file that somebody else wrote, whatever they put there: never blocks on a pipe or a lease, never reads without end.</summary>
 public static partial class OutsideFile
 {
-    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, ReadAndWrite = 2;
+    private const int NonBlocking = 0x800, CloseOnExec = 0x80000, ReadAndWrite = 2, WouldBlock = 11;
 
     /// <summary>The bytes; null where there is no readable file or it is longer than <paramref name="limit"/>.</summary>
     /// <param name="path">The file.</param>
@@ -93,6 +93,18 @@ public static partial class OutsideFile
 
         file.Dispose();
         return null;
+    }
+
+    /// <summary>A file behind whatever links lead to it, also behind a descriptor in <c>/proc</c>; invalid where it cannot be opened this moment.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="toChange">Also to write.</param>
+    public static SafeFileHandle OpenBehindLinks(string path, bool toChange = false) => new(Open(path, NonBlocking | CloseOnExec | (toChange ? ReadAndWrite : 0)), ownsHandle: true);
+
+    /// <summary>Why a file cannot be opened this moment, or null where it can.</summary>
+    public static string? Complaint(string path)
+    {
+        using var file = new SafeFileHandle(Open(path, NonBlocking | CloseOnExec | NoFollow), ownsHandle: true);
+        return !file.IsInvalid ? null : Marshal.GetLastPInvokeError() == WouldBlock ? "another program has a lease on it" : Marshal.GetLastPInvokeErrorMessage();
     }
 
     // From the directory above, which an agent cannot rename; that one may be a link of the operator's.

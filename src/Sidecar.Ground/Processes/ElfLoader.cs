@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Ground.Processes;
 
@@ -19,7 +20,12 @@ internal static class ElfLoader
     {
         try
         {
-            using var handle = File.OpenHandle(file);
+            using var handle = OutsideFile.OpenBehindLinks(file);
+            if (handle.IsInvalid)
+            {
+                return null;
+            }
+
             Span<byte> header = stackalloc byte[HeaderBytes];
             if (RandomAccess.Read(handle, header, 0) < HeaderBytes || header[4] != 2 || header[5] != 1)
             {

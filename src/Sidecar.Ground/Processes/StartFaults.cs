@@ -200,11 +200,16 @@ public static class StartFaults
     {
         try
         {
-            using var handle = File.OpenHandle(file);
+            using var handle = OutsideFile.OpenBehindLinks(file);
+            if (handle.IsInvalid)
+            {
+                return null;
+            }
+
             var bytes = new byte[MostFirstLine];
             return bytes[..RandomAccess.Read(handle, bytes, 0)];
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             return null;
         }

@@ -59,6 +59,7 @@ public sealed class ToolRunner(TimeProvider time)
             throw new SpawnException(found, fault.NativeErrorCode);
         }
 
+        var identity = ProcessIdentity.Of(process.Id);
         Give(process, input);
 
         // Whoever asks a Process for its streams has to close them; it does not, and each would hold a handle until it is collected.
@@ -91,23 +92,14 @@ public sealed class ToolRunner(TimeProvider time)
         }
         catch (OperationCanceledException)
         {
-            KillAll(process);
+            if (identity is not null)
+            {
+                ProcessTree.Kill(identity);
+            }
+
             token.ThrowIfCancellationRequested();
             await IsOverAsync(reading, LastWords);
             return new ToolOutcome(-1, output.Head, $"no end after {limit}", TimedOut: true) { Last = (output.Tail, error.Tail) };
-        }
-    }
-
-    // Among its children may be some of another user (sudo), whom we may not signal.
-    private static void KillAll(Process process)
-    {
-        try
-        {
-            process.Kill(entireProcessTree: true);
-        }
-        catch (Exception fault) when (fault is AggregateException or System.ComponentModel.Win32Exception or InvalidOperationException)
-        {
-            // Every process that may be killed has been killed.
         }
     }
 

@@ -13,6 +13,7 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
 
     // A peer that goes on past this is not sending a frame, it is filling a pipe.
     private const long MostDiscarded = 64 * 1024 * 1024;
+    private const int MostEmpty = 10_000;
 
     private readonly SemaphoreSlim _turn = new(1);
     private byte[]? _buffer;
@@ -49,8 +50,11 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
     /// <summary>The first frame of a peer that has not identified: nothing above the limit is read, so the connection must end after a refusal.</summary>
     public Task<ReceivedFrame?> ReceiveFirstAsync(CancellationToken token) => ReceiveAsync(WireLimits.MaxFirstFrameBytes, token);
 
+    // A peer that never pauses never lets the framework's read return to its caller, which would not look at its clock any more.
     private async Task<ReceivedFrame?> ReceiveAsync(int most, CancellationToken token)
     {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        using var abort = token.UnsafeRegister(static socket => ((WebSocket)socket!).Abort(), socket);
         Return();
         var first = await socket.ReceiveAsync(Memory<byte>.Empty, token);
         if (first.MessageType == WebSocketMessageType.Close)
@@ -59,10 +63,12 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
         }
 
         var buffer = _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
-        var length = 0;
+        var (length, empty) = (0, 0);
         while (true)
         {
+            token.ThrowIfCancellationRequested();
             var part = await socket.ReceiveAsync(buffer.AsMemory(length), token);
+            empty += part.Count == 0 ? 1 : 0;
             if (part.MessageType == WebSocketMessageType.Close)
             {
                 return null;
@@ -73,6 +79,11 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
             {
                 return length > most ? TooLarge(length, most) : new ReceivedFrame(buffer.AsMemory(0, length),
                     part.MessageType == WebSocketMessageType.Text ? null : new Refusal(RefusalCode.NotText, "a binary frame"));
+            }
+
+            if (empty > MostEmpty)
+            {
+                throw new WebSocketException("a frame of parts without content");
             }
 
             if (length > most)
@@ -128,8 +139,9 @@ public sealed class FrameSocket(WebSocket socket, TimeSpan sendLimit, TimeProvid
     {
         while (length < MostDiscarded)
         {
+            token.ThrowIfCancellationRequested();
             var part = await socket.ReceiveAsync(buffer.AsMemory(), token);
-            length += part.Count;
+            length += part.Count + 1; // Parts without content count too.
             if (part.MessageType == WebSocketMessageType.Close)
             {
                 return null;

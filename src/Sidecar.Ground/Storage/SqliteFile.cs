@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -7,15 +6,15 @@ namespace FleetSidecar.Ground.Storage;
 
 /// <summary>Looks at, copies and adds to SQLite files that belong to somebody else. Nothing of ours is kept open.</summary>
 /// <remarks>A schema can contain expressions, and one call of a function in them can take hours that nothing interrupts. Computed columns are
-/// therefore neither read nor checked. Sizes are bounded, and SQLite ends any other work after a minute.</remarks>
+/// therefore neither read nor checked, and no trigger or view of the file is run. Sizes are bounded, and SQLite ends any other work after a
+/// minute. A file that somebody may be writing is opened in a process of its own only: the engine waits at a pipe beside it without an end.</remarks>
 public static class SqliteFile
 {
     /// <summary>Most bytes of a row that is added. An insertion does compute what the book's own schema says, and the work of one call grows with the square of this.</summary>
     public const int LargestInserted = 256 * 1024;
 
     // A value takes some 64 bytes of memory whatever it is.
-    private const int LargestValue = 16 * 1024 * 1024, LargestTable = 128 * 1024 * 1024, OfEachValue = 64, StepsBetweenLooks = 20;
-    private static readonly TimeSpan LongestWork = TimeSpan.FromMinutes(1);
+    private const int LargestTable = 128 * 1024 * 1024, OfEachValue = 64;
 
     /// <summary>Why a file is not a sound database with so many rows in a table, or null. Opened read-only.</summary>
     /// <exception cref="IOException">Nobody can tell now: it is locked, the disk is full, it may not be read.</exception>
@@ -23,7 +22,7 @@ public static class SqliteFile
     {
         try
         {
-            using var connection = Open(path, SqliteOpenMode.ReadOnly);
+            using var connection = DistrustedDatabase.Open(path, SqliteOpenMode.ReadOnly);
             Run(connection, "PRAGMA ignore_check_constraints = ON");
             if (!IsWhole(connection))
             {
@@ -82,7 +81,7 @@ public static class SqliteFile
     {
         try
         {
-            using var connection = Open(path, SqliteOpenMode.ReadOnly);
+            using var connection = DistrustedDatabase.Open(path, SqliteOpenMode.ReadOnly);
             RequireTable(connection, table);
             using var command = Command(connection, Everything(connection, table));
             using var reader = command.ExecuteReader();
@@ -114,7 +113,7 @@ public static class SqliteFile
         try
         {
             SqliteJournal.RequireOwn(path);
-            using var connection = Open(path, SqliteOpenMode.ReadWrite);
+            using var connection = DistrustedDatabase.Open(path, SqliteOpenMode.ReadWrite);
             raw.sqlite3_limit(connection.Handle, raw.SQLITE_LIMIT_LENGTH, LargestInserted);
             RequireTable(connection, table);
             var columns = Columns(connection, table);
@@ -135,6 +134,21 @@ public static class SqliteFile
 
             Run(connection, "COMMIT");
             return added;
+        }
+        catch (SqliteException fault)
+        {
+            throw new IOException(Words(fault), fault);
+        }
+    }
+
+    /// <summary>Whether the file has a program of its own for what is added to a table. It is not run.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static bool HasTrigger(string path, string table)
+    {
+        try
+        {
+            using var connection = DistrustedDatabase.Open(path, SqliteOpenMode.ReadOnly);
+            return Scalar(connection, "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE LIMIT 1", table) is not null;
         }
         catch (SqliteException fault)
         {
@@ -217,8 +231,8 @@ public static class SqliteFile
 
     private static void Copy(string path, string copy, SqliteOpenMode mode)
     {
-        using var from = Open(path, mode);
-        using var to = Open(copy, SqliteOpenMode.ReadWriteCreate);
+        using var from = DistrustedDatabase.Open(path, mode);
+        using var to = DistrustedDatabase.Open(copy, SqliteOpenMode.ReadWriteCreate);
         Run(from, "PRAGMA busy_timeout = 5000");
         from.BackupDatabase(to);
         Run(to, "PRAGMA journal_mode = DELETE"); // One file, whatever the original was.
@@ -246,17 +260,6 @@ public static class SqliteFile
     }
 
     private static string Quote(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-
-    private static SqliteConnection Open(string path, SqliteOpenMode mode)
-    {
-        SqliteEngine.Use();
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString()) { DefaultTimeout = 5 };
-        connection.Open();
-        var began = Stopwatch.GetTimestamp();
-        raw.sqlite3_limit(connection.Handle, raw.SQLITE_LIMIT_LENGTH, LargestValue);
-        raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Stopwatch.GetElapsedTime(began) > LongestWork ? 1 : 0, null);
-        return connection;
-    }
 
     [SuppressMessage("Security", "CA2100", Justification = "Names are quoted; values are parameters.")]
     private static SqliteCommand Command(SqliteConnection connection, string sql, params ReadOnlySpan<string?> values)

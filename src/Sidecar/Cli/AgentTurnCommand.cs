@@ -84,9 +84,10 @@ internal static class AgentTurnCommand
 
     private static string Read(string path, int most) => OutsideFile.Read(path, most, followLink: true) is { } bytes
         ? OutsideText.Decode(bytes)
-        : throw new SidecarException($"cannot read {path}", "it must be a file of ours that is not too large");
+        : throw new SidecarException($"cannot read {path}", "let the agent's user read it; it may have 4 KiB as a token, 1 MiB as a message");
 
-    private static Command Hide(this Command command)
+    /// <summary>Not shown in the help: nobody but the sidecar calls it.</summary>
+    public static Command Hide(this Command command)
     {
         command.Hidden = true;
         return command;

@@ -11,6 +11,9 @@ internal static class SidecarPaths
 
         public string RunsDirectory => config.InTree("runs");
 
+        /// <summary>Below the runs: what is removed next.</summary>
+        public string RemovingDirectory => Path.Combine(config.RunsDirectory, ".removing");
+
         /// <summary>What the units of agents are to become: written by the sidecar, read by the unit, and nobody else's to change.</summary>
         public string OrdersDirectory => config.InTree("orders");
 

@@ -41,9 +41,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
         var (started, budget) = (time.GetTimestamp(), Budget(run, options));
         for (var attempt = 0; ; attempt++)
         {
-            var left = budget - time.GetElapsedTime(started);
-            var limit = left < ShortestAnswer ? ShortestAnswer : left < LongestAnswer ? left : LongestAnswer;
-            switch (await OnceAsync(new Scene(run, facts, options, repository, branch, limit), token))
+            switch (await OnceAsync(new Scene(run, facts, options, repository, branch, () => Limit(budget - time.GetElapsedTime(started))), token))
             {
                 case Found { Request: var request }:
                     LogReady(run.Id, run.TaskId, request.State, request.Url);
@@ -81,6 +79,9 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
         return left < options.GiveUpAfter ? left : options.GiveUpAfter;
     }
 
+    // Of each question anew: one attempt may ask a dozen.
+    private static TimeSpan Limit(TimeSpan left) => left < ShortestAnswer ? ShortestAnswer : left < LongestAnswer ? left : LongestAnswer;
+
     private async Task<Outcome> OnceAsync(Scene scene, CancellationToken token)
     {
         if (await LookAsync(scene, token) is var looked && looked is not NotFound { Why: null })
@@ -96,7 +97,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
 
         var text = redactor.Clean(PullRequestText.Body(scene.Run, scene.Facts, config.Agent.Id));
         var body = PullRequestText.Json(redactor.Clean(PullRequestText.Title(scene.Run)), text, scene.Branch, target!, scene.Options);
-        switch (await _client.Value.AskAsync(HttpMethod.Post, $"repos/{scene.Repository.Owner}/{scene.Repository.Name}/pulls", body, scene.Limit, token))
+        switch (await _client.Value.AskAsync(HttpMethod.Post, $"repos/{scene.Repository.Owner}/{scene.Repository.Name}/pulls", body, scene.Limit(), token))
         {
             case ForgeReply.Answered { Body: var answer }:
                 CrashPoints.At(CrashPointName.PullRequestOpened);
@@ -115,7 +116,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
         {
             var head = Uri.EscapeDataString($"{repository.Owner}:{scene.Branch}");
             var path = string.Create(CultureInfo.InvariantCulture, $"repos/{repository.Owner}/{repository.Name}/pulls?state=all&head={head}&per_page={PageSize}&limit={PageSize}&page={page}");
-            var reply = await _client.Value.AskAsync(HttpMethod.Get, path, null, scene.Limit, token);
+            var reply = await _client.Value.AskAsync(HttpMethod.Get, path, null, scene.Limit(), token);
             if (reply is not ForgeReply.Answered { Body: { ValueKind: JsonValueKind.Array } list })
             {
                 return new NotFound(reply switch
@@ -143,7 +144,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
             return (named, null);
         }
 
-        return await _client.Value.AskAsync(HttpMethod.Get, $"repos/{scene.Repository.Owner}/{scene.Repository.Name}", null, scene.Limit, token) switch
+        return await _client.Value.AskAsync(HttpMethod.Get, $"repos/{scene.Repository.Owner}/{scene.Repository.Name}", null, scene.Limit(), token) switch
         {
             ForgeReply.Answered { Body: var body } when PullRequestRules.Text(body, "default_branch") is { } branch && RepositoryAddress.BranchComplaint(branch) is null => (branch, null),
             ForgeReply.Answered => (null, ForgeFaults.BadAnswer("it names no default branch")),
@@ -168,7 +169,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
     [LoggerMessage(EventIds.ForgeWaiting, LogLevel.Warning, "{Run} {Task} has no pull request yet: {Reason}, trying again in {Delay}", EventName = "ForgeWaiting")]
     private partial void LogWaiting(string run, string task, string reason, TimeSpan delay);
 
-    private sealed record Scene(Run Run, RunFacts Facts, ForgeOptions Options, ForgeRepository Repository, string Branch, TimeSpan Limit);
+    private sealed record Scene(Run Run, RunFacts Facts, ForgeOptions Options, ForgeRepository Repository, string Branch, Func<TimeSpan> Limit);
 
     private abstract record Outcome;
 

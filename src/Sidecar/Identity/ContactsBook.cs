@@ -12,7 +12,7 @@ namespace FleetSidecar.Identity;
 /// <summary>Who is reached how: the upstream's address book is merged into ours by key, so that nobody is routed to by a name that leads nowhere.</summary>
 /// <remarks>The merge is tried on a copy first, then done in one transaction on the book itself: an agent that has it open goes on with it.
 /// Ours win: what we have is never changed, and a key that was offered before and is not here was deleted here, and stays so.</remarks>
-internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, UpstreamRepository repository)
+internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, UpstreamRepository repository, LiveDatabase database)
 {
     private const int LargestList = 16 * 1024 * 1024, LargestRow = SqliteFile.LargestInserted / 2;
 
@@ -40,12 +40,12 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             }
 
             var all = SqliteFile.Rows(theirs, options.Table);
-            var rows = all.Where(row => row.Values.Sum(value => value is null ? 0L : Encoding.UTF8.GetByteCount(value)) < LargestRow).ToList();
-            var offered = Offered();
+            var rows = Fitting(all);
+            var offered = Offered(paths.Offered);
             var trial = repository.NewName("contacts");
-            SqliteFile.Snapshot(Book, trial);
+            database.Snapshot(Book, trial);
             var before = SqliteFile.Rows(trial, options.Table).Count;
-            var added = SqliteFile.Merge(trial, options.Table, options.Key, rows, offered);
+            var added = database.Merge(trial, theirs, options.Table, options.Key, paths.Offered);
             if (SqliteFile.Complaint(trial, options.Table, before) is { } complaint)
             {
                 return [$"the upstream's contacts were not merged: {complaint}"];
@@ -58,14 +58,16 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
 
             if (added > 0)
             {
-                SqliteFile.Merge(Book, options.Table, options.Key, rows, offered);
+                database.Merge(Book, theirs, options.Table, options.Key, paths.Offered);
             }
 
             CrashPoints.At(CrashPointName.ContactsMerged);
             Remember(offered, rows.Select(row => row.GetValueOrDefault(options.Key)).OfType<string>());
-            return [$"contacts: {added} added, {before + added} in all{(rows.Count < all.Count ? $"; {all.Count - rows.Count} of the upstream's have more than {LargestRow} bytes and were left out" : "")}"];
+            var leftOut = rows.Count < all.Count ? $"; {all.Count - rows.Count} of the upstream's have more than {LargestRow} bytes and were left out" : "";
+            var notRun = added > 0 && SqliteFile.HasTrigger(trial, options.Table) ? $"; the triggers of {options.Table} were not run for them" : "";
+            return [$"contacts: {added} added, {before + added} in all{leftOut}{notRun}"];
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or InvalidDataException)
         {
             return [$"the upstream's contacts were not merged: {fault.Message}"]; // Ours stay as they are; a bad book is no reason to have old code.
         }
@@ -82,10 +84,14 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
 
         try
         {
-            var rows = SqliteFile.Rows(Book, options.Table);
+            var rows = database.Look(copy =>
+            {
+                database.Snapshot(Book, copy);
+                return SqliteFile.Rows(copy, options.Table);
+            });
             return new ContactsReport { Count = rows.Count, Contacts = rows };
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or InvalidDataException)
         {
             throw new SidecarException($"cannot read the address book {Book}: {fault.Message}", "run 'fleet-sidecar identity check'", fault);
         }
@@ -99,17 +105,22 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             ?? throw new SidecarException($"unknown_contact: nobody is called '{name}'", known.Count == 0 ? "the address book is empty; sync, or fill it" : $"known are {string.Join(", ", known.Select(contact => contact.GetValueOrDefault(key)))}");
     }
 
-    // A list that cannot be read must not bring back whom somebody deleted.
-    private HashSet<string> Offered()
+    /// <summary>The rows of another book that are small enough to be added.</summary>
+    public static IReadOnlyList<IReadOnlyDictionary<string, string?>> Fitting(IEnumerable<IReadOnlyDictionary<string, string?>> rows) =>
+        [.. rows.Where(row => row.Values.Sum(value => value is null ? 0L : Encoding.UTF8.GetByteCount(value)) < LargestRow)];
+
+    /// <summary>The keys that were offered once, from their list.</summary>
+    /// <exception cref="IOException">It cannot be read: that must not bring back whom somebody deleted.</exception>
+    public static HashSet<string> Offered(string list)
     {
-        if (PathFacts.Of(paths.Offered) is null)
+        if (PathFacts.Of(list) is null)
         {
             return new(StringComparer.OrdinalIgnoreCase);
         }
 
-        return OutsideJson.Read(OutsideFile.Read(paths.Offered, LargestList, followLink: false), IdentityJson.Default.IReadOnlyListString, out var problem) is { } offered
+        return OutsideJson.Read(OutsideFile.Read(list, LargestList, followLink: false), IdentityJson.Default.IReadOnlyListString, out var problem) is { } offered
             ? new(offered.Where(key => key is not null), StringComparer.OrdinalIgnoreCase)
-            : throw new IOException($"{paths.Offered} cannot be read: {problem}; remove it, and every contact of the upstream that is not here is added once more");
+            : throw new IOException($"{list} cannot be read: {problem}; remove it, and every contact of the upstream that is not here is added once more");
     }
 
     private void Remember(HashSet<string> offered, IEnumerable<string> keys)

@@ -27,15 +27,13 @@ internal sealed record JudgedFile(SealedFile File, IdentitySource Live, Identity
 }
 
 /// <summary>Reads every source into memory and judges it, before anything is written anywhere.</summary>
-internal sealed class IdentitySources(IdentityPaths paths)
+internal sealed class IdentitySources(IdentityPaths paths, LiveDatabase database)
 {
     /// <summary>Most bytes of one identity file. More is refused: it is held in memory, and written out several times.</summary>
     public const int LargestFile = 16 * 1024 * 1024;
 
     /// <summary>Most bytes of all of them in the tree together, for the same reason: an agent may write as many as it likes.</summary>
     public const long MostBytes = 64 * 1024 * 1024;
-
-    private int _databases;
 
     /// <summary>Every source of each file, judged.</summary>
     /// <param name="files">The files.</param>
@@ -121,53 +119,24 @@ internal sealed class IdentitySources(IdentityPaths paths)
 
     private static IdentitySource Unreadable(string place, string detail, PathFacts? facts) => new(place, IdentitySource.Unreadable, detail, null, facts);
 
-    private static string Why(string path)
-    {
-        try
-        {
-            using var file = File.OpenHandle(path);
-            return RandomAccess.GetLength(file) > LargestFile ? $"it has more than {LargestFile} bytes" : "it cannot be read";
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            return fault.Message;
-        }
-    }
+    private static string Why(string path) => OutsideFile.Complaint(path)
+        ?? (PathFacts.Of(path) is { Length: > LargestFile } ? $"it has more than {LargestFile} bytes" : "it cannot be read");
 
     // What a live database has committed may still lie in its log.
     private byte[]? Content(SealedFile file, string path, string place, long length) =>
         file.Rule != IdentityRule.Sqlite || place != IdentitySource.Live || length == 0
             ? OutsideFile.Read(path, (int)Math.Min(LargestFile, length + 65_536), followLink: false)
-            : Look(copy =>
+            : database.Look(copy =>
             {
-                SqliteFile.Snapshot(path, copy);
+                database.Snapshot(path, copy);
                 return OutsideFile.Read(copy, LargestFile, followLink: false);
             });
 
-    private string? DatabaseComplaint(SealedFile file, byte[] bytes) => Look(copy =>
+    private string? DatabaseComplaint(SealedFile file, byte[] bytes) => database.Look(copy =>
     {
         File.WriteAllBytes(copy, bytes);
         return SqliteFile.Complaint(copy, file.Table ?? "", file.MinimumRows);
     });
-
-    // Names of this process's own: 'identity check' and the daemon's self-test look without the lock.
-    private T Look<T>(Func<string, T> look)
-    {
-        Directories.Make(paths.Looks);
-        var copy = Path.Combine(paths.Looks, $"{Environment.ProcessId}-{Interlocked.Increment(ref _databases)}.db");
-        try
-        {
-            File.Delete(copy);
-            return look(copy);
-        }
-        finally
-        {
-            foreach (var name in IdentityBook.Companions(copy).Prepend(copy))
-            {
-                File.Delete(name);
-            }
-        }
-    }
 }
 
 /// <summary>A live file could not be judged now. Nobody may take that for foreign: nothing is written over it, and a journal stays.</summary>

@@ -50,12 +50,13 @@ internal sealed class IdentitySync
     {
         (_config, _tools, _time) = (config, tools, time);
         Paths = new IdentityPaths(config);
-        Sources = new IdentitySources(Paths);
+        var database = new LiveDatabase(Paths, tools);
+        Sources = new IdentitySources(Paths, database);
         Journal = new SyncJournal(Paths);
         Records = new SyncRecords(Paths, time);
         _book = new IdentityBook(config, Paths);
         _repository = new UpstreamRepository(config, Paths, git, tools, time);
-        Contacts = new ContactsBook(config, Paths, _repository);
+        Contacts = new ContactsBook(config, Paths, _repository, database);
         _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, Contacts, time);
         _replaced = new ReplacedFiles(Paths);
@@ -86,6 +87,7 @@ internal sealed class IdentitySync
     public async Task<bool> RecoverAsync(CancellationToken token)
     {
         using var turn = IdentityLock.Take(Paths);
+        MoveAsideOddCompanions();
         return await FinishAsync(undo: false, token);
     }
 
@@ -112,6 +114,11 @@ internal sealed class IdentitySync
 
         try
         {
+            if (!request.CheckOnly)
+            {
+                MoveAsideOddCompanions();
+            }
+
             if (await FinishAsync(request.Rollback, token) && request.Rollback)
             {
                 return new SyncReport { Outcome = "rolled_back", Method = TreeMethods.Choose(_config.Identity, Paths.Tree), Commit = Records.Read().Now?.Commit, Recovered = true };
@@ -215,6 +222,31 @@ internal sealed class IdentitySync
         Records.Add((SyncEvent.Finished, $"a {plan.Kind} that had been cut short was {(known.Kind == SyncPlan.Undo ? "undone" : "finished")}"));
         await PruneAsync(method, token);
         return true;
+    }
+
+    // A pipe or a directory beside a database keeps it closed for everybody, and holds nothing that a database has written.
+    private void MoveAsideOddCompanions()
+    {
+        var databases = _book.Configured(Paths.Tree).Where(file => file.Options.Rule == IdentityRule.Sqlite).Select(file => file.Path).Append(_config.Identity.Contacts?.Path).OfType<string>();
+        foreach (var database in databases.Distinct())
+        {
+            using var directory = InsideDirectory.Open(Paths.Tree + "/.", [.. IdentityPattern.Parents(database).Select(Path.GetFileName).OfType<string>()]);
+            foreach (var name in IdentityBook.Companions(Path.GetFileName(database)).Where(name => directory is not null && PathFacts.Of(directory[name]) is { Kind: not PathKind.File }))
+            {
+                var aside = $"{name}.not-ours-{Guid.NewGuid():N}";
+                var isDirectory = PathFacts.Of(directory![name]) is { Kind: PathKind.Directory };
+                if (isDirectory)
+                {
+                    FileRename.Over(directory[name], directory[aside]);
+                }
+                else
+                {
+                    File.Delete(directory[name]);
+                }
+
+                Records.Add((SyncEvent.Restored, $"{name} beside {database} was no file{(isDirectory ? $" and is {aside} now" : " and was removed: a pipe or a link has no content")}"));
+            }
+        }
     }
 
     private ITreeMethod MethodOf(string name) => name == SyncMethod.Swap ? new SwapTree(_config, Paths, _repository, _old, _time) : new InPlaceTree(Paths, _repository);

@@ -93,11 +93,7 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
     {
         if (Directory.Exists(paths.Repository))
         {
-            foreach (var stale in Directory.EnumerateFiles(paths.Repository, "*.lock", SearchOption.AllDirectories).ToList())
-            {
-                File.Delete(stale);
-            }
-
+            GitLocks.Remove(paths.Repository);
             GitLeftovers.Remove(paths.Repository);
             return;
         }

@@ -43,6 +43,7 @@ internal sealed class Session(
         }
 
         await ending.CancelAsync();
+        connection.Abort();
         var end = await first;
         await Task.WhenAll(loops);
         await _reports.EndAsync();

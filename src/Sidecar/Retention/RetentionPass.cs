@@ -89,7 +89,7 @@ internal sealed class RetentionPass(SidecarConfig config, RetentionStore store, 
         var known = settled.Select(run => run.Id).ToHashSet();
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var orphans = found.Where(one => !known.Contains(one.Key) && !open.Contains(one.Key) && one.Key != ready)
-            .Select(one => new RetainedRun(one.Key, "", one.Value, 0, 0, HasFiles: true, HasRow: false, Math.Abs(now - one.Value) < RecentMs && !_givenUp.Contains(one.Key) ? RetentionHold.Recent : null));
+            .Select(one => new RetainedRun(one.Key, "", one.Value - now > RecentMs ? 0 : one.Value, 0, 0, HasFiles: true, HasRow: false, Math.Abs(now - one.Value) < RecentMs && !_givenUp.Contains(one.Key) ? RetentionHold.Recent : null));
         var all = settled.Concat(orphans).ToList();
         var bytes = await directories.MeasureAsync([.. all.Select(run => run.Id).Where(found.ContainsKey)], token);
         return all.ConvertAll(run => run with

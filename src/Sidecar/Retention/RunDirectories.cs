@@ -15,7 +15,7 @@ namespace FleetSidecar.Retention;
 /// </remarks>
 internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, ToolRunner tools)
 {
-    private const string Removing = ".removing", Prefix = "run_";
+    private const string Prefix = "run_";
     private static readonly TimeSpan AheadAtMost = TimeSpan.FromHours(1), OddNamesLimit = TimeSpan.FromMinutes(10);
     private const int IdLength = 16, MeasuredAtOnce = 128, MaxSweptAtOnce = 10_000;
     private static readonly TimeSpan MeasureLimit = TimeSpan.FromMinutes(2);
@@ -39,10 +39,18 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
 
         foreach (var batch in runs.Where(run => !_bytes.ContainsKey(run)).Chunk(MeasuredAtOnce))
         {
-            var said = await tools.RunAsync(["du", "-s", "-x", "-B1", "--", .. batch.Select(PathOf)], Variables, "/", MeasureLimit, token);
-            var found = said.Output.Split('\n').Select(line => line.Split('\t', 2)).Where(part => part.Length == 2)
-                .ToDictionary(part => Path.GetFileName(part[1]), part => long.Parse(part[0], NumberStyles.None, CultureInfo.InvariantCulture));
-            foreach (var run in batch)
+            var said = await tools.RunAsync(["du", "-0", "-s", "-x", "-B1", "--", .. batch.Select(PathOf)], Variables, "/", MeasureLimit, token);
+            var found = new Dictionary<string, long>();
+            foreach (var part in said.Output.Split('\0').Select(line => line.Split('\t', 2)))
+            {
+                if (part.Length == 2 && long.TryParse(part[0], NumberStyles.None, CultureInfo.InvariantCulture, out var bytes))
+                {
+                    found[Path.GetFileName(part[1])] = bytes;
+                }
+            }
+
+            // Where the time was over, the first without an answer is the one that took it. Those behind it have their turn with the next look.
+            foreach (var run in said.TimedOut ? batch.TakeWhile(found.ContainsKey).Concat(batch.SkipWhile(found.ContainsKey).Take(1)) : batch)
             {
                 _bytes[run] = found.GetValueOrDefault(run);
             }
@@ -56,9 +64,16 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
     public async Task SetAsideAsync(string run)
     {
         var (path, order) = (PathOf(run), Path.Combine(config.OrdersDirectory, run));
-        if (Directory.Exists(order))
+        if (PathFacts.Of(order) is { } ordered)
         {
-            Directory.Delete(order, recursive: true);
+            if (ordered.Kind == PathKind.Directory)
+            {
+                await TreeRemoval.RemoveAsync(tools, order, CancellationToken.None);
+            }
+            else
+            {
+                File.Delete(order);
+            }
         }
 
         if (PathFacts.Of(path) is not { Kind: PathKind.Directory })
@@ -78,7 +93,7 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
         }
 
         ForgetGiven(run);
-        var aside = Path.Combine(config.RunsDirectory, Removing);
+        var aside = config.RemovingDirectory;
         Directory.CreateDirectory(aside);
         var target = Path.Combine(aside, run);
         Directory.Move(path, Path.Exists(target) ? $"{target}-{Guid.NewGuid():N}" : target);
@@ -87,7 +102,7 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
 
     /// <summary>Removes what was set aside, now or before a crash.</summary>
     /// <exception cref="IOException">Some of it stays.</exception>
-    public Task SweepAsync(CancellationToken token) => TreeRemoval.RemoveAsync(tools, Path.Combine(config.RunsDirectory, Removing), token);
+    public Task SweepAsync(CancellationToken token) => TreeRemoval.RemoveAsync(tools, config.RemovingDirectory, token);
 
     /// <summary>Removes the report files that agents of a task left in the directory that all of them share.</summary>
     public void RemoveReports(string task)
@@ -173,7 +188,7 @@ internal sealed class RunDirectories(SidecarConfig config, IAgentHost host, Tool
 
     private string PathOf(string run) => Path.Combine(config.RunsDirectory, run);
 
-    private bool IsOurs(string name) => IsRun(name) || (!config.AgentsInUnits && name != Removing);
+    private bool IsOurs(string name) => IsRun(name) || (!config.AgentsInUnits && name != Path.GetFileName(config.RemovingDirectory));
 
     private static bool IsRun(string name) =>
         name.Length == IdLength && name.StartsWith(Prefix, StringComparison.Ordinal) && name[Prefix.Length..].All(char.IsAsciiHexDigitLower);

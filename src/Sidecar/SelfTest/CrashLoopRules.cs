@@ -43,6 +43,6 @@ internal static class CrashLoopRules
     public static bool IsCrashLoop(int against, SafeModeOptions options) => options.Starts > 0 && against + 1 >= options.Starts;
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(List<StartRecord>))]
 internal sealed partial class StartJson : JsonSerializerContext;

@@ -75,7 +75,7 @@ internal sealed class MemberHome(SidecarConfig config)
             {
                 foreach (var stream in new[] { $"/proc/{pid}/fd/1", $"/proc/{pid}/fd/2" }.Where(stream => IsOurs(stream, RealPath.Of(directory) ?? directory)))
                 {
-                    using var file = File.OpenHandle(stream, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+                    using var file = OutsideFile.OpenBehindLinks(stream, toChange: true);
                     Empty(file);
                 }
             }
@@ -91,7 +91,8 @@ internal sealed class MemberHome(SidecarConfig config)
 
     private static void Empty(SafeFileHandle? file)
     {
-        if (file is not null && RandomAccess.GetLength(file) > MostOutput)
+        // A pipe has no length.
+        if (file is { IsInvalid: false } && PathFacts.Opened((int)file.DangerousGetHandle()) is { Kind: PathKind.File, Length: > MostOutput })
         {
             RandomAccess.SetLength(file, 0);
         }

@@ -83,7 +83,10 @@ internal sealed partial class SuperviseLoop(
         using var look = new PeriodicTimer(OutputLook, time);
         while (members.Count > 0 && await look.WaitForNextTickAsync(stopping))
         {
-            members.ForEach(home.BoundOutput);
+            foreach (var member in members)
+            {
+                await TryPassAsync($"the output of the member {member.Name}", () => Task.Run(() => home.BoundOutput(member), stopping), stopping);
+            }
         }
     }
 

@@ -219,6 +219,7 @@ internal static class SuperviseRules
         var kept = state.Kept;
         return state with
         {
+            FirstLookUnixMs = Math.Min(state.FirstLookUnixMs, now),
             Kept = kept with
             {
                 StartedAtUnixMs = NotAfter(kept.StartedAtUnixMs, now), DownSinceUnixMs = NotAfter(kept.DownSinceUnixMs, now), GivenUpAtUnixMs = NotAfter(kept.GivenUpAtUnixMs, now),

@@ -42,15 +42,12 @@ internal sealed class MirrorOwner : IDisposable
             await watch.EndOfAsync(leftover).WaitAsync(token);
         }
 
-        foreach (var stale in Directory.EnumerateFiles(mirror, "*.lock", SearchOption.AllDirectories))
-        {
-            File.Delete(stale);
-        }
+        GitLocks.Remove(mirror);
     }
 
     internal sealed record Note(ProcessIdentity Process, string Address);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(MirrorOwner.Note))]
 internal sealed partial class OwnerJson : JsonSerializerContext;

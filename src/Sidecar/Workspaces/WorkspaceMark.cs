@@ -60,6 +60,6 @@ internal sealed record RescueNote(long AtUnixMs, long EndedAtUnixMs, string? Com
     public bool IsSafe => Pushed && Kept is null && Problem is null;
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(WorkspaceMark))]
 internal sealed partial class MarkJson : JsonSerializerContext;

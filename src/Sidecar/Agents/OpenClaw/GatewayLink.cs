@@ -70,8 +70,7 @@ internal sealed class GatewayLink : IDisposable
         {
             if (frame.Refusal is not null)
             {
-                // An answer larger than we take: the question behind it is asked in a smaller way on the next connection.
-                throw new WebSocketException($"a frame that is {frame.Refusal.Detail}");
+                throw new AnswerTooLargeException($"a frame that is {frame.Refusal.Detail}");
             }
 
             if (JsonRead.Parse(frame.Bytes.Span) is not { } message)
@@ -90,6 +89,9 @@ internal sealed class GatewayLink : IDisposable
         throw new WebSocketException($"the gateway closed the connection: {_socket.CloseReason}");
     }
 }
+
+/// <summary>The gateway sent more than we take in one frame. What it was about is asked of the session, on the next connection.</summary>
+internal sealed class AnswerTooLargeException(string message) : IOException(message);
 
 /// <summary>The gateway answered, and the answer was no.</summary>
 internal sealed class GatewayException(string message, bool retryable, Exception? inner = null) : Exception(message, inner)

@@ -44,7 +44,7 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
                     return record;
                 }
             }
-            catch (GatewayException refused) when (!refused.Retryable)
+            catch (GatewayException refused) when (!refused.Retryable && !_engaged)
             {
                 return GatewayRecord.Failed(call.IdempotencyKey, "refused", refused.Message);
             }
@@ -137,7 +137,7 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
                 case GatewayStep.Submit:
                     return await SubmitAsync(link, token);
                 case GatewayStep.EndedWell:
-                    return GatewayRecord.Recovered(call.IdempotencyKey, session!.Value, await WaitAsync(link, TimeSpan.Zero, token));
+                    return GatewayRecord.Recovered(call.IdempotencyKey, session!.Value, await LastWordsAsync(link, token));
                 case GatewayStep.EndedBadly:
                     return GatewayRecord.Failed(call.IdempotencyKey, "failed", (await WaitAsync(link, TimeSpan.Zero, token)).Text("payload", "error")
                         ?? $"the session ended with the status '{session?.Text("status")}'");
@@ -177,6 +177,20 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
 
     private Task<JsonElement> WaitAsync(GatewayLink link, TimeSpan limit, CancellationToken token) =>
         link.AskAsync(id => GatewayFrames.Wait(id, call.IdempotencyKey, limit), token);
+
+    // A reply that is too large for us costs its words, not the turn.
+    private async Task<JsonElement> LastWordsAsync(GatewayLink link, CancellationToken token)
+    {
+        try
+        {
+            return await WaitAsync(link, TimeSpan.Zero, token);
+        }
+        catch (AnswerTooLargeException large)
+        {
+            print(GatewayRecord.Note("the reply is left out", large.Message));
+            return default;
+        }
+    }
 
     // Signs of life for whoever watches our output; words of the model are not among them.
     private void Hear(JsonElement frame)

@@ -88,6 +88,13 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
         }
 
         PrivateDirectory.Allow(home, PrivateDirectory.Mode);
+        if (Directory.EnumerateFileSystemEntries(home).Any())
+        {
+            // What the look before left there, however much: retention removes it.
+            Directory.CreateDirectory(config.RemovingDirectory);
+            Directory.Move(home, Path.Combine(config.RemovingDirectory, $"{run}-{Guid.NewGuid():N}"));
+            Directory.CreateDirectory(home, PrivateDirectory.Mode);
+        }
     }
 
     // Where every slot has a run, the look is made as the user beside the slots, who has no unit with another network.

@@ -1,0 +1,96 @@
+using System.Globalization;
+using FleetSidecar.Ground.Files;
+using FleetSidecar.Ground.Processes;
+
+namespace FleetSidecar.Identity;
+
+/// <summary>A SQLite database that an agent may be writing. The engine opens it in a process of its own, which is ended after a time.</summary>
+/// <remarks>The engine opens a journal beside a database by its name and waits for the other end of a pipe there without an end; and a schema
+/// contains expressions of whoever wrote it. In the daemon, the wait would hold every run that starts, and the work would be the daemon's own.</remarks>
+internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
+{
+    /// <summary>The words that a helper's one line begins with.</summary>
+    public const string Done = "done", Damaged = "damaged", Failed = "failed";
+
+    /// <summary>The helper's command, and its two tasks.</summary>
+    public const string Command = "live-database", SnapshotTask = "snapshot", MergeTask = "merge";
+
+    /// <summary>Largest file that a helper may write: a journal has at most what the database has, and something to spare.</summary>
+    public const long LargestWritten = 4L * IdentitySources.LargestFile;
+
+    /// <summary>After this a helper ends itself, whatever became of its parent.</summary>
+    public static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(2);
+
+    // The engine waits five seconds for a lock. Every run that starts waits for this look.
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(20), LongestMerge = TimeSpan.FromSeconds(90);
+
+    private int _copies;
+
+    /// <summary>The first of the files beside a database that is no file, or null.</summary>
+    public static string? OddCompanion(string path) => IdentityBook.Companions(path).FirstOrDefault(name => PathFacts.Of(name) is { Kind: not PathKind.File });
+
+    /// <summary>A copy of everything that is committed, as one file.</summary>
+    /// <exception cref="InvalidDataException">It is no sound database.</exception>
+    /// <exception cref="IOException">It cannot be read now.</exception>
+    public void Snapshot(string path, string copy) => Ask([SnapshotTask, path, copy], LongestLook, []);
+
+    /// <summary>Adds to a book of ours what another has; how many rows were added.</summary>
+    /// <param name="book">Ours.</param>
+    /// <param name="theirs">The other, in a directory of ours.</param>
+    /// <param name="table">The table of both.</param>
+    /// <param name="key">The column that names a contact.</param>
+    /// <param name="offered">The list of keys that are not added.</param>
+    /// <exception cref="IOException">The two do not fit, or a file cannot be used.</exception>
+    public int Merge(string book, string theirs, string table, string key, string offered) =>
+        // With the mark of a sync: one that is killed leaves nothing at work.
+        int.TryParse(Ask([MergeTask, book, theirs, table, key, offered], LongestMerge, new() { [UpstreamRepository.Mark] = paths.Home }), NumberStyles.None, CultureInfo.InvariantCulture, out var added)
+            ? added : throw new IOException("the process that adds contacts did not say how many");
+
+    /// <summary>Looks at a copy and removes it.</summary>
+    public T Look<T>(Func<string, T> look)
+    {
+        // Names of this process's own: 'identity check' and the daemon's self-test look without the lock.
+        Directories.Make(paths.Looks);
+        var copy = Path.Combine(paths.Looks, $"{Environment.ProcessId}-{Interlocked.Increment(ref _copies)}.db");
+        try
+        {
+            File.Delete(copy);
+            return look(copy);
+        }
+        finally
+        {
+            foreach (var name in IdentityBook.Companions(copy).Prepend(copy))
+            {
+                File.Delete(name);
+            }
+        }
+    }
+
+    private string Ask(string[] task, TimeSpan limit, Dictionary<string, string> environment)
+    {
+        if (OddCompanion(task[1]) is { } odd)
+        {
+            throw new IOException($"{odd} is not a file; the next sync takes it away");
+        }
+
+        ToolOutcome end;
+        try
+        {
+            end = tools.RunAsync([Environment.ProcessPath ?? "fleet-sidecar", Command, .. task], environment, "/", limit, CancellationToken.None).GetAwaiter().GetResult();
+        }
+        catch (SpawnException fault)
+        {
+            throw new IOException($"no process could be started that reads it: {fault.Message}", fault);
+        }
+
+        var said = end.Output.Split('\n')[0].Split(' ', 2);
+        return said switch
+        {
+            _ when end.TimedOut => throw new IOException($"{task[1]} could not be read within {limit.TotalSeconds:0} s"),
+            [Done, var result] => result,
+            [Damaged, var why] => throw new InvalidDataException(why),
+            [Failed, var why] => throw new IOException(why),
+            _ => throw new IOException($"the process that reads {task[1]} ended with exit code {end.ExitCode}"),
+        };
+    }
+}
