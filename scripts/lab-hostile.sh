@@ -62,7 +62,7 @@ CLOUD
 on 'for address in 169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 192.0.0.192; do ip addr add $address/32 dev lo; done; systemd-run -q --unit cloud /usr/local/bin/cloud'
 until_on "the cloud to answer" 'curl -sf -m 3 http://169.254.169.254/ | grep -q credentials && curl -sf -m 3 http://192.0.0.192/ | grep -q credentials'
 
-# The first agent is the victim, the second does the acts, and the third one whose report would end its run before the others.
+# The first agent is the victim. The second does the acts. The third has a report that is a link in every other moment.
 on 'cat >/usr/local/bin/agent; chmod 755 /usr/local/bin/agent' <<'AGENT'
 #!/bin/bash
 shared=/srv/shared
@@ -83,9 +83,9 @@ if ! mkdir $shared/second 2>/dev/null; then
   # Its report is a report in one moment and a link in the next, from before the daemon looks until it ends.
   cd "$FLEET_RESULTS_DIR" && printf '{"status":"success","output":"%0900000d"}' 0 >report && ln -s /var/lib/fleet-sidecar/state.db "$FLEET_TASK_ID.json"
   exec perl -e '
-    my ($exchange, $name) = (qx(uname -m) =~ /aarch64/ ? 276 : 316, "$ENV{FLEET_TASK_ID}.json"); # renameat2
+    my ($exchange, $name, $report) = (qx(uname -m) =~ /aarch64/ ? 276 : 316, "$ENV{FLEET_TASK_ID}.json", "report"); # renameat2
     my ($until, $swaps) = (time + 60, 0);
-    while (time < $until && syscall($exchange, -100, $name, -100, "report", 2) == 0) { open my $many, ">", "/srv/shared/swapped" if ++$swaps == 1000 }'
+    while (time < $until && syscall($exchange, -100, $name, -100, $report, 2) == 0) { open my $many, ">", "/srv/shared/swapped" if ++$swaps == 1000 }'
 fi
 while [ ! -e $shared/daemon ]; do sleep 0.1; done
 . $shared/facts; . $shared/daemon

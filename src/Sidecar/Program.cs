@@ -5,6 +5,7 @@ using FleetSidecar.Control;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
 using FleetSidecar.Ground.Files;
+using FleetSidecar.Identity;
 using FleetSidecar.Reload;
 
 CreationMask.Forbid(CreationMask.WriteOfOthers); // First of all, while this is the only thread.
@@ -23,6 +24,11 @@ if (args is ["run", "--config", [not '-', ..] file, .. var more] && more is [] o
     using var signals = new SecondSignal();
     Warmup.Start();
     return await CommandRunner.GuardAsync(Name, () => Daemon.RunAsync(new ConfigOrigin(file, []), reloads, signals, CancellationToken.None), CodeOf);
+}
+
+if (args is [LiveDatabase.Command, .. var database])
+{
+    return LiveDatabaseCommand.Run(database);
 }
 
 return await CommandRunner.RunAsync(Name, SidecarCommands.Root(), args, CodeOf);

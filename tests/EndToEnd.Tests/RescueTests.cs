@@ -148,7 +148,7 @@ public sealed class RescueTests : WorkspaceTests
         }
     }
 
-    // Each is at an address of its own, and each look takes until gitTimeout, which is ten minutes.
+    // Each is at an address of its own, and each look takes until gitTimeout, which is five minutes.
     [Fact(Timeout = 300_000), Trait("kind", "one that waits makes all others wait")]
     public async Task Many_origins_that_say_nothing_do_not_keep_another_ones_workspace()
     {

@@ -51,9 +51,9 @@ public sealed class RealAgentUnitTests
         };
         if (adapter == "openclaw")
         {
-            machine.Write("/etc/fleet-sidecar/openclaw-token", StandIn.GatewayToken + "\n", (UnixFileMode)0x1a4);
-            profile["openClaw"] = new JsonObject { ["gateway"] = "ws://127.0.0.1:18789", ["tokenFile"] = "/etc/fleet-sidecar/openclaw-token" };
-            await machine.ShellAsync($"chown -R fleet-agent: {Gateway}; systemd-run -q --unit=gateway -p User=fleet-agent -E HOME={Gateway} -E OPENCLAW_NO_RESPAWN=1 /usr/local/bin/openclaw gateway run --port 18789");
+            machine.Write("/etc/openclaw-token", StandIn.GatewayToken + "\n", (UnixFileMode)0x1a0);
+            profile["openClaw"] = new JsonObject { ["gateway"] = "ws://127.0.0.1:18789", ["tokenFile"] = "/etc/openclaw-token" };
+            await machine.ShellAsync($"chgrp fleet-agents /etc/openclaw-token; chown -R fleet-agent: {Gateway}; systemd-run -q --unit=gateway -p User=fleet-agent -E HOME={Gateway} -E OPENCLAW_NO_RESPAWN=1 /usr/local/bin/openclaw gateway run --port 18789");
             await machine.UntilAsync("journalctl -q -u gateway | grep -q 'gateway. ready'", "the gateway", TimeSpan.FromMinutes(2));
         }
 

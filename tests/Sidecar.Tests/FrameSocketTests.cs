@@ -7,33 +7,31 @@ namespace FleetSidecar.Tests;
 [Trait("kind", "a read that never lets go of its thread")]
 public sealed class FrameSocketTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
     [Theory(Timeout = 120_000)]
-    [InlineData(new byte[] { 0x8A, 0x01, 0x78 }, true)] // A pong.
-    [InlineData(new byte[] { 0x89, 0x01, 0x78 }, true)] // A ping.
-    [InlineData(new byte[] { 0x01, 0x00 }, false)] // A part without content, and after it whatever comes: a fault of the peer.
-    public async Task Its_reader_can_do_other_things_and_ends_when_it_is_told(byte[] frame, bool isEndless)
+    [InlineData(new byte[] { 0x8A, 0x01, 0x78 })] // A pong.
+    [InlineData(new byte[] { 0x89, 0x01, 0x78 })] // A ping.
+    public async Task Its_reader_can_do_other_things_and_ends_when_it_is_told(byte[] frame)
     {
         using var connection = WebSocket.CreateFromStream(new Flood(frame), new WebSocketCreationOptions { IsServer = false });
-        using var socket = new FrameSocket(connection, Patience, TimeProvider.System);
+        using var socket = new FrameSocket(connection, LongestWait, TimeProvider.System);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-        var reading = await Task.Run(() => Task.FromResult(socket.ReceiveAsync(stop.Token))).WaitAsync(Patience, TestContext.Current.CancellationToken);
+        var reading = await Task.Run(() => Task.FromResult(socket.ReceiveAsync(stop.Token))).WaitAsync(LongestWait, TestContext.Current.CancellationToken);
 
         await stop.CancelAsync();
-        var end = await Record.ExceptionAsync(async () => await reading.WaitAsync(Patience, TestContext.Current.CancellationToken));
+        var end = await Record.ExceptionAsync(async () => await reading.WaitAsync(LongestWait, TestContext.Current.CancellationToken));
         Assert.True(end is OperationCanceledException or WebSocketException, end?.ToString());
-        Assert.True(isEndless || end is not null);
     }
 
     [Fact(Timeout = 120_000)]
     public async Task A_frame_of_parts_without_content_is_given_up()
     {
         using var connection = WebSocket.CreateFromStream(new Flood([0x00, 0x00], [0x01, 0x00]), new WebSocketCreationOptions { IsServer = false });
-        using var socket = new FrameSocket(connection, Patience, TimeProvider.System);
+        using var socket = new FrameSocket(connection, LongestWait, TimeProvider.System);
 
-        var end = await Assert.ThrowsAsync<WebSocketException>(async () => await socket.ReceiveAsync(TestContext.Current.CancellationToken).WaitAsync(Patience, TestContext.Current.CancellationToken));
+        var end = await Assert.ThrowsAsync<WebSocketException>(async () => await socket.ReceiveAsync(TestContext.Current.CancellationToken).WaitAsync(LongestWait, TestContext.Current.CancellationToken));
 
         Assert.Equal("a frame of parts without content", end.Message);
     }

@@ -13,7 +13,13 @@ public static partial class FileSizeLimit
     public static void Set(long bytes)
     {
         Signal(TooLarge, IgnoreAction); // Else the write ends the process.
-        var limit = new Limit { Current = (nuint)bytes, Most = (nuint)bytes };
+        if (GetLimit(FileSize, out var limit) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+
+        var least = Math.Min((nuint)bytes, limit.Most); // The service manager may have set a lower one, which nothing raises.
+        limit = new Limit { Current = least, Most = least };
         if (SetLimit(FileSize, in limit) != 0)
         {
             throw new Win32Exception(Marshal.GetLastPInvokeError());
@@ -28,6 +34,9 @@ public static partial class FileSizeLimit
 
     [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
     private static partial nint Signal(int signal, nint action);
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static partial int GetLimit(int what, out Limit limit);
 
     [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     private static partial int SetLimit(int what, in Limit limit);

@@ -9,8 +9,8 @@ internal static class PatientReader
 {
     // A healthy read takes microseconds. On a machine that swaps, a thread may wait for seconds, and a start that does not see its
     // agent would wake a second one: the wait is long, and paid once for each process.
-    // With each that is silent at the same time it is shorter: the waits for all of them together stay below half a minute.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    // Each further silent process gets a shorter wait, so that ten of them together take half a minute.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15), LeastPatience = TimeSpan.FromMilliseconds(250);
 
     private static readonly Lock Turn = new();
     private static readonly Dictionary<int, Reader> Silent = [];
@@ -34,7 +34,8 @@ internal static class PatientReader
             }
 
             var reader = _reader ??= new Reader();
-            if (reader.TryRead(path, Patience / ((Silent.Count + 1) * (Silent.Count + 1))) is { } bytes)
+            var shortened = Patience / ((Silent.Count + 1) * (Silent.Count + 1));
+            if (reader.TryRead(path, shortened > LeastPatience ? shortened : LeastPatience) is { } bytes)
             {
                 return bytes;
             }

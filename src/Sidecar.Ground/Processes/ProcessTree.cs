@@ -11,16 +11,23 @@ internal static class ProcessTree
 
     public static void Kill(ProcessIdentity root)
     {
-        var stopped = new HashSet<ProcessIdentity>();
-        for (var look = 0; look < MostLooks; look++)
+        var stopped = new HashSet<ProcessIdentity> { root };
+        try
         {
-            var found = Below(root).Where(stopped.Add).ToList();
-            if (found.Count == 0)
+            for (var look = 0; look < MostLooks; look++)
             {
-                break;
-            }
+                var found = Below(root).Where(stopped.Add).ToList();
+                if (found.Count == 0)
+                {
+                    break;
+                }
 
-            found.ForEach(process => Signals.ToProcess(process.Pid, Signals.Stop));
+                found.ForEach(process => Signals.ToProcess(process.Pid, Signals.Stop));
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The list of processes cannot be read, without descriptors for example: those that were found are killed all the same.
         }
 
         foreach (var process in stopped.Where(process => process.IsAlive()))

@@ -96,6 +96,10 @@ public sealed class ToolRunner(TimeProvider time)
             {
                 ProcessTree.Kill(identity);
             }
+            else
+            {
+                Signals.ToProcess(process.Id, Signals.Kill); // It had ended when it was looked at, or could not be.
+            }
 
             token.ThrowIfCancellationRequested();
             await IsOverAsync(reading, LastWords);

@@ -4,7 +4,7 @@ using SQLitePCL;
 
 namespace FleetSidecar.Ground.Storage;
 
-/// <summary>Opens a database that somebody else made: no trigger and no view of it is run, its values have a length, and any work on it ends after a minute.</summary>
+/// <summary>Opens a database that another program made: no trigger and no view of it is run, its values have a length, and any work on it ends after a minute.</summary>
 internal static class DistrustedDatabase
 {
     private const int LargestValue = 16 * 1024 * 1024, StepsBetweenLooks = 20;

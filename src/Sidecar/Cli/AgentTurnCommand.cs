@@ -86,8 +86,7 @@ internal static class AgentTurnCommand
         ? OutsideText.Decode(bytes)
         : throw new SidecarException($"cannot read {path}", "let the agent's user read it; it may have 4 KiB as a token, 1 MiB as a message");
 
-    /// <summary>Not shown in the help: nobody but the sidecar calls it.</summary>
-    public static Command Hide(this Command command)
+    private static Command Hide(this Command command)
     {
         command.Hidden = true;
         return command;

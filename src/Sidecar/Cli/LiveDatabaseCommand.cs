@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 using FleetSidecar.Ground;
 using FleetSidecar.Ground.CommandLine;
@@ -11,48 +10,45 @@ using FleetSidecar.Protocol;
 namespace FleetSidecar.Cli;
 
 /// <summary><c>fleet-sidecar live-database</c>: what <see cref="LiveDatabase"/> starts for one look at an agent's database, or one change of it.</summary>
+/// <remarks>Not one of the command line's verbs: a look comes before each start of an agent, and their parser costs more than the look.</remarks>
 internal static class LiveDatabaseCommand
 {
-    public static Command Create()
+    /// <summary>Does one task and prints one line: a word of <see cref="LiveDatabase"/>, and what there is to say.</summary>
+    /// <param name="arguments">The task, and its paths and names.</param>
+    public static int Run(string[] arguments)
     {
-        var (from, to) = (new Argument<string>("database"), new Argument<string>("copy"));
-        var snapshot = new Command(LiveDatabase.SnapshotTask, "Copy what is committed into one file.") { from, to };
-        snapshot.SetAction(arguments => Do(() =>
-        {
-            SqliteFile.Snapshot(arguments.GetValue(from)!, arguments.GetValue(to)!);
-            return "";
-        }));
-
-        var (book, theirs, table, key, offered) = (new Argument<string>("book"), new Argument<string>("theirs"), new Argument<string>("table"), new Argument<string>("key"), new Argument<string>("offered"));
-        var merge = new Command(LiveDatabase.MergeTask, "Add the contacts of another book.") { book, theirs, table, key, offered };
-        merge.SetAction(arguments => Do(() =>
-        {
-            var (name, rows) = (arguments.GetValue(table)!, ContactsBook.Fitting(SqliteFile.Rows(arguments.GetValue(theirs)!, arguments.GetValue(table)!)));
-            return SqliteFile.Merge(arguments.GetValue(book)!, name, arguments.GetValue(key)!, rows, ContactsBook.Offered(arguments.GetValue(offered)!)).ToString(CultureInfo.InvariantCulture);
-        }));
-        return new Command(LiveDatabase.Command, "Used by the sidecar itself.") { snapshot, merge }.Hide();
-    }
-
-    // Its parent may be gone, and the work may be one call of the engine that nothing interrupts.
-    private static int Do(Func<string> work)
-    {
+        // Its parent may be gone, and the work may be one call of the engine that nothing interrupts.
         using var late = TimeProvider.System.CreateTimer(_ => Signals.ToProcess(Environment.ProcessId, Signals.Kill), null, LiveDatabase.LongestLife, Timeout.InfiniteTimeSpan);
-        FileSizeLimit.Set(LiveDatabase.LargestWritten);
         try
         {
-            Terminal.WriteRaw($"{LiveDatabase.Done} {work()}\n");
+            FileSizeLimit.Set(LiveDatabase.LargestWritten);
+            Terminal.WriteRaw($"{LiveDatabase.Done} {Do(arguments)}\n");
+            return ExitCodes.Ok;
         }
         catch (InvalidDataException fault)
         {
-            Terminal.WriteRaw($"{LiveDatabase.Damaged} {OneLine(fault.Message)}\n");
+            Terminal.WriteRaw($"{LiveDatabase.Damaged} {Printable.Cut(fault.Message, 1000)}\n");
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
         {
-            Terminal.WriteRaw($"{LiveDatabase.Failed} {OneLine(fault.Message)}\n");
+            Terminal.WriteRaw($"{LiveDatabase.Failed} {Printable.Cut(fault.Message, 1000)}\n");
         }
 
-        return ExitCodes.Ok;
+        return ExitCodes.Failed;
     }
 
-    private static string OneLine(string text) => Printable.Cut(text, 1000);
+    private static string Do(string[] arguments)
+    {
+        switch (arguments)
+        {
+            case [LiveDatabase.SnapshotTask, var database, var copy]:
+                SqliteFile.Snapshot(database, copy);
+                return "";
+            case [LiveDatabase.MergeTask, var book, var theirs, var table, var key, var offered]:
+                var rows = ContactsBook.Fitting(SqliteFile.Rows(theirs, table));
+                return SqliteFile.Merge(book, table, key, rows, ContactsBook.Offered(offered)).ToString(CultureInfo.InvariantCulture);
+            default:
+                throw new IOException("the sidecar itself calls this; see 'fleet-sidecar contacts --help'");
+        }
+    }
 }

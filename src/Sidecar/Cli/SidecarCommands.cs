@@ -51,7 +51,6 @@ internal static class SidecarCommands
         root.Add(SuperviseCommands.Create(Config, Set, Json));
         root.Add(TaskCommands.Create());
         root.Add(AgentTurnCommand.Create());
-        root.Add(LiveDatabaseCommand.Create());
         root.Add(ConfigCommand());
         SelfDescription.AddTo(root, "fleet-sidecar", ProgramVersion.Text, SidecarManual.Notes);
         return root;

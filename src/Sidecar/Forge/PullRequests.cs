@@ -79,7 +79,7 @@ internal sealed partial class PullRequests(SidecarConfig config, Redactor redact
         return left < options.GiveUpAfter ? left : options.GiveUpAfter;
     }
 
-    // Of each question anew: one attempt may ask a dozen.
+    // Each question gets its own limit, because one attempt may ask a dozen.
     private static TimeSpan Limit(TimeSpan left) => left < ShortestAnswer ? ShortestAnswer : left < LongestAnswer ? left : LongestAnswer;
 
     private async Task<Outcome> OnceAsync(Scene scene, CancellationToken token)

@@ -43,7 +43,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             var rows = Fitting(all);
             var offered = Offered(paths.Offered);
             var trial = repository.NewName("contacts");
-            database.Snapshot(Book, trial);
+            database.Snapshot(Book, trial, isOfSync: true);
             var before = SqliteFile.Rows(trial, options.Table).Count;
             var added = database.Merge(trial, theirs, options.Table, options.Key, paths.Offered);
             if (SqliteFile.Complaint(trial, options.Table, before) is { } complaint)
@@ -56,6 +56,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
                 return [$"the upstream's contacts were not merged: our book would have {merged.Length} bytes, more than {LargestMerged}"];
             }
 
+            var notRun = added > 0 && SqliteFile.HasTrigger(trial, options.Table) ? $"; the triggers of {options.Table} were not run for them" : "";
             if (added > 0)
             {
                 database.Merge(Book, theirs, options.Table, options.Key, paths.Offered);
@@ -64,7 +65,6 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             CrashPoints.At(CrashPointName.ContactsMerged);
             Remember(offered, rows.Select(row => row.GetValueOrDefault(options.Key)).OfType<string>());
             var leftOut = rows.Count < all.Count ? $"; {all.Count - rows.Count} of the upstream's have more than {LargestRow} bytes and were left out" : "";
-            var notRun = added > 0 && SqliteFile.HasTrigger(trial, options.Table) ? $"; the triggers of {options.Table} were not run for them" : "";
             return [$"contacts: {added} added, {before + added} in all{leftOut}{notRun}"];
         }
         catch (Exception fault) when (fault is IOException or InvalidDataException)
@@ -82,6 +82,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             throw new ConfigurationException("identity.contacts is not configured", "name the address book there");
         }
 
+        IdentityLock.RequireOwner(paths);
         try
         {
             var rows = database.Look(copy =>
@@ -91,7 +92,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             });
             return new ContactsReport { Count = rows.Count, Contacts = rows };
         }
-        catch (Exception fault) when (fault is IOException or InvalidDataException)
+        catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             throw new SidecarException($"cannot read the address book {Book}: {fault.Message}", "run 'fleet-sidecar identity check'", fault);
         }

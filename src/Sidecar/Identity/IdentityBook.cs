@@ -98,6 +98,19 @@ internal sealed class IdentityBook(SidecarConfig config, IdentityPaths paths)
         Mode = (int)(UnixFileMode.UserRead | UnixFileMode.UserWrite), Owner = 0, Group = 0,
     };
 
+    /// <summary>The paths in the tree that one configured path means; without those that cannot be reached, and not more than are looked at.</summary>
+    public static IReadOnlyList<string> Reachable(string tree, string path)
+    {
+        try
+        {
+            return IdentityPattern.IsPattern(path) ? Find(tree, path) : [path];
+        }
+        catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     private static List<string> Find(string tree, string pattern)
     {
         var start = IdentityPattern.Parents(pattern).LastOrDefault() is { } parent ? Path.Combine(tree, parent) : tree;

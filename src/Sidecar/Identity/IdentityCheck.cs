@@ -5,33 +5,33 @@ using FleetSidecar.SelfTest;
 namespace FleetSidecar.Identity;
 
 /// <summary>Every live identity file is this agent's, and the address book is not empty. Silent where no tree is configured.</summary>
-internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : ICheck
+internal sealed class IdentityCheck(SidecarConfig config, IdentitySync sync) : ICheck, IDisposable
 {
-    // One look at a time: each has files in memory, and every run that starts asks for one.
-    private readonly Lock _turn = new();
+    // One look at a time: each has files in memory, and every run that starts asks for one. Those that wait hold no thread.
+    private readonly SemaphoreSlim _turn = new(1);
 
     public string Name => "identity";
 
-    public Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token) => Task.FromResult<IReadOnlyList<CheckResult>>(config.Identity.Tree.Length == 0 ? [] : [.. Look()]);
+    public void Dispose() => _turn.Dispose();
+
+    public async Task<IReadOnlyList<CheckResult>> RunAsync(CancellationToken token) => config.Identity.Tree.Length == 0 ? []
+        : config.Identity.Contacts is null ? [await IdentityAsync(token)]
+        : [await IdentityAsync(token), await Task.Run(Contacts, token)];
 
     /// <summary>Why no agent may be started, or null. Where there is a tree, its files are read, which the caller's other work does not wait for.</summary>
     public async ValueTask<string?> RefusesAsync() =>
-        config.Identity.Tree.Length > 0 && await Task.Run(Identity) is { Status: CheckResult.Failed } look ? look.Detail : null;
+        config.Identity.Tree.Length > 0 && await IdentityAsync(CancellationToken.None) is { Status: CheckResult.Failed } look ? look.Detail : null;
 
-    private IEnumerable<CheckResult> Look()
+    private async Task<CheckResult> IdentityAsync(CancellationToken token)
     {
-        yield return Identity();
-        if (config.Identity.Contacts is not null)
+        await _turn.WaitAsync(token);
+        try
         {
-            yield return Contacts();
+            return await Task.Run(LookAtIdentity, token);
         }
-    }
-
-    private CheckResult Identity()
-    {
-        lock (_turn)
+        finally
         {
-            return LookAtIdentity();
+            _turn.Release();
         }
     }
 

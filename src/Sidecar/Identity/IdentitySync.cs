@@ -50,7 +50,7 @@ internal sealed class IdentitySync
     {
         (_config, _tools, _time) = (config, tools, time);
         Paths = new IdentityPaths(config);
-        var database = new LiveDatabase(Paths, tools);
+        var database = new LiveDatabase(Paths, tools, time);
         Sources = new IdentitySources(Paths, database);
         Journal = new SyncJournal(Paths);
         Records = new SyncRecords(Paths, time);
@@ -224,28 +224,41 @@ internal sealed class IdentitySync
         return true;
     }
 
-    // A pipe or a directory beside a database keeps it closed for everybody, and holds nothing that a database has written.
+    // A pipe or a directory beside a database keeps it closed, and holds nothing that the engine has written. Whatever goes wrong here
+    // stops no recovery: the database is judged next, and says what is in its way.
     private void MoveAsideOddCompanions()
     {
-        var databases = _book.Configured(Paths.Tree).Where(file => file.Options.Rule == IdentityRule.Sqlite).Select(file => file.Path).Append(_config.Identity.Contacts?.Path).OfType<string>();
-        foreach (var database in databases.Distinct())
+        var patterns = _config.Identity.Files.Where(file => file.Rule == IdentityRule.Sqlite).ToList();
+        foreach (var database in patterns.SelectMany(options => IdentityBook.Reachable(Paths.Tree, options.Path)).Append(_config.Identity.Contacts?.Path).OfType<string>().Distinct().ToList())
         {
-            using var directory = InsideDirectory.Open(Paths.Tree + "/.", [.. IdentityPattern.Parents(database).Select(Path.GetFileName).OfType<string>()]);
-            foreach (var name in IdentityBook.Companions(Path.GetFileName(database)).Where(name => directory is not null && PathFacts.Of(directory[name]) is { Kind: not PathKind.File }))
+            try
             {
-                var aside = $"{name}.not-ours-{Guid.NewGuid():N}";
-                var isDirectory = PathFacts.Of(directory![name]) is { Kind: PathKind.Directory };
-                if (isDirectory)
-                {
-                    FileRename.Over(directory[name], directory[aside]);
-                }
-                else
-                {
-                    File.Delete(directory[name]);
-                }
-
-                Records.Add((SyncEvent.Restored, $"{name} beside {database} was no file{(isDirectory ? $" and is {aside} now" : " and was removed: a pipe or a link has no content")}"));
+                MoveAsideOddCompanions(database);
             }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                TryRecord(new SidecarException($"sync_failed: what is no file beside {database} could not be taken away: {fault.Message}", "remove it by hand"));
+            }
+        }
+    }
+
+    private void MoveAsideOddCompanions(string database)
+    {
+        using var directory = InsideDirectory.Open(Paths.Tree + "/.", database.Split('/').AsSpan()[..^1]);
+        foreach (var name in IdentityBook.Companions(Path.GetFileName(database)).Where(name => directory is not null && PathFacts.Of(directory[name]) is { Kind: not PathKind.File }))
+        {
+            var aside = $"{name}.not-ours-{Guid.NewGuid():N}";
+            var isDirectory = PathFacts.Of(directory![name]) is { Kind: PathKind.Directory };
+            if (isDirectory)
+            {
+                FileRename.Over(directory[name], directory[aside]);
+            }
+            else
+            {
+                File.Delete(directory[name]);
+            }
+
+            Records.Add((SyncEvent.Restored, $"{name} beside {database} was no file{(isDirectory ? $" and is {aside} now" : " and was removed: a pipe or a link has no content")}"));
         }
     }
 

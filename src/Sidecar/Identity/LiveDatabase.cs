@@ -6,8 +6,8 @@ namespace FleetSidecar.Identity;
 
 /// <summary>A SQLite database that an agent may be writing. The engine opens it in a process of its own, which is ended after a time.</summary>
 /// <remarks>The engine opens a journal beside a database by its name and waits for the other end of a pipe there without an end; and a schema
-/// contains expressions of whoever wrote it. In the daemon, the wait would hold every run that starts, and the work would be the daemon's own.</remarks>
-internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
+/// contains expressions that an agent may have written. In the daemon, the wait would hold every run that starts, and the work would be the daemon's own.</remarks>
+internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimeProvider time)
 {
     /// <summary>The words that a helper's one line begins with.</summary>
     public const string Done = "done", Damaged = "damaged", Failed = "failed";
@@ -24,7 +24,11 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
     // The engine waits five seconds for a lock. Every run that starts waits for this look.
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(20), LongestMerge = TimeSpan.FromSeconds(90);
 
+    // One that was late makes the looks after it short: an agent may have many that are.
+    private static readonly TimeSpan ShortLook = TimeSpan.FromSeconds(3), Forgiven = TimeSpan.FromMinutes(2);
+
     private int _copies;
+    private long? _late;
 
     /// <summary>The first of the files beside a database that is no file, or null.</summary>
     public static string? OddCompanion(string path) => IdentityBook.Companions(path).FirstOrDefault(name => PathFacts.Of(name) is { Kind: not PathKind.File });
@@ -32,7 +36,22 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
     /// <summary>A copy of everything that is committed, as one file.</summary>
     /// <exception cref="InvalidDataException">It is no sound database.</exception>
     /// <exception cref="IOException">It cannot be read now.</exception>
-    public void Snapshot(string path, string copy) => Ask([SnapshotTask, path, copy], LongestLook, []);
+    /// <param name="path">The database.</param>
+    /// <param name="copy">Where the copy is made.</param>
+    /// <param name="isOfSync">A sync that is killed leaves nothing at work.</param>
+    public void Snapshot(string path, string copy, bool isOfSync = false)
+    {
+        var isLate = _late is { } late && time.GetElapsedTime(late) < Forgiven;
+        try
+        {
+            Ask([SnapshotTask, path, copy], isLate ? ShortLook : LongestLook, isOfSync);
+        }
+        catch (TimeoutException fault)
+        {
+            _late = time.GetTimestamp();
+            throw new IOException(fault.Message, fault);
+        }
+    }
 
     /// <summary>Adds to a book of ours what another has; how many rows were added.</summary>
     /// <param name="book">Ours.</param>
@@ -42,8 +61,7 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
     /// <param name="offered">The list of keys that are not added.</param>
     /// <exception cref="IOException">The two do not fit, or a file cannot be used.</exception>
     public int Merge(string book, string theirs, string table, string key, string offered) =>
-        // With the mark of a sync: one that is killed leaves nothing at work.
-        int.TryParse(Ask([MergeTask, book, theirs, table, key, offered], LongestMerge, new() { [UpstreamRepository.Mark] = paths.Home }), NumberStyles.None, CultureInfo.InvariantCulture, out var added)
+        int.TryParse(Ask([MergeTask, book, theirs, table, key, offered], LongestMerge, isOfSync: true), NumberStyles.None, CultureInfo.InvariantCulture, out var added)
             ? added : throw new IOException("the process that adds contacts did not say how many");
 
     /// <summary>Looks at a copy and removes it.</summary>
@@ -66,8 +84,9 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
         }
     }
 
-    private string Ask(string[] task, TimeSpan limit, Dictionary<string, string> environment)
+    private string Ask(string[] task, TimeSpan limit, bool isOfSync)
     {
+        Dictionary<string, string> environment = isOfSync ? new() { [UpstreamRepository.Mark] = paths.Home } : [];
         if (OddCompanion(task[1]) is { } odd)
         {
             throw new IOException($"{odd} is not a file; the next sync takes it away");
@@ -86,7 +105,7 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools)
         var said = end.Output.Split('\n')[0].Split(' ', 2);
         return said switch
         {
-            _ when end.TimedOut => throw new IOException($"{task[1]} could not be read within {limit.TotalSeconds:0} s"),
+            _ when end.TimedOut => throw new TimeoutException($"{task[1]} could not be read within {limit.TotalSeconds:0} s"),
             [Done, var result] => result,
             [Damaged, var why] => throw new InvalidDataException(why),
             [Failed, var why] => throw new IOException(why),

@@ -39,6 +39,7 @@ internal sealed class Rescue(SidecarConfig config, Origin origin, ToolRunner too
         }
 
         GitLeftovers.Remove(Path.Combine(work, ".git")); // Of the last look, where a time limit ended it.
+        GitLocks.RemoveWhereSeen(Path.Combine(work, ".git"), "refs", "fleet");
         var name = RefNames.Rescue(mark.TaskId, mark.Generation);
         var (refs, unasked) = await ask([$"refs/heads/{mark.Branch}", RefNames.Attempts(mark.TaskId), name]);
         var known = new HashSet<string> { mark.Base };

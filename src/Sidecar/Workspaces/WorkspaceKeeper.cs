@@ -18,16 +18,18 @@ internal sealed partial class WorkspaceKeeper(
     SidecarConfig config, IAgentHost host, Rescue rescue, Origin origin, RunLoop runs, LostMarks lost, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
-    // One that takes longer is made once more, beside the others.
+    // A first look that takes longer than its limit is repeated in a lane for long looks.
     private const int FirstLooksAtOnce = 6, LongLooksAtOnce = 2;
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), Soon = TimeSpan.FromSeconds(2), LongestFirstLook = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), ShortestPause = TimeSpan.FromSeconds(2), LongestFirstLook = TimeSpan.FromSeconds(15);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private readonly HashSet<string> _staying = [];
     private readonly WorkspaceTender _tender = new(config, host, rescue, origin, lost, tools, time, log);
     private Task _longLooks = Task.CompletedTask;
+    private long _longLooksBegan;
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         try
         {
             while (true)
@@ -35,15 +37,16 @@ internal sealed partial class WorkspaceKeeper(
                 OwnModes.Restore(config);
                 await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
                 await TryPassAsync("marks of workspaces", () => Task.Run(WriteMarksAgain, stopping), stopping);
-                Pulse.Beat(LongestLook);
-                await TryPassAsync("workspaces", () => LookAsync(stopping), stopping);
+                Beat(LongestLook);
+                await TryPassAsync("workspaces", () => LookAsync(ending.Token), stopping);
                 var next = _longLooks.IsCompleted && _tender.UntilNext < Interval ? _tender.UntilNext : Interval;
-                Pulse.Beat(Interval + LongestLook);
-                await _nudge.WaitAsync(next > Soon ? next : Soon, stopping);
+                Beat(Interval + LongestLook);
+                await _nudge.WaitAsync(next > ShortestPause ? next : ShortestPause, stopping);
             }
         }
         finally
         {
+            await ending.CancelAsync();
             await _longLooks.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -55,6 +58,7 @@ internal sealed partial class WorkspaceKeeper(
         _tender.KeepOnly(marked);
         if (_longLooks.IsCompleted && marked.Where(_tender.IsDueAgain).OrderBy(_tender.HasSilentOrigin).ThenBy(_tender.NotBefore).Take(LongLooksAtOnce).ToList() is { Count: > 0 } again)
         {
+            _longLooksBegan = time.GetTimestamp();
             _longLooks = LongLooksAsync(again, stopping);
         }
 
@@ -77,10 +81,19 @@ internal sealed partial class WorkspaceKeeper(
                 if (!IsOpen(Path.GetFileName(directory)))
                 {
                     await TryPassAsync(directory, () => _tender.TendAsync(directory, limit, stopping), stopping);
-                    Pulse.Beat(LongestLook);
+                    Beat(LongestLook);
                 }
             }
         }));
+    }
+
+    // Long looks that are not over in their time stop the beat of the whole loop: the watchdog knows no other.
+    private void Beat(TimeSpan next)
+    {
+        if (_longLooks.IsCompleted || time.GetElapsedTime(_longLooksBegan) < LongestLook + Interval)
+        {
+            Pulse.Beat(next);
+        }
     }
 
     private void Nudge()

@@ -13,9 +13,11 @@ namespace FleetSidecar.Workspaces;
 /// <summary>The look at one workspace whose run is over: saves what is in there, removes it where its work is proved to be on the origin, and says when it has its next turn. Several may be looked at at once.</summary>
 internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost host, Rescue rescue, Origin origin, LostMarks lost, ToolRunner tools, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromHours(1), Soon = TimeSpan.FromSeconds(2);
+    // An origin that is there answers a question about names in less.
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan KeptInterval = TimeSpan.FromHours(1), LongLookPause = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<string, Failed> _failed = new();
-    private readonly ConcurrentDictionary<string, byte> _removing = new();
+    private readonly ConcurrentDictionary<string, byte> _busy = new(), _removing = new();
     private readonly SilentOrigins _silent = new();
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -54,9 +56,21 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
     /// <param name="token">Ends it.</param>
     public async Task TendAsync(string directory, TimeSpan limit, CancellationToken token)
     {
-        using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
-        using var alarm = time.CancelAfter(limited, limit);
-        await TendAsync(directory, limited.Token, token);
+        if (!_busy.TryAdd(directory, 0))
+        {
+            return; // A look that takes long goes on.
+        }
+
+        try
+        {
+            using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
+            using var alarm = time.CancelAfter(limited, limit);
+            await TendAsync(directory, limited.Token, token);
+        }
+        finally
+        {
+            _busy.TryRemove(directory, out _);
+        }
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "What one agent made of its workspace must not cost the others theirs, or the daemon.")]
@@ -86,15 +100,15 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
 
             if (mark.Rescue is { IsSafe: true } note && IsDue(note))
             {
-                await RemoveAsync(directory, token);
-                LogWorkspaceRemoved(mark.RunId, mark.TaskId, note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}");
+                var proof = note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}";
+                await RemoveAsync(directory, () => LogWorkspaceRemoved(mark.RunId, mark.TaskId, proof), stopping);
             }
 
             _failed.TryRemove(mark.RunId, out _);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
-            _failed[mark.RunId] = new Failed(Soon, Now + (long)Soon.TotalMilliseconds, failed?.Said ?? "");
+            _failed[mark.RunId] = new Failed(LongLookPause, Now + (long)LongLookPause.TotalMilliseconds, failed?.Said ?? "");
         }
         catch (Exception fault) when (!(fault is OperationCanceledException && stopping.IsCancellationRequested))
         {
@@ -152,36 +166,42 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
         }
 
         var began = time.GetTimestamp();
+        var isAnswered = false;
         GitException? unasked = null;
         try
         {
-            return (await origin.RefsAsync(repository, token, names), null);
+            var refs = await origin.RefsAsync(repository, token, names);
+            isAnswered = true;
+            return (refs, null);
         }
         catch (GitException fault)
         {
             return (null, unasked = fault);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (time.GetElapsedTime(began) > LongestAnswer)
         {
             unasked = new GitException(GitFaults.TimedOut, $"no answer within {time.GetElapsedTime(began).TotalSeconds:0} s", "look at the origin and the way to it");
             throw;
         }
         finally
         {
-            _silent.Asked(repository, unasked, time.GetElapsedTime(began), Now);
+            if (isAnswered || unasked is not null)
+            {
+                _silent.Asked(repository, unasked, time.GetElapsedTime(began), Now);
+            }
         }
     }
 
     // Never looked at, not on the origin yet, or about to go. What is kept for a reason changes only by hand, so once an hour is enough.
     private bool NeedsLook(RescueNote? note) => note is null || note.Problem is not null || (note.IsSafe && IsDue(note))
-        || (note.Kept is null ? !note.Pushed : Math.Abs(Now - note.AtUnixMs) > LookAgain.TotalMilliseconds);
+        || (note.Kept is null ? !note.Pushed : Math.Abs(Now - note.AtUnixMs) > KeptInterval.TotalMilliseconds);
 
     private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
 
     // One that ended in the future was dated by a clock that was wrong: its time counts from now.
     private WorkspaceMark Dated(string directory, WorkspaceMark mark)
     {
-        if (mark.Rescue is not { } note || note.EndedAtUnixMs < Now + LookAgain.TotalMilliseconds)
+        if (mark.Rescue is not { } note || note.EndedAtUnixMs < Now + KeptInterval.TotalMilliseconds)
         {
             return mark;
         }
@@ -200,7 +220,7 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
     }
 
     // Renamed first: half a workspace must not look like one. Somebody who still works there would write into what is being removed.
-    private async Task RemoveAsync(string directory, CancellationToken token)
+    private async Task RemoveAsync(string directory, Action removed, CancellationToken token)
     {
         if (WorkingDirectories.ProcessesIn(directory) is [var busy, ..])
         {
@@ -212,6 +232,7 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
         try
         {
             Directory.Move(directory, gone);
+            removed();
             await TreeRemoval.RemoveAsync(tools, gone, token);
         }
         finally

@@ -32,6 +32,7 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
         while (true)
         {
             string lost;
+            var isRefused = false;
             try
             {
                 using var opening = CancellationTokenSource.CreateLinkedTokenSource(token);
@@ -54,11 +55,11 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
             }
             catch (Exception fault) when (fault is GatewayException or WebSocketException or SocketException or IOException)
             {
-                lost = (fault.InnerException ?? fault).Message;
+                (lost, isRefused) = ((fault.InnerException ?? fault).Message, fault is GatewayException);
             }
 
             _link = null;
-            if (_backSince is not null)
+            if (_backSince is not null && !isRefused)
             {
                 Seen(); // It was there until now, however quiet.
             }
@@ -139,7 +140,7 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
                 case GatewayStep.EndedWell:
                     return GatewayRecord.Recovered(call.IdempotencyKey, session!.Value, await LastWordsAsync(link, token));
                 case GatewayStep.EndedBadly:
-                    return GatewayRecord.Failed(call.IdempotencyKey, "failed", (await WaitAsync(link, TimeSpan.Zero, token)).Text("payload", "error")
+                    return GatewayRecord.Failed(call.IdempotencyKey, "failed", (await LastWordsAsync(link, token)).Text("payload", "error")
                         ?? $"the session ended with the status '{session?.Text("status")}'");
                 default:
                     // Ours may end under its own id; one that the gateway took up again has another and shows in the session only.
@@ -170,9 +171,13 @@ internal sealed class GatewayTurn(GatewayCall call, Action<string> print, TimePr
     private async Task<JsonElement?> DescribeAsync(GatewayLink link, CancellationToken token)
     {
         var answer = await link.AskAsync(id => GatewayFrames.Describe(id, call.QualifiedKey), token);
+        if (answer.Flag("ok") != true)
+        {
+            throw GatewayException.From(answer);
+        }
+
         Seen();
-        return answer.Flag("ok") != true ? throw GatewayException.From(answer)
-            : answer.At("payload", "session") is { ValueKind: JsonValueKind.Object } row ? row : null;
+        return answer.At("payload", "session") is { ValueKind: JsonValueKind.Object } row ? row : null;
     }
 
     private Task<JsonElement> WaitAsync(GatewayLink link, TimeSpan limit, CancellationToken token) =>
