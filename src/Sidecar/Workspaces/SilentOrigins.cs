@@ -7,7 +7,7 @@ namespace FleetSidecar.Workspaces;
 /// <remarks>By host, because a host that accepts and says nothing does so for each of its repositories.</remarks>
 internal sealed class SilentOrigins
 {
-    private readonly ConcurrentDictionary<string, (GitException Fault, TimeSpan Pause, long NotBefore)> _silent = new();
+    private readonly ConcurrentDictionary<string, (GitException Fault, TimeSpan Pause, long Since, long NotBefore)> _silent = new();
 
     /// <summary>Why an origin is not asked now, and for how much longer; null where it is to be asked.</summary>
     /// <param name="address">The address of the repository.</param>
@@ -33,8 +33,14 @@ internal sealed class SilentOrigins
             return;
         }
 
-        var pause = KeeperPace.After(_silent.GetValueOrDefault(host).Pause, took);
-        _silent[host] = (fault, pause, now + (long)pause.TotalMilliseconds);
+        // Questions that wait side by side are one silence, not one after the other.
+        if (_silent.TryGetValue(host, out var known) && known.Since <= now && known.Since >= now - (long)took.TotalMilliseconds)
+        {
+            return;
+        }
+
+        var pause = KeeperPace.After(known.Pause, took);
+        _silent[host] = (fault, pause, now, now + (long)pause.TotalMilliseconds);
     }
 
     /// <summary>Forgets hosts that no workspace needs any more.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Agents;
 using FleetSidecar.Configuration;
+using FleetSidecar.Ground;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Processes;
@@ -19,6 +20,7 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
     private readonly ConcurrentDictionary<string, Failed> _failed = new();
     private readonly ConcurrentDictionary<string, byte> _busy = new(), _removing = new();
     private readonly SilentOrigins _silent = new();
+    private Task _removals = Task.CompletedTask;
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -101,7 +103,7 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
             if (mark.Rescue is { IsSafe: true } note && IsDue(note))
             {
                 var proof = note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}";
-                await RemoveAsync(directory, () => LogWorkspaceRemoved(mark.RunId, mark.TaskId, proof), stopping);
+                Remove(directory, () => LogWorkspaceRemoved(mark.RunId, mark.TaskId, proof), stopping);
             }
 
             _failed.TryRemove(mark.RunId, out _);
@@ -219,8 +221,8 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
         return space.Bytes < limits.DiskFloorBytes * 1.25 || space.Inodes < limits.DiskFloorInodes * 1.25;
     }
 
-    // Renamed first: half a workspace must not look like one. Somebody who still works there would write into what is being removed.
-    private async Task RemoveAsync(string directory, Action removed, CancellationToken token)
+    // Renamed first: half a workspace must not look like one. A process that still works there would write into what is being removed.
+    private void Remove(string directory, Action removed, CancellationToken stopping)
     {
         if (WorkingDirectories.ProcessesIn(directory) is [var busy, ..])
         {
@@ -232,8 +234,31 @@ internal sealed partial class WorkspaceTender(SidecarConfig config, IAgentHost h
         try
         {
             Directory.Move(directory, gone);
+        }
+        catch
+        {
+            _removing.TryRemove(gone, out _);
+            throw;
+        }
+
+        lock (_removing)
+        {
+            _removals = RemoveAfterAsync(_removals, gone, removed, stopping);
+        }
+    }
+
+    // One after the other, and beside the looks: a large tree takes minutes.
+    private async Task RemoveAfterAsync(Task before, string gone, Action removed, CancellationToken stopping)
+    {
+        await before;
+        try
+        {
+            await TreeRemoval.RemoveAsync(tools, gone, stopping);
             removed();
-            await TreeRemoval.RemoveAsync(tools, gone, token);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or SidecarException or OperationCanceledException)
+        {
+            // It lies among the leftovers: the next pass over them tries again and says why.
         }
         finally
         {
