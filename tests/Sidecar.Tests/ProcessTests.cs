@@ -35,6 +35,21 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(code, Recorder.ReadEnd(RecordPath, TimeProvider.System.GetUtcNow()).ExitCode);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task What_a_tool_started_ends_with_it_however_many_and_in_whatever_session()
+    {
+        var mark = $"FLEET_TREE={Guid.NewGuid():N}";
+        var script = $"for i in $(seq 300); do sleep 600 & done; setsid sh -c 'sleep 600 & wait' & : >'{_directory["ready"]}'; wait";
+        using var late = new CancellationTokenSource();
+        var running = new ToolRunner(TimeProvider.System).RunAsync(["/bin/sh", "-c", script], new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["FLEET_TREE"] = mark.Split('=')[1] }, "/", TimeSpan.FromMinutes(5), late.Token);
+        await Wait.UntilAsync(() => File.Exists(_directory["ready"]) && LiveProcess.With(mark).Count() > 302, "all of them");
+
+        await late.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        await Wait.UntilAsync(() => !LiveProcess.With(mark).Any(), "none of them");
+    }
+
     [Fact]
     public async Task Arguments_arrive_as_they_are_whatever_stands_in_them()
     {

@@ -12,6 +12,7 @@ internal static class ProcessTree
     public static void Kill(ProcessIdentity root)
     {
         var stopped = new HashSet<ProcessIdentity> { root };
+        Signals.ToProcess(root.Pid, Signals.Stop);
         try
         {
             for (var look = 0; look < MostLooks; look++)

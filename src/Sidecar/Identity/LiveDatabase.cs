@@ -46,10 +46,10 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
         {
             Ask([SnapshotTask, path, copy], isLate ? ShortLook : LongestLook, isOfSync);
         }
-        catch (TimeoutException fault)
+        catch (LateException)
         {
             _late = time.GetTimestamp();
-            throw new IOException(fault.Message, fault);
+            throw;
         }
     }
 
@@ -105,11 +105,13 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
         var said = end.Output.Split('\n')[0].Split(' ', 2);
         return said switch
         {
-            _ when end.TimedOut => throw new TimeoutException($"{task[1]} could not be read within {limit.TotalSeconds:0} s"),
+            _ when end.TimedOut => throw new LateException($"{task[1]} could not be read within {limit.TotalSeconds:0} s"),
             [Done, var result] => result,
             [Damaged, var why] => throw new InvalidDataException(why),
             [Failed, var why] => throw new IOException(why),
             _ => throw new IOException($"the process that reads {task[1]} ended with exit code {end.ExitCode}"),
         };
     }
+
+    private sealed class LateException(string message) : IOException(message);
 }
