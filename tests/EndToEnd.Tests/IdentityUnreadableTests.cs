@@ -57,6 +57,26 @@ public sealed class IdentityUnreadableTests : IDisposable
         Assert.DoesNotContain("not ours", await scene.MustAsync("identity", "check"), StringComparison.Ordinal);
     }
 
+    // The next program that opens the book takes back what was not committed.
+    [Theory(Timeout = 120_000), Trait("kind", "a code that is longer than it is compared with")]
+    [InlineData("in-place")]
+    [InlineData("swap")]
+    public async Task A_book_whose_writer_was_killed_in_the_middle_of_a_change_is_ours(string method)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        await scene.MustAsync("sync");
+        var book = Path.Combine(scene.Tree, "contacts.db");
+        _directory.Write("half", "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 5; BEGIN; INSERT INTO contacts SELECT 'h'||value, printf('%.500c','a') FROM (WITH RECURSIVE r(value) AS (SELECT 1 UNION ALL SELECT value+1 FROM r LIMIT 5000) SELECT value FROM r);\n.shell kill -9 $PPID\n");
+        await TestProgram.RunAsync("/bin/sh", ["-c", $"sqlite3 '{book}' <'{_directory["half"]}'"]);
+        Assert.True(new FileInfo($"{book}-journal").Length > 1000);
+
+        await scene.MustAsync("identity", "check");
+        await scene.MustAsync("sync");
+
+        Assert.Equal("0", (await TestProgram.MustAsync("/usr/bin/sqlite3", book, "SELECT COUNT(*) FROM contacts WHERE name LIKE 'h%'")).Trim());
+        Assert.False(Directory.Exists(Path.Combine(scene.Home, "replaced")));
+    }
+
     // A lease makes whoever opens the file wait for 45 seconds; see fcntl(2).
     [Fact(Timeout = 120_000), Trait("kind", "a file that keeps its reader waiting")]
     public async Task A_lease_on_identity_files_keeps_nobody_waiting()

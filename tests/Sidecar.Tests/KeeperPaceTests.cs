@@ -21,20 +21,4 @@ public sealed class KeeperPaceTests
     [InlineData(3600, 1, 600)]
     public void A_look_that_took_long_is_not_repeated_before_the_others_had_many_times_as_long(int before, int took, int pause) =>
         Assert.Equal(TimeSpan.FromSeconds(pause), KeeperPace.After(TimeSpan.FromSeconds(before), TimeSpan.FromSeconds(took)));
-
-    [Fact]
-    public void Questions_that_waited_side_by_side_count_as_one_silence_of_their_host()
-    {
-        const string Address = "git://host/app.git";
-        var (silent, fault, took) = (new SilentOrigins(), new GitException(GitFaults.TimedOut, "x", "y"), TimeSpan.FromSeconds(5));
-
-        foreach (var late in Enumerable.Range(0, 6))
-        {
-            silent.Asked(Address, fault, took, 1_000_000 + late);
-        }
-
-        Assert.Equal(TimeSpan.FromSeconds(60), silent.Of(Address, 1_000_000)?.Left);
-        silent.Asked(Address, fault, took, 1_070_000);
-        Assert.Equal(TimeSpan.FromSeconds(120), silent.Of(Address, 1_070_000)?.Left);
-    }
 }

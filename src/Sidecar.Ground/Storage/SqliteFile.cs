@@ -58,7 +58,7 @@ public static class SqliteFile
             {
                 Copy(path, copy, SqliteOpenMode.ReadOnly);
             }
-            catch (SqliteException left) when (left.SqliteErrorCode == raw.SQLITE_READONLY)
+            catch (SqliteException left) when (Code(left) == raw.SQLITE_READONLY)
             {
                 // A writer that was killed left a journal; whoever opens the database next takes back what was not committed.
                 SqliteJournal.RequireOwn(path);
@@ -238,8 +238,11 @@ public static class SqliteFile
         Run(to, "PRAGMA journal_mode = DELETE"); // One file, whatever the original was.
     }
 
+    // A backup's fault comes with the extended code, of which the last byte is the code.
+    private static int Code(SqliteException fault) => fault.SqliteErrorCode & 0xFF;
+
     // These say nothing about the content: a lock, a full or broken disk, rights, memory.
-    private static bool IsPassing(SqliteException fault) => fault.SqliteErrorCode is raw.SQLITE_PERM or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_NOMEM or raw.SQLITE_READONLY
+    private static bool IsPassing(SqliteException fault) => Code(fault) is raw.SQLITE_PERM or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_NOMEM or raw.SQLITE_READONLY
         or raw.SQLITE_INTERRUPT or raw.SQLITE_IOERR or raw.SQLITE_FULL or raw.SQLITE_CANTOPEN or raw.SQLITE_PROTOCOL or raw.SQLITE_AUTH;
 
     // "SQLite Error 5: 'database is locked'." is the library's way.

@@ -1,13 +1,12 @@
-using System.Collections.Concurrent;
 using FleetSidecar.Protocol;
 
 namespace FleetSidecar.Workspaces;
 
 /// <summary>Origins that could not be asked a moment ago: whoever needs one of them next is not kept waiting for the same silence.</summary>
-/// <remarks>By host, because a host that accepts and says nothing does so for each of its repositories.</remarks>
+/// <remarks>By host, because a host that accepts and says nothing does so for each of its repositories. Owned by one loop.</remarks>
 internal sealed class SilentOrigins
 {
-    private readonly ConcurrentDictionary<string, (GitException Fault, TimeSpan Pause, long Since, long NotBefore)> _silent = new();
+    private readonly Dictionary<string, (GitException Fault, TimeSpan Pause, long NotBefore)> _silent = [];
 
     /// <summary>Why an origin is not asked now, and for how much longer; null where it is to be asked.</summary>
     /// <param name="address">The address of the repository.</param>
@@ -15,9 +14,6 @@ internal sealed class SilentOrigins
     public (GitException Fault, TimeSpan Left)? Of(string address, long now) =>
         _silent.TryGetValue(HostOf(address), out var one) && one.NotBefore - now is > 0 and var left && left <= one.Pause.TotalMilliseconds // A clock that was set back prolongs no pause.
             ? (one.Fault, TimeSpan.FromMilliseconds(left)) : null;
-
-    /// <summary>Whether it did not answer when it was asked last, however long ago.</summary>
-    public bool Knows(string address) => _silent.ContainsKey(HostOf(address));
 
     /// <summary>It was asked.</summary>
     /// <param name="address">The address of the repository.</param>
@@ -29,18 +25,12 @@ internal sealed class SilentOrigins
         var host = HostOf(address);
         if (fault is not { Code: GitFaults.HostNotFound or GitFaults.Unreachable or GitFaults.TimedOut })
         {
-            _silent.TryRemove(host, out _);
+            _silent.Remove(host);
             return;
         }
 
-        // Questions that wait side by side are one silence, not one after the other.
-        if (_silent.TryGetValue(host, out var known) && known.Since <= now && known.Since >= now - (long)took.TotalMilliseconds)
-        {
-            return;
-        }
-
-        var pause = KeeperPace.After(known.Pause, took);
-        _silent[host] = (fault, pause, now, now + (long)pause.TotalMilliseconds);
+        var pause = KeeperPace.After(_silent.GetValueOrDefault(host).Pause, took);
+        _silent[host] = (fault, pause, now + (long)pause.TotalMilliseconds);
     }
 
     /// <summary>Forgets hosts that no workspace needs any more.</summary>
@@ -49,7 +39,7 @@ internal sealed class SilentOrigins
         var needed = addresses.Select(HostOf).ToHashSet();
         foreach (var gone in _silent.Keys.Where(host => !needed.Contains(host)).ToList())
         {
-            _silent.TryRemove(gone, out _);
+            _silent.Remove(gone);
         }
     }
 

@@ -1,10 +1,11 @@
-using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Loops;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -18,94 +19,49 @@ internal sealed partial class WorkspaceKeeper(
     SidecarConfig config, IAgentHost host, Rescue rescue, Origin origin, RunLoop runs, LostMarks lost, ToolRunner tools, TimeProvider time, Verdict verdict, IHostApplicationLifetime lifetime, ILogger<WorkspaceKeeper> log)
     : DaemonLoop(verdict, lifetime, log)
 {
-    // A first look that takes longer than its limit is repeated in a lane for long looks.
-    private const int FirstLooksAtOnce = 6, LongLooksAtOnce = 2;
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), ShortestPause = TimeSpan.FromSeconds(2), LongestFirstLook = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1), Soon = TimeSpan.FromSeconds(2), LookAgain = TimeSpan.FromHours(1), LongestFirstAnswer = TimeSpan.FromSeconds(20);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private readonly HashSet<string> _staying = [];
-    private readonly WorkspaceTender _tender = new(config, host, rescue, origin, lost, tools, time, log);
-    private Task _longLooks = Task.CompletedTask;
-    private long _longLooksBegan;
+    private readonly Dictionary<string, (TimeSpan Pause, long NotBefore, string Said)> _failed = [];
+    private readonly SilentOrigins _silent = new();
 
     protected override async Task RunAsync(CancellationToken stopping)
     {
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        try
+        while (true)
         {
-            while (true)
+            OwnModes.Restore(config);
+            await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
+            await TryPassAsync("marks of workspaces", () => Task.Run(WriteMarksAgain, stopping), stopping);
+            Pulse.Beat(LongestLook);
+            List<string> marked = [];
+            await TryPassAsync("the list of workspaces", () => Task.FromResult(marked = Known()), stopping);
+            foreach (var directory in marked)
             {
-                OwnModes.Restore(config);
-                await TryPassAsync("the leftovers of workspaces", () => RemoveLeftoversAsync(stopping), stopping);
-                await TryPassAsync("marks of workspaces", () => Task.Run(WriteMarksAgain, stopping), stopping);
-                Beat(LongestLook);
-                await TryPassAsync("workspaces", () => LookAsync(ending.Token), stopping);
-                var next = _longLooks.IsCompleted && _tender.UntilNext < Interval ? _tender.UntilNext : Interval;
-                Beat(Interval + LongestLook);
-                await _nudge.WaitAsync(next > ShortestPause ? next : ShortestPause, stopping);
-            }
-        }
-        finally
-        {
-            await ending.CancelAsync();
-            await _longLooks.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+                if (_failed.ContainsKey(Path.GetFileName(directory)) && _nudge.CurrentCount > 0)
+                {
+                    break; // Somebody's run has ended meanwhile: that one first.
+                }
 
-    // Those that failed before have lanes of their own: an origin that says nothing takes its whole time there, and a run that ends meanwhile does not wait for it.
-    private Task LookAsync(CancellationToken stopping)
-    {
-        var marked = Marked().ToList();
-        _tender.KeepOnly(marked);
-        if (_longLooks.IsCompleted && marked.Where(_tender.IsDueAgain).OrderBy(_tender.HasSilentOrigin).ThenBy(_tender.NotBefore).Take(LongLooksAtOnce).ToList() is { Count: > 0 } again)
-        {
-            _longLooksBegan = time.GetTimestamp();
-            _longLooks = LongLooksAsync(again, stopping);
-        }
-
-        return TendAsync(marked.Where(directory => !_tender.HasFailed(directory)), FirstLooksAtOnce, LongestFirstLook, stopping);
-    }
-
-    private async Task LongLooksAsync(List<string> directories, CancellationToken stopping)
-    {
-        await TendAsync(directories, LongLooksAtOnce, LongestLook, stopping);
-        Nudge();
-    }
-
-    private async Task TendAsync(IEnumerable<string> directories, int atOnce, TimeSpan limit, CancellationToken stopping)
-    {
-        var waiting = new ConcurrentQueue<string>(directories);
-        await Task.WhenAll(Enumerable.Range(0, atOnce).Select(async _ =>
-        {
-            while (waiting.TryDequeue(out var directory))
-            {
                 if (!IsOpen(Path.GetFileName(directory)))
                 {
-                    await TryPassAsync(directory, () => _tender.TendAsync(directory, limit, stopping), stopping);
-                    Beat(LongestLook);
+                    await TryPassAsync(directory, () => TendAsync(directory, stopping), stopping);
+                    Pulse.Beat(LongestLook);
                 }
             }
-        }));
-    }
 
-    // Long looks that are not over in their time stop the beat of the whole loop: the watchdog knows no other.
-    private void Beat(TimeSpan next)
-    {
-        if (_longLooks.IsCompleted || time.GetElapsedTime(_longLooksBegan) < LongestLook + Interval)
-        {
-            Pulse.Beat(next);
+            var next = _failed.Values.Select(failed => TimeSpan.FromMilliseconds(failed.NotBefore - Now)).Append(Interval).Min();
+            Pulse.Beat(Interval + LongestLook);
+            await _nudge.WaitAsync(next > TimeSpan.Zero ? next : Soon, stopping);
         }
     }
 
-    private void Nudge()
+    // Those that did not fail first. What is remembered of those that are gone is forgotten.
+    private List<string> Known()
     {
-        try
-        {
-            _nudge.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // The next pass has been asked for.
-        }
+        var marked = Marked().OrderBy(path => _failed.GetValueOrDefault(Path.GetFileName(path)).NotBefore).ToList();
+        _failed.Keys.Except(marked.Select(path => Path.GetFileName(path))).ToList().ForEach(gone => _failed.Remove(gone));
+        _silent.KeepOnly(marked.Select(WorkspaceMark.Read).OfType<WorkspaceMark>().Select(mark => mark.Repository));
+        return marked;
     }
 
     private void WriteMarksAgain()
@@ -119,16 +75,170 @@ internal sealed partial class WorkspaceKeeper(
     // A look asks git some thirty times, and each may take as long as it is let; before that what an agent had is closed.
     private TimeSpan LongestLook => (config.Workspace.GitTimeout * 40) + Interval + RunModes.Longest;
 
+    private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
     // The directories first, the runs afterwards: a run is known before its workspace is there.
     private bool IsOpen(string runId) => runs.Snapshot.FirstOrDefault(run => run.Id == runId) is { } run && (!run.State.IsFinal() || run.ProcessMayLive);
 
     private IEnumerable<string> Marked() => Clones.In(Clones.Root(config), "*")
         .Where(path => !Path.GetFileName(path).StartsWith('.') && new DirectoryInfo(path).LinkTarget is null && WorkspaceMark.Read(path) is { } mark && mark.RunId == Path.GetFileName(path));
 
+    [SuppressMessage("Design", "CA1031", Justification = "What one agent made of its workspace must not cost the others theirs, or the daemon.")]
+    private async Task TendAsync(string directory, CancellationToken token)
+    {
+        var mark = WorkspaceMark.Read(directory);
+        if (mark is null || (_failed.TryGetValue(mark.RunId, out var failed) && failed.NotBefore > Now && failed.NotBefore - Now <= failed.Pause.TotalMilliseconds))
+        {
+            return;
+        }
+
+        var began = time.GetTimestamp();
+        try
+        {
+            await host.ReclaimAsync(mark.RunId, Clones.WorkOf(directory)); // After a power cut, or for a run that the store does not know.
+            mark = Dated(directory, mark);
+            if (NeedsLook(mark.Rescue))
+            {
+                await lost.OpenAsync(directory, mark, token);
+                mark = await SaveAsync(directory, mark, token);
+            }
+
+            if (mark.Rescue is { IsSafe: true } note && IsDue(note))
+            {
+                await RemoveAsync(directory, token);
+                LogWorkspaceRemoved(mark.RunId, mark.TaskId, note.Commit is null ? "all its work is on its branch" : $"its work is at {RefNames.Rescue(mark.TaskId, mark.Generation)}");
+            }
+
+            _failed.Remove(mark.RunId);
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            var before = _failed.GetValueOrDefault(mark.RunId);
+            var (pace, silence) = (KeeperPace.After(before.Pause, time.GetElapsedTime(began)), _silent.Of(mark.Repository, Now)?.Left ?? TimeSpan.Zero);
+            var pause = pace > silence ? pace : silence;
+            _failed[mark.RunId] = (pause, Now + (long)pause.TotalMilliseconds, fault.Message);
+            if (before.Said != fault.Message)
+            {
+                LogRescueFailed(mark.RunId, mark.TaskId, directory, fault.Message);
+            }
+
+            Note(directory, mark, fault.Message);
+        }
+    }
+
+    // For whoever looks: why it is still there. Where the clone could not be looked at there is no note of it yet.
+    private void Note(string directory, WorkspaceMark mark, string problem)
+    {
+        try
+        {
+            var known = WorkspaceMark.Read(directory)?.Rescue ?? mark.Rescue ?? new RescueNote(Now, Now, null, Pushed: false, Kept: null);
+            (mark with { Rescue = known with { Problem = Printable.Cut(problem, 500) } }).Write(directory);
+        }
+        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+        {
+            // The log has it.
+        }
+    }
+
+    private async Task<WorkspaceMark> SaveAsync(string directory, WorkspaceMark mark, CancellationToken token)
+    {
+        var (note, problem) = await rescue.SaveAsync(directory, mark, names => AskAsync(mark, names, token), token);
+        CrashPoints.At(CrashPointName.Rescued);
+        var saved = mark with { Rescue = note };
+        saved.Write(directory);
+        if (note.Commit is not null && note.Commit != mark.Rescue?.Commit)
+        {
+            LogWorkRescued(mark.RunId, mark.TaskId, RefNames.Rescue(mark.TaskId, mark.Generation), note.Commit, note.Pushed ? "on the origin" : $"in {directory}");
+        }
+
+        if (note.Kept is not null && note.Kept != mark.Rescue?.Kept)
+        {
+            LogWorkspaceKept(mark.RunId, mark.TaskId, directory, note.Kept);
+        }
+
+        return problem is null ? saved : throw problem;
+    }
+
+    // Without the origin the work can still be saved here. One that says nothing takes the time of one workspace, and no more than a short question where that is its first look.
+    private async Task<(RemoteRefs? Refs, GitException? Unasked)> AskAsync(WorkspaceMark mark, string[] names, CancellationToken token)
+    {
+        if (_silent.Of(mark.Repository, Now) is { } silence)
+        {
+            return (null, silence.Fault);
+        }
+
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var alarm = _failed.ContainsKey(mark.RunId) ? null : time.CancelAfter(limited, LongestFirstAnswer);
+        var began = time.GetTimestamp();
+        GitException? unasked = null;
+        try
+        {
+            return (await origin.RefsAsync(mark.Repository, limited.Token, names), null);
+        }
+        catch (GitException fault)
+        {
+            return (null, unasked = fault);
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+            return (null, unasked = new GitException(GitFaults.TimedOut, $"the origin did not answer within {LongestFirstAnswer.TotalSeconds:0} s", "look at the origin and the way to it"));
+        }
+        finally
+        {
+            _silent.Asked(mark.Repository, unasked, time.GetElapsedTime(began), Now);
+        }
+    }
+
+    // Never looked at, not on the origin yet, or about to go. What is kept for a reason changes only by hand, so once an hour is enough.
+    private bool NeedsLook(RescueNote? note) => note is null || note.Problem is not null || (note.IsSafe && IsDue(note))
+        || (note.Kept is null ? !note.Pushed : Math.Abs(Now - note.AtUnixMs) > LookAgain.TotalMilliseconds);
+
+    private bool IsDue(RescueNote note) => Now - note.EndedAtUnixMs >= config.Workspace.KeepFor.TotalMilliseconds || IsDiskLow();
+
+    // One that ended in the future was dated by a clock that was wrong: its time counts from now.
+    private WorkspaceMark Dated(string directory, WorkspaceMark mark)
+    {
+        if (mark.Rescue is not { } note || note.EndedAtUnixMs < Now + LookAgain.TotalMilliseconds)
+        {
+            return mark;
+        }
+
+        var dated = mark with { Rescue = note with { EndedAtUnixMs = Now } };
+        dated.Write(directory);
+        return dated;
+    }
+
+    private bool IsDiskLow()
+    {
+        var (space, limits) = (DiskSpace.At(config.StateDirectory), config.SelfTest);
+
+        // A quarter above the floor: below it no work is taken.
+        return space.Bytes < limits.DiskFloorBytes * 1.25 || space.Inodes < limits.DiskFloorInodes * 1.25;
+    }
+
+    // Renamed first: half a workspace must not look like one. Somebody who still works there would write into what is being removed.
+    private async Task RemoveAsync(string directory, CancellationToken token)
+    {
+        if (WorkingDirectories.ProcessesIn(directory) is [var busy, ..])
+        {
+            throw new IOException($"process {busy.Pid} still works there");
+        }
+
+        var gone = Path.Combine(Clones.Root(config), Clones.Removing + Path.GetFileName(directory));
+        Directory.Move(directory, gone);
+        await TreeRemoval.RemoveAsync(tools, gone, token);
+    }
+
     /// <summary>Part of the start, before anything is made: what was being made when the last process ended gets a name that says it may go.</summary>
     public void Begin()
     {
-        runs.Ended += Nudge;
+        runs.Ended += () =>
+        {
+            if (_nudge.CurrentCount == 0)
+            {
+                _nudge.Release();
+            }
+        };
         EndLeftoverGit();
         foreach (var directory in Clones.In(Clones.Root(config), $"{Clones.Making}*").Concat(Clones.In(Mirrors.DirectoryOf(config), "*.making-*")))
         {
@@ -152,7 +262,7 @@ internal sealed partial class WorkspaceKeeper(
     private async Task RemoveLeftoversAsync(CancellationToken token)
     {
         var replaced = Marked().Any() ? [] : Clones.In(Mirrors.DirectoryOf(config), "*.replaced-*");
-        foreach (var directory in Clones.In(Clones.Root(config), $"{Clones.Removing}*").Concat(Clones.In(Mirrors.DirectoryOf(config), $"{Clones.Removing}*")).Concat(replaced).Where(path => !_tender.IsRemoving(path)))
+        foreach (var directory in Clones.In(Clones.Root(config), $"{Clones.Removing}*").Concat(Clones.In(Mirrors.DirectoryOf(config), $"{Clones.Removing}*")).Concat(replaced))
         {
             try
             {
@@ -172,6 +282,15 @@ internal sealed partial class WorkspaceKeeper(
             }
         }
     }
+
+    [LoggerMessage(EventIds.WorkRescued, LogLevel.Warning, "{Run}: work that {Task} left uncommitted or unpushed is kept as {Ref}, commit {Commit}, {Where}", EventName = "WorkRescued")]
+    private partial void LogWorkRescued(string run, string task, string @ref, string commit, string where);
+
+    [LoggerMessage(EventIds.RescueFailed, LogLevel.Warning, "{Run}: the workspace of {Task} in {Directory} is kept: {Reason}; trying again", EventName = "RescueFailed")]
+    private partial void LogRescueFailed(string run, string task, string directory, string reason);
+
+    [LoggerMessage(EventIds.WorkspaceRemoved, LogLevel.Information, "{Run}: removed the workspace of {Task}; {Proof}", EventName = "WorkspaceRemoved")]
+    private partial void LogWorkspaceRemoved(string run, string task, string proof);
 
     [LoggerMessage(EventIds.WorkspaceKept, LogLevel.Warning, "{Run}: the workspace of {Task} in {Directory} stays for good: {Reason}; look at it and remove it by hand", EventName = "WorkspaceKept")]
     private partial void LogWorkspaceKept(string run, string task, string directory, string reason);
