@@ -20,7 +20,7 @@ public sealed class LargeFileTests : WorkspaceTests
         var address = $"file://{origin.Path}";
         await AssignAsync(address);
         await Wait.UntilAsync(() => Hub.Of("task_complete").Concat(Hub.Of("task_failed")).Any(), "the end", TimeSpan.FromMinutes(1));
-        await RescuedAsync(origin, "refs/fleet/rescue/task-a/1");
+        await Wait.ForAsync(() => RefAsync(origin, "refs/fleet/rescue/task-a/1"), "the rescue of a hundred megabytes", TimeSpan.FromMinutes(2));
         await AssignAsync(address, generation: 2);
         await Wait.UntilAsync(() => Hub.Of("task_complete").Count() == 2, "the second end", TimeSpan.FromMinutes(1));
 

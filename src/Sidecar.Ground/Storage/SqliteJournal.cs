@@ -20,8 +20,8 @@ internal static class SqliteJournal
         }
 
         var end = new byte[NamesAnother.Length];
-        using var journal = facts.Kind == PathKind.File ? OutsideFile.Stream(path) : null;
-        if (journal is null || (journal.Length >= end.Length && journal.Seek(-end.Length, SeekOrigin.End) >= 0 && journal.ReadAtLeast(end, end.Length, throwOnEndOfStream: false) == end.Length && end.AsSpan().SequenceEqual(NamesAnother)))
+        using var journal = facts.Kind == PathKind.File ? OutsideFile.OpenBehindLinks(path) : null; // The tree of a sync by swap is a link.
+        if (journal is not { IsInvalid: false } || (facts.Length >= end.Length && RandomAccess.Read(journal, end, facts.Length - end.Length) == end.Length && end.AsSpan().SequenceEqual(NamesAnother)))
         {
             throw new IOException($"{path} is not what one program leaves: it is no file, or names another one");
         }
