@@ -54,7 +54,7 @@ public sealed class IdentityUnreadableTests : IDisposable
         Assert.All([check.Text, contacts.Text], said => Assert.Contains("is not a file; the next sync takes it away", said, StringComparison.Ordinal));
         await scene.MustAsync("sync");
         Assert.Equal(rows, await TestProgram.MustAsync("/usr/bin/sqlite3", Path.Combine(scene.Tree, "contacts.db"), "SELECT * FROM contacts ORDER BY name"));
-        Assert.DoesNotContain("not ours", await scene.MustAsync("identity", "check"), StringComparison.Ordinal);
+        Assert.DoesNotContain("UNREADABLE", await scene.MustAsync("identity", "check"), StringComparison.Ordinal);
     }
 
     // The next program that opens the book takes back what was not committed.
@@ -77,7 +77,7 @@ public sealed class IdentityUnreadableTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(scene.Home, "replaced")));
     }
 
-    // A lease makes whoever opens the file wait for 45 seconds; see fcntl(2).
+    // A lease makes each open of the file wait for 45 seconds; see fcntl(2).
     [Fact(Timeout = 120_000), Trait("kind", "a file that keeps its reader waiting")]
     public async Task A_lease_on_identity_files_keeps_nobody_waiting()
     {

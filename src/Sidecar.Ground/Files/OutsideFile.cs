@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace FleetSidecar.Ground.Files;
 
-/// <summary>Reads a small file that somebody else wrote, whatever they put there: never blocks on a pipe or a lease, never reads without end.</summary>
+/// <summary>Reads a small file that another program wrote, whatever it holds: never blocks on a pipe or a lease, never reads without end.</summary>
 public static partial class OutsideFile
 {
     private const int NonBlocking = 0x800, CloseOnExec = 0x80000, ReadAndWrite = 2, WouldBlock = 11;

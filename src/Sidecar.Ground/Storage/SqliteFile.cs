@@ -7,7 +7,7 @@ namespace FleetSidecar.Ground.Storage;
 /// <summary>Looks at, copies and adds to SQLite files that belong to somebody else. Nothing of ours is kept open.</summary>
 /// <remarks>A schema can contain expressions, and one call of a function in them can take hours that nothing interrupts. Computed columns are
 /// therefore neither read nor checked, and no trigger or view of the file is run. Sizes are bounded, and SQLite ends any other work after a
-/// minute. A file that somebody may be writing is opened in a process of its own only: the engine waits at a pipe beside it without an end.</remarks>
+/// minute. A file that another program may be writing is opened in a process of its own only, because the engine waits for the other end of a pipe beside it.</remarks>
 public static class SqliteFile
 {
     /// <summary>Most bytes of a row that is added. An insertion does compute what the book's own schema says, and the work of one call grows with the square of this.</summary>

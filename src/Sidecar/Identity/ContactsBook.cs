@@ -111,7 +111,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
         [.. rows.Where(row => row.Values.Sum(value => value is null ? 0L : Encoding.UTF8.GetByteCount(value)) < LargestRow)];
 
     /// <summary>The keys that were offered once, from their list.</summary>
-    /// <exception cref="IOException">It cannot be read: that must not bring back whom somebody deleted.</exception>
+    /// <exception cref="IOException">It cannot be read. Without it, contacts that were deleted here would be added again.</exception>
     public static HashSet<string> Offered(string list)
     {
         if (PathFacts.Of(list) is null)

@@ -31,7 +31,7 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
     private long? _late;
 
     /// <summary>The first of the files beside a database that is no file, or null.</summary>
-    public static string? OddCompanion(string path) => IdentityBook.Companions(path).FirstOrDefault(name => PathFacts.Of(name) is { Kind: not PathKind.File });
+    private static string? OddCompanion(string path) => IdentityBook.Companions(path).FirstOrDefault(name => PathFacts.Of(name) is { Kind: not PathKind.File });
 
     /// <summary>A copy of everything that is committed, as one file.</summary>
     /// <exception cref="InvalidDataException">It is no sound database.</exception>
