@@ -62,7 +62,7 @@ CLOUD
 on 'for address in 169.254.169.254 169.254.170.2 169.254.170.23 100.100.100.200 192.0.0.192; do ip addr add $address/32 dev lo; done; systemd-run -q --unit cloud /usr/local/bin/cloud'
 until_on "the cloud to answer" 'curl -sf -m 3 http://169.254.169.254/ | grep -q credentials && curl -sf -m 3 http://192.0.0.192/ | grep -q credentials'
 
-# The first agent is the victim, the second does the acts.
+# The first agent is the victim. The second does the acts. The third has a report that is a link in every other moment.
 on 'cat >/usr/local/bin/agent; chmod 755 /usr/local/bin/agent' <<'AGENT'
 #!/bin/bash
 shared=/srv/shared
@@ -78,6 +78,14 @@ if mkdir $shared/first 2>/dev/null; then
   done
   fleet-sidecar task complete --output "finished by itself"
   exit
+fi
+if ! mkdir $shared/second 2>/dev/null; then
+  # Its report is a report in one moment and a link in the next, from before the daemon looks until it ends.
+  cd "$FLEET_RESULTS_DIR" && printf '{"status":"success","output":"%0900000d"}' 0 >report && ln -s /var/lib/fleet-sidecar/state.db "$FLEET_TASK_ID.json"
+  exec perl -e '
+    my ($exchange, $name, $report) = (qx(uname -m) =~ /aarch64/ ? 276 : 316, "$ENV{FLEET_TASK_ID}.json", "report"); # renameat2
+    my ($until, $swaps) = (time + 60, 0);
+    while (time < $until && syscall($exchange, -100, $name, -100, $report, 2) == 0) { open my $many, ">", "/srv/shared/swapped" if ++$swaps == 1000 }'
 fi
 while [ ! -e $shared/daemon ]; do sleep 0.1; done
 . $shared/facts; . $shared/daemon
@@ -113,6 +121,10 @@ on "echo \"attacker_task=$attacker victim_task=$victim attacker_run=\$(journalct
 until_on "the victim to finish" "fleet-hub task show $victim $hub --json | grep -q '\"status\": \"completed\"'" || :
 until_on "what it left to be looked at" "journalctl -q --no-pager -o cat FLEET_TASK_ID=$attacker | grep -qE 'WorkRescued|WorkspaceKept'" || :
 until_on "the attacker's run to be settled" 'fleet-sidecar status --json | grep -q "\"runs\": *\[\]"' || :
+swapper=$(on "fleet-hub task add $hub --description swapper --max-retries 0" | tail -n 1)
+until_on "the report that is a link in the next moment to be read" "fleet-hub task show $swapper $hub --json | grep -qE '\"status\": \"(completed|dead_letter)\"'"
+until_on "that run to be settled" 'fleet-sidecar status --json | grep -q "\"runs\": *\[\]"' || :
+on "echo \"swapper_run=\$(journalctl -q --no-pager -o json FLEET_TASK_ID=$swapper FLEET_EVENT=AgentStarted | sed -n '1s/.*\"FLEET_RUN_ID\":\"\([^\"]*\)\".*/\1/p')\" >>/root/before"
 found=$(on '
   cat /srv/shared/acts
   . /root/before

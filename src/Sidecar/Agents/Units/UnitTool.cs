@@ -13,7 +13,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     /// <summary>For what belongs to no run.</summary>
     public const string SelfTest = "selftest";
 
-    private const int TailLength = 4096;
+    private const int TailLength = 4096, MostMoves = 5;
     private const long MaxOutputBytes = 32 * 1024 * 1024; // Its head and its tail are read, and nothing else.
     private static readonly TimeSpan OutputLook = TimeSpan.FromMilliseconds(500);
 
@@ -88,6 +88,24 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
         }
 
         PrivateDirectory.Allow(home, PrivateDirectory.Mode);
+        PutAside(home);
+        Directory.CreateDirectory(home, PrivateDirectory.Mode);
+    }
+
+    // What the look before left there, however much: retention removes it, and may have removed its place this moment.
+    private void PutAside(string home)
+    {
+        for (var attempt = 0; Directory.Exists(home) && Directory.EnumerateFileSystemEntries(home).Any(); attempt++)
+        {
+            try
+            {
+                Directory.CreateDirectory(config.RemovingDirectory);
+                Directory.Move(home, Path.Combine(config.RemovingDirectory, $"{SelfTest}-{Guid.NewGuid():N}"));
+            }
+            catch (DirectoryNotFoundException) when (attempt < MostMoves)
+            {
+            }
+        }
     }
 
     // Where every slot has a run, the look is made as the user beside the slots, who has no unit with another network.
