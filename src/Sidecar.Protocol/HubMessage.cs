@@ -60,7 +60,7 @@ public abstract partial record HubMessage
     /// <summary>The last frame was refused for its rate; it must be sent again after the delay.</summary>
     public sealed record RateLimited : HubMessage
     {
-        /// <summary>How long to wait, milliseconds; 1 000 where absent, at most 300 000 is honoured.</summary>
+        /// <summary>How long to wait, milliseconds; 1 000 where absent. At most 60 000 is honoured on a connection, and 3 600 000 before <c>identified</c>; a hub that needs more answers so again.</summary>
         public long? RetryAfterMs { get; init; }
 
         /// <summary>The limit that was met: <c>light</c>, <c>normal</c> or <c>heavy</c>.</summary>

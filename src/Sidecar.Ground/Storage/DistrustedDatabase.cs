@@ -23,6 +23,13 @@ internal static class DistrustedDatabase
             raw.sqlite3_db_config(connection.Handle, setting, value, out _);
         }
 
+        // A temporary file would lie elsewhere, where a helper for one database may change nothing.
+        using (var memory = connection.CreateCommand())
+        {
+            memory.CommandText = "PRAGMA temp_store = MEMORY";
+            memory.ExecuteNonQuery();
+        }
+
         var began = Stopwatch.GetTimestamp();
         raw.sqlite3_limit(connection.Handle, raw.SQLITE_LIMIT_LENGTH, LargestValue);
         raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Stopwatch.GetElapsedTime(began) > LongestWork ? 1 : 0, null);

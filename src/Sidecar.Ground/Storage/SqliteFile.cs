@@ -60,9 +60,10 @@ public static class SqliteFile
             }
             catch (SqliteException left) when (Code(left) == raw.SQLITE_READONLY)
             {
-                // A writer that was killed left a journal; whoever opens the database next takes back what was not committed.
-                SqliteJournal.RequireOwn(path);
-                Copy(path, copy, SqliteOpenMode.ReadWrite);
+                // A writer that was killed left a journal; whoever opens the database next takes back what was not committed. That is done
+                // on copies: the engine removes files that a journal names, with the rights of whoever opens it.
+                using var found = FoundDatabase.Of(path, copy);
+                Copy(found.Path, copy, SqliteOpenMode.ReadWrite);
             }
         }
         catch (SqliteException fault) when (!IsPassing(fault))

@@ -9,7 +9,7 @@ internal static class SqliteJournal
     private static readonly byte[] NamesAnother = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
     /// <summary>Refuses one that names another file, which may be ours. Programs that write one database at a time leave none.</summary>
-    /// <remarks>May get wrong: who puts it there between this look and the opening.</remarks>
+    /// <remarks>May get wrong: who puts it there between this look and the opening. Where others may write, the opening needs a <see cref="ChangeLimit"/>.</remarks>
     /// <exception cref="IOException">It does, or it is no file.</exception>
     public static void RequireOwn(string database)
     {

@@ -112,13 +112,26 @@ internal static class SidecarCommands
         catch (Exception fault) when (fault is DaemonUnavailableException or ConfigurationException)
         {
             // Somebody may be at it already, and a broken configuration is one of the reasons.
-            var file = arguments.GetValue(Config)!;
-            if (DeadmanMemory.Of(file, DeadmanScene.Of(file, null, arguments.GetValue(Set) ?? []).Config.StateDirectory).Read() is { } deadman)
+            if (Deadman(arguments) is { } deadman)
             {
                 Terminal.Write(arguments.GetValue(Json) ? JsonSerializer.Serialize(new DeadView(deadman), ControlJson.Pretty.DeadView) + "\n" : Output.Deadman(deadman));
             }
 
             throw;
+        }
+    }
+
+    // What root does not believe is not told either.
+    private static DeadmanState? Deadman(ParseResult arguments)
+    {
+        var file = arguments.GetValue(Config)!;
+        try
+        {
+            return DeadmanMemory.Of(file, DeadmanScene.Of(file, null, arguments.GetValue(Set) ?? []).Config.StateDirectory).Read();
+        }
+        catch (ConfigurationException)
+        {
+            return null;
         }
     }
 

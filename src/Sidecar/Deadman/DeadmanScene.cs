@@ -16,10 +16,13 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
         RequireTrust(configFile);
         var (config, problem) = Load(configFile, settings);
         config.StateDirectory = state ?? config.StateDirectory;
-        var good = new LastGood(configFile, PackagePaths.DeadmanOf(configFile, config.StateDirectory));
+        var home = PackagePaths.DeadmanOf(configFile, config.StateDirectory);
+        RequireTrustIn(home);
+        var good = new LastGood(configFile, home);
         if (problem is not null && good.Read(settings) is { } kept)
         {
             kept.StateDirectory = state ?? kept.StateDirectory;
+            RequireTrustIn(PackagePaths.DeadmanOf(configFile, kept.StateDirectory));
             config = kept;
         }
 
@@ -37,6 +40,17 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
         if (TrustedPath.IsRoot && (TrustedPath.Doubt(directory) ?? TrustedPath.Doubt(Path.Combine(directory, "conf.d"))) is { } doubt)
         {
             throw new ConfigurationException($"root does nothing by {configFile}: {doubt}", "give the directory to root, and look at what is in it");
+        }
+    }
+
+    // Root puts back what lies there and runs the hooks that it names, and believes when and how often it did.
+    private static void RequireTrustIn(string home)
+    {
+        var places = Directory.Exists(home) ? Directory.EnumerateFileSystemEntries(home, "*", SearchOption.AllDirectories).Prepend(home) : [home];
+        if (TrustedPath.IsRoot && (TrustedPath.Doubt(Path.GetDirectoryName(home)!) ?? places.Select(place => TrustedPath.Doubt(place)).FirstOrDefault(found => found is not null)) is { } doubt)
+        {
+            throw new ConfigurationException($"root keeps and believes nothing in {home}: {doubt}",
+                "let the switch run as the daemon's own user, or put the state directory where only root makes directories, as /var/lib");
         }
     }
 

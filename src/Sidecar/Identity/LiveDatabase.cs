@@ -33,6 +33,14 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
     /// <summary>The first of the files beside a database that is no file, or null.</summary>
     private static string? OddCompanion(string path) => IdentityBook.Companions(path).FirstOrDefault(name => PathFacts.Of(name) is { Kind: not PathKind.File });
 
+    // Of the way through the tree, the database itself with it. The tree is a link of the operator's where it is synced by swap.
+    private string? Detour(string path)
+    {
+        var inside = path.StartsWith(paths.Tree + "/", StringComparison.Ordinal) ? path[(paths.Tree.Length + 1)..] : Path.GetFileName(path);
+        var root = path[..^inside.Length];
+        return IdentityPattern.Parents(inside).Append(inside).Select(name => root + name).FirstOrDefault(name => PathFacts.Of(name) is { Kind: PathKind.Link });
+    }
+
     /// <summary>A copy of everything that is committed, as one file.</summary>
     /// <exception cref="InvalidDataException">It is no sound database.</exception>
     /// <exception cref="IOException">It cannot be read now.</exception>
@@ -90,6 +98,11 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
         if (OddCompanion(task[1]) is { } odd)
         {
             throw new IOException($"{odd} is not a file; the next sync takes it away");
+        }
+
+        if (Detour(task[1]) is { } detour)
+        {
+            throw new IOException($"{detour} is a symbolic link: whoever made it would choose what is opened");
         }
 
         ToolOutcome end;

@@ -21,7 +21,9 @@ internal sealed class OutboxPump(FrameSocket connection, int version, OutboxQueu
 {
     private const int Remembered = 256;
     private static readonly TimeSpan AckLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+
+    // As long as the longest pause between two attempts to connect. A hub that needs more says so again.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan ProgressPause = TimeSpan.FromMinutes(1);
 
