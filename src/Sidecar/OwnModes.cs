@@ -20,6 +20,7 @@ internal static class OwnModes
         }
 
         GiveBack(config.StateDirectory);
+        StateModes.MakeAgain(config);
         try
         {
             foreach (var entry in Directory.EnumerateFileSystemEntries(config.StateDirectory))

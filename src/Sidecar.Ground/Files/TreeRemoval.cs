@@ -8,6 +8,10 @@ public static class TreeRemoval
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
     private const UnixFileMode Ours = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    // What a container without root left belongs to numbers of this user's own range (subuid(5)), and only a process that stands for all of them removes it.
+    private static readonly string[] AsAllOfOurs = ["unshare", "--user", "--map-auto", "--map-root-user", "--"];
+
     private static readonly Dictionary<string, string> Environment = new() { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C" };
 
     /// <exception cref="IOException">Something stays; what was removed is gone.</exception>
@@ -24,6 +28,11 @@ public static class TreeRemoval
             // Not chmod(1): it changes by name, and a link that comes in between leads it to any file of its user.
             await Task.Run(() => TreeRights.Set(directory, (isDirectory, mode) => mode | Ours | (isDirectory ? UnixFileMode.UserExecute : 0), withoutLists: false, token), token);
             outcome = await RunAsync(tools, ["rm", "-rf", "--one-file-system", "--", directory], token);
+        }
+
+        if (Path.Exists(directory) && !TrustedPath.IsRoot)
+        {
+            await RunAsync(tools, [.. AsAllOfOurs, "rm", "-rf", "--one-file-system", "--", directory], token);
         }
 
         if (Path.Exists(directory))

@@ -19,6 +19,7 @@ internal sealed class AgentLauncher(SidecarConfig config, ResultFiles results, I
 
     public async ValueTask<LaunchOutcome> StartAsync(Run run, CancellationToken token)
     {
+        OwnModes.Restore(config); // An agent before this one may have removed what this one is given.
         var runDirectory = RunDirectory(run);
         var subject = Subject(run, runDirectory);
         var call = AgentAdapters.Of(run.Profile).Call(run.Profile, subject);

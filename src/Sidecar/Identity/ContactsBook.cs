@@ -88,7 +88,7 @@ internal sealed class ContactsBook(SidecarConfig config, IdentityPaths paths, Up
             var rows = database.Look(copy =>
             {
                 database.Snapshot(Book, copy);
-                return SqliteFile.Rows(copy, options.Table);
+                return new FileInfo(copy) is { Length: > IdentitySources.LargestFile } large ? throw new IOException($"it has {large.Length} bytes, more than {IdentitySources.LargestFile}") : SqliteFile.Rows(copy, options.Table);
             });
             return new ContactsReport { Count = rows.Count, Contacts = rows };
         }

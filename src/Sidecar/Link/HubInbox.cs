@@ -98,7 +98,7 @@ internal sealed partial class HubInbox(RunLoop runs, IntakeControl intake, IHost
     [LoggerMessage(EventIds.HubError, LogLevel.Warning, "the hub answered with an error: {Code} {Hint}", EventName = "HubError")]
     private partial void LogHubError(string code, string? hint);
 
-    [LoggerMessage(EventIds.RateLimited, LogLevel.Warning, "the hub limits our rate, tier {Tier}: waiting {RetryAfterMs} ms", EventName = "RateLimited")]
+    [LoggerMessage(EventIds.RateLimited, LogLevel.Warning, "the hub limits our rate, tier {Tier}, and asks for {RetryAfterMs} ms; version 1 waits for a minute at most, version 2 goes on", EventName = "RateLimited")]
     private partial void LogRateLimited(string? tier, long? retryAfterMs);
 
     [LoggerMessage(EventIds.RestartAsked, LogLevel.Information, "the hub asks for a restart: {Reason}; ending with exit code 0, agents keep working", EventName = "RestartAsked")]
