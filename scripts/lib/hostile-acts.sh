@@ -42,7 +42,7 @@ try reading "the victim's run" "a view of its own run alone" 'ls "$victim_run"'
 try reading "the victim's workspace" "a view of its own run alone" 'ls "$victim_workspace"'
 try reading "the victim's home" "a user and a home for each agent" 'cat "$victim_home/secret" || ls "$victim_home"'
 try reading "the victim's environment, with its nonce" "another user" 'cat "/proc/$victim_pid/environ"'
-try reading "which processes the victim has" "ProtectProc=invisible" 'ls -d "/proc/$victim_pid"'
+try reading "which processes the victim has" "ProtectProc=invisible; their numbers and their runs' ids stand in /sys/fs/cgroup, what they are does not" 'ls -d "/proc/$victim_pid"'
 try reading "the order of the victim" "a view of its own order alone" 'cat "/var/lib/fleet-sidecar/orders/${victim_run##*/}/order"'
 
 try writing "into the objects that all clones borrow" "BindReadOnlyPaths=" 'touch /var/lib/fleet-sidecar/mirrors/x || touch /var/lib/fleet-sidecar/mirrors/*/x'
