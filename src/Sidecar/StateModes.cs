@@ -6,6 +6,9 @@ namespace FleetSidecar;
 /// <summary>Who may look into the state directory, whatever the umask was that the daemon was started with, and that its parts are there.</summary>
 internal static class StateModes
 {
+    // Runs begin side by side.
+    private static readonly Lock Turn = new();
+
     private const UnixFileMode Enterable = PrivateDirectory.Mode | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     public static void Set(SidecarConfig config)
@@ -18,9 +21,10 @@ internal static class StateModes
             return;
         }
 
+        Try(() => GiveUpForeign(In(config, "results")));
         foreach (var path in Closed(config))
         {
-            Make(path);
+            PrivateDirectory.Make(path);
         }
 
         // Versions of the fleet's code lie below it, which an agent of another user may have to enter.
@@ -29,35 +33,53 @@ internal static class StateModes
         PrivateDirectory.Allow(In(config, "identity"), Enterable);
     }
 
-    /// <summary>Parts that somebody removed, replaced or gave away are made again. An agent is given some of them, and may tidy up, or hand one to a container.</summary>
+    /// <summary>Parts that somebody removed or replaced are made again, while the daemon lives: an agent is given some of them, and may tidy up, or hand one to a container. What is a directory, or a link, stays as it is.</summary>
     public static void MakeAgain(SidecarConfig config)
     {
-        foreach (var path in config.AgentsInUnits ? [] : Closed(config))
+        if (config.AgentsInUnits || PathFacts.Of(config.DatabaseFile) is null)
         {
-            try
+            return; // In units each run has its own. Without a store the disk is away, and what is made now would lie below its place.
+        }
+
+        lock (Turn)
+        {
+            var results = In(config, "results");
+            Try(() => GiveUpForeign(results));
+            foreach (var path in Closed(config).Where(path => path == results ? !Directory.Exists(path) : PathFacts.Of(path) is not { Kind: PathKind.Directory or PathKind.Link }))
             {
-                Make(path);
+                Try(() => PrivateDirectory.Make(path));
             }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+
+            if (config.Agent.ResultsDirectory is { } elsewhere && PathFacts.Of(elsewhere) is null && Directory.Exists(Path.GetDirectoryName(elsewhere)))
             {
-                // What needs it says so.
+                Try(() => Directory.CreateDirectory(elsewhere));
             }
+        }
+    }
+
+    private static void Try(Action make)
+    {
+        try
+        {
+            make();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // What needs it says so.
+        }
+    }
+
+    // An agent that gave it to a container's user closed it to us and to every other agent. What lies in it is that user's.
+    private static void GiveUpForeign(string results)
+    {
+        if (PathFacts.Of(results) is { Kind: PathKind.Directory } facts && facts.Owner != UnixAccounts.Self && FileAccessCheck.Obstacle(results) is not null)
+        {
+            ClearPlace.Rename(results, facts);
         }
     }
 
     private static string[] Closed(SidecarConfig config) =>
         [config.RunsDirectory, config.WorkspacesDirectory, config.MirrorsDirectory, In(config, "results"), In(config, "logs"), In(config, "supervise")];
-
-    // What is another user's now has the files of that one in it, and is no place of ours. Root may use any.
-    private static void Make(string path)
-    {
-        if (!TrustedPath.IsRoot && PathFacts.Of(path) is { Kind: PathKind.Directory } facts && facts.Owner != UnixAccounts.Self)
-        {
-            ClearPlace.Rename(path, facts);
-        }
-
-        PrivateDirectory.Make(path);
-    }
 
     private static string In(SidecarConfig config, string name) => Path.Combine(config.StateDirectory, name);
 }

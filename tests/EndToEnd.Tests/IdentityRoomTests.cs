@@ -64,31 +64,6 @@ public sealed class IdentityRoomTests : IDisposable
         Assert.True(scene.Ours().Count >= IdentityScene.Files.Count(), said);
     }
 
-    // Each version is refused, and a rollback leads to what no branch has any more.
-    [Theory(Timeout = 180_000), Trait("kind", "what is fetched and refused fills the disk")]
-    [InlineData("in-place"), InlineData("swap")]
-    public async Task An_upstream_that_is_rewritten_again_and_again_takes_no_more_room(string method)
-    {
-        var scene = await IdentityScene.CreateAsync(_directory, method);
-        await scene.MustAsync("sync");
-        File.WriteAllText(Path.Combine(scene.Seed, "app", "version"), "3\n");
-        await scene.CommitAsync("Version 3");
-        await scene.MustAsync("sync");
-        for (var at = 0; at < 8; at++)
-        {
-            await TestProgram.MustAsync("/bin/sh", "-c", $"cd '{scene.Seed}'; git checkout --quiet --orphan o{at}; head -c 20M /dev/urandom >large");
-            await scene.CommitAsync("Rewritten");
-            var (code, said) = await scene.RunAsync("sync");
-            Assert.True(code == 1 && said.Contains("upstream_rewound", StringComparison.Ordinal), said);
-        }
-
-        var size = new DirectoryInfo(Path.Combine(scene.Home, "upstream.git")).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
-        Assert.True(size < 100_000_000, $"{size} bytes of 160 MB that came");
-        await scene.MustAsync("sync", "--rollback");
-        Assert.Equal("2", scene.CodeVersion());
-        Assert.Equal(IdentityScene.Files.Count(), scene.Ours().Count(source => source.StartsWith("live", StringComparison.Ordinal)));
-    }
-
     // The upstream alone lies on the small disk, with what git makes of a large version.
     private static async Task<string> PushFromElsewhereAsync(IdentityScene scene, TempDir elsewhere, string change)
     {

@@ -14,9 +14,15 @@ internal static partial class HubStore
     public static readonly Option<string> Data = new("--data") { Description = "Directory that holds the hub's state", DefaultValueFactory = _ => "/var/lib/fleet-hub", HelpName = "DIR" };
 
     /// <exception cref="ConfigurationException">This is root, and the directory is another user's: what lies there would be opened with root's rights.</exception>
-    public static OpenedStore Open(string data) => TrustedPath.IsRoot && PathFacts.Of($"{data}/.") is { Owner: not 0 and var owner }
-        ? throw new ConfigurationException($"{data} belongs to {UnixAccounts.NameOf(owner)}, and root opens no store of another user", $"run it as that user: runuser -u {UnixAccounts.NameOf(owner)} -- fleet-hub serve --data {data}")
-        : StoreFile.Open(FilePath(data), ApplicationId, Migrations.From(typeof(HubStore).Assembly), TimeProvider.System, mayBeOlder: true);
+    public static void RefuseRoot(string data)
+    {
+        if (TrustedPath.IsRoot && PathFacts.Of($"{data}/.") is { Owner: not 0 and var owner })
+        {
+            throw new ConfigurationException($"{data} belongs to {UnixAccounts.NameOf(owner)}, and root opens no store of another user", $"run it as that user: runuser -u {UnixAccounts.NameOf(owner)} -- fleet-hub serve --data {data}");
+        }
+    }
+
+    public static OpenedStore Open(string data) => StoreFile.Open(FilePath(data), ApplicationId, Migrations.From(typeof(HubStore).Assembly), TimeProvider.System, mayBeOlder: true);
 
     /// <summary>For a command: beside a running hub the file is used as it is; without one it may be made. Root becomes the user of the directory first.</summary>
     public static Store OpenForCommand(string data)

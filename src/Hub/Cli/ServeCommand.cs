@@ -63,6 +63,7 @@ internal static class ServeCommand
 
         // Nothing is read again while the hub runs; without this the signal, also sent when a terminal closes, would end it.
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
+        HubStore.RefuseRoot(data); // Before the lock, which is a file in there.
         using var directory = DirectoryLock.Take(data);
         var opened = HubStore.Open(data);
         using var store = opened.Store;

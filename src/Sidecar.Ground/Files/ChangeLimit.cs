@@ -16,7 +16,7 @@ public static partial class ChangeLimit
     private const int KnowsTruncate = 3;
 
     /// <summary>Files may be made, written and removed in these directories and below them, and nowhere else.</summary>
-    /// <param name="directories">Each as it is now: where its name leads to later does not matter.</param>
+    /// <param name="directories">Each by its real path, as it is now: where its name leads to later does not matter, and one that leads elsewhere already is refused.</param>
     /// <returns>False, and nothing is limited, where the kernel has no such limit.</returns>
     /// <exception cref="IOException">A directory cannot be opened, or the limit is refused.</exception>
     public static bool TrySet(params ReadOnlySpan<string> directories)
@@ -39,6 +39,11 @@ public static partial class ChangeLimit
         {
             using var handle = new SafeFileHandle(Open(directory, OnlyPath | CloseOnExec), ownsHandle: true);
             var beneath = new Beneath { Allowed = allowed, Parent = (int)handle.DangerousGetHandle() };
+            if (!handle.IsInvalid && new FileInfo($"/proc/self/fd/{(int)handle.DangerousGetHandle()}").LinkTarget != directory)
+            {
+                throw new IOException($"{directory} is reached by a symbolic link: whoever made it would choose what may be changed");
+            }
+
             if (handle.IsInvalid || Call(AddRule, rules.DangerousGetHandle(), PathBeneath, in beneath, 0) != 0)
             {
                 throw Fault($"{directory} cannot be opened");

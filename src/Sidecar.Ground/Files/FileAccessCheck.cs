@@ -16,6 +16,9 @@ public static partial class FileAccessCheck
     /// <summary>True for a file or directory that may be written.</summary>
     public static bool MayWrite(string path) => Access(path, Write) == 0;
 
-    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    /// <summary>Why this user may make no file in a directory, or null where that is possible. Nothing is made there for a try.</summary>
+    public static string? Obstacle(string directory) => Access(directory, Write | Execute) == 0 ? null : Marshal.GetLastPInvokeErrorMessage();
+
+    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Access(string path, int mode);
 }

@@ -21,6 +21,9 @@ public static partial class UnixAccounts
     /// <summary>A user's name for people, or the number where the machine's own file has none.</summary>
     public static string NameOf(uint user) => Lines("/etc/passwd").FirstOrDefault(fields => IsNumber(fields[NumberField], user))?[NameField] ?? $"user {user}";
 
+    /// <summary>The group that a user has by itself, or null where the machine's own file does not know the user.</summary>
+    public static uint? GroupOf(uint user) => Lines("/etc/passwd").FirstOrDefault(fields => IsNumber(fields[NumberField], user)) is { } found && uint.TryParse(found[GroupOfUserField], out var group) ? group : null;
+
     /// <summary>True where a group is known to have no member but root and this user, as the group that many systems make for each user.</summary>
     public static bool IsOnlyOf(uint group, uint user)
     {

@@ -19,7 +19,7 @@ public static partial class UserChange
         }
 
         // The groups first: afterwards there are no rights left to change them. The library changes all threads.
-        if (SetGroups(0, 0) != 0 || SetGroup(owned.Group) != 0 || SetUser(owned.Owner) != 0)
+        if (SetGroups(0, 0) != 0 || SetGroup(UnixAccounts.GroupOf(owned.Owner) ?? owned.Group) != 0 || SetUser(owned.Owner) != 0)
         {
             throw new SidecarException($"{directory} belongs to {UnixAccounts.NameOf(owned.Owner)}, and this process cannot become that user: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}",
                 $"run it as that user: runuser -u {UnixAccounts.NameOf(owned.Owner)} -- COMMAND");

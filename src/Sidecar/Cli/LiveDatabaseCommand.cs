@@ -38,26 +38,29 @@ internal static class LiveDatabaseCommand
     }
 
     // The engine removes whatever a journal beside the book names. Where another user may put one there, the kernel must keep it to the book's directory.
-    private static void RequireLimit(string book)
+    private static void RequireLimit(string book, string theirs)
     {
-        if (!ChangeLimit.TrySet(DirectoryOf(book)) && TrustedPath.Doubt(Path.GetFullPath(book)) is { } doubt)
+        if (!ChangeLimit.TrySet(DirectoryOf(book), OwnDirectoryOf(theirs)) && TrustedPath.Doubt(Path.GetFullPath(book)) is { } doubt)
         {
             throw new IOException($"{doubt}, and this kernel has no Landlock, without which a file beside it could make us remove any file of ours");
         }
     }
 
+    // The parent has looked where it really leads, and an agent may have put a link on the way since.
     private static string DirectoryOf(string file) => Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
+
+    private static string OwnDirectoryOf(string file) => RealPath.Of(DirectoryOf(file)) ?? DirectoryOf(file);
 
     private static string Do(string[] arguments)
     {
         switch (arguments)
         {
             case [LiveDatabase.SnapshotTask, var database, var copy]:
-                _ = ChangeLimit.TrySet(DirectoryOf(database), DirectoryOf(copy));
+                _ = ChangeLimit.TrySet(DirectoryOf(database), OwnDirectoryOf(copy));
                 SqliteFile.Snapshot(database, copy);
                 return "";
             case [LiveDatabase.MergeTask, var book, var theirs, var table, var key, var offered]:
-                RequireLimit(book);
+                RequireLimit(book, theirs);
                 var rows = ContactsBook.Fitting(SqliteFile.Rows(theirs, table));
                 return SqliteFile.Merge(book, table, key, rows, ContactsBook.Offered(offered)).ToString(CultureInfo.InvariantCulture);
             default:

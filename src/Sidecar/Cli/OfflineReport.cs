@@ -29,7 +29,11 @@ internal static class OfflineReport
         };
         if (file is not null && !File.Exists(file))
         {
-            Directory.CreateDirectory(directory); // Another agent may have tidied it away, and no sidecar runs that would make it again.
+            if (PathFacts.Of(directory) is null && Directory.Exists(Path.GetDirectoryName(directory)))
+            {
+                Directory.CreateDirectory(directory, PrivateDirectory.Mode); // Another agent may have tidied it away, and no sidecar runs that would make it again.
+            }
+
             OwnedFile.Write(file, System.Text.Encoding.UTF8.GetBytes(content), Readable); // By the sidecar, which may be another user.
         }
 

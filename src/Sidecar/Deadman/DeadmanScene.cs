@@ -46,11 +46,23 @@ internal sealed record DeadmanScene(SidecarConfig Config, string? Problem, LastG
     // Root puts back what lies there and runs the hooks that it names, and believes when and how often it did.
     private static void RequireTrustIn(string home)
     {
-        var places = Directory.Exists(home) ? Directory.EnumerateFileSystemEntries(home, "*", SearchOption.AllDirectories).Prepend(home) : [home];
-        if (TrustedPath.IsRoot && (TrustedPath.Doubt(Path.GetDirectoryName(home)!) ?? places.Select(place => TrustedPath.Doubt(place)).FirstOrDefault(found => found is not null)) is { } doubt)
+        if (TrustedPath.IsRoot && DoubtIn(home) is { } doubt)
         {
             throw new ConfigurationException($"root keeps and believes nothing in {home}: {doubt}",
                 "let the switch run as the daemon's own user, or put the state directory where only root makes directories, as /var/lib");
+        }
+    }
+
+    private static string? DoubtIn(string home)
+    {
+        try
+        {
+            return TrustedPath.Doubt(Path.GetDirectoryName(home)!) ?? TrustedPath.Doubt(home)
+                ?? (Directory.Exists(home) ? Directory.EnumerateFileSystemEntries(home, "*", SearchOption.AllDirectories).Select(place => TrustedPath.Doubt(place)).FirstOrDefault(found => found is not null) : null);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return fault.Message;
         }
     }
 

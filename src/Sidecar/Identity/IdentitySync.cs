@@ -41,7 +41,6 @@ internal sealed class IdentitySync
     private readonly TimeProvider _time;
     private readonly IdentityBook _book;
     private readonly UpstreamRepository _repository;
-    private readonly UpstreamCollection _collection;
     private readonly SyncPlanner _planner;
     private readonly SyncExecution _execution;
     private readonly ReplacedFiles _replaced;
@@ -57,7 +56,6 @@ internal sealed class IdentitySync
         Records = new SyncRecords(Paths, time);
         _book = new IdentityBook(config, Paths);
         _repository = new UpstreamRepository(config, Paths, git, tools, time);
-        _collection = new UpstreamCollection(Paths, _repository, git, config.Identity.Upstream.Branch, time);
         Contacts = new ContactsBook(config, Paths, _repository, database);
         _old = new OldTrees(Paths, _repository, tools, time);
         _planner = new SyncPlanner(config, Paths, _book, Sources, Records, _repository, Contacts, time);
@@ -121,16 +119,13 @@ internal sealed class IdentitySync
                 MoveAsideOddCompanions();
             }
 
-            var finished = await FinishAsync(request.Rollback, token);
-            var collected = request.CheckOnly ? [] : await _collection.RunAsync(Records.Read(), token);
-            if (finished && request.Rollback)
+            if (await FinishAsync(request.Rollback, token) && request.Rollback)
             {
                 return new SyncReport { Outcome = "rolled_back", Method = TreeMethods.Choose(_config.Identity, Paths.Tree), Commit = Records.Read().Now?.Commit, Recovered = true };
             }
 
             var draft = await _planner.PlanAsync(request, MethodOf(TreeMethods.Choose(_config.Identity, Paths.Tree)), token);
-            var report = draft.Bytes is null || request.CheckOnly ? draft.Report : await CarryOutAsync(draft, token);
-            return report with { Notes = [.. collected, .. report.Notes] };
+            return draft.Bytes is null || request.CheckOnly ? draft.Report : await CarryOutAsync(draft, token);
         }
         catch (SidecarException fault) when (!request.CheckOnly)
         {

@@ -33,6 +33,10 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
     /// <summary>The first of the files beside a database that is no file, or null.</summary>
     private static string? OddCompanion(string path) => IdentityBook.Companions(path).FirstOrDefault(name => PathFacts.Of(name) is { Kind: not PathKind.File });
 
+    // The helper takes no other way: the tree may be a link, and nothing below it is one.
+    private string Real(string path) => path.StartsWith(paths.Tree + "/", StringComparison.Ordinal) && RealPath.Of(paths.Tree) is { } tree ? tree + path[paths.Tree.Length..]
+        : RealPath.Of(Path.GetDirectoryName(path)!) is { } directory ? Path.Combine(directory, Path.GetFileName(path)) : path;
+
     // Of the way through the tree, the database itself with it. The tree is a link of the operator's where it is synced by swap.
     private string? Detour(string path)
     {
@@ -94,7 +98,13 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
 
     private string Ask(string[] task, TimeSpan limit, bool isOfSync)
     {
-        Dictionary<string, string> environment = isOfSync ? new() { [UpstreamRepository.Mark] = paths.Home } : [];
+        // The runtime's own files for diagnostics would stay behind: they lie where the helper may change nothing.
+        Dictionary<string, string> environment = new() { ["DOTNET_EnableDiagnostics"] = "0" };
+        if (isOfSync)
+        {
+            environment[UpstreamRepository.Mark] = paths.Home;
+        }
+
         if (OddCompanion(task[1]) is { } odd)
         {
             throw new IOException($"{odd} is not a file; the next sync takes it away");
@@ -108,7 +118,7 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
         ToolOutcome end;
         try
         {
-            end = tools.RunAsync([Environment.ProcessPath ?? "fleet-sidecar", Command, .. task], environment, "/", limit, CancellationToken.None).GetAwaiter().GetResult();
+            end = tools.RunAsync([Environment.ProcessPath ?? "fleet-sidecar", Command, task[0], Real(task[1]), .. task[2..]], environment, "/", limit, CancellationToken.None).GetAwaiter().GetResult();
         }
         catch (SpawnException fault)
         {

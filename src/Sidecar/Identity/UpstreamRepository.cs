@@ -269,8 +269,8 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         ["GIT_COMMITTER_NAME"] = config.Agent.Id, ["GIT_COMMITTER_EMAIL"] = $"{config.Agent.Id}@fleet.invalid",
     };
 
-    /// <summary>The environment of every git of ours. What is rescued must not be lost to a power cut either.</summary>
-    public Dictionary<string, string> Marked() => new()
+    // What is rescued must not be lost to a power cut either.
+    private Dictionary<string, string> Marked() => new()
     {
         [Mark] = paths.Home, ["GIT_CONFIG_COUNT"] = "1", ["GIT_CONFIG_KEY_0"] = "core.fsync", ["GIT_CONFIG_VALUE_0"] = "committed",
     };

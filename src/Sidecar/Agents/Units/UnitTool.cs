@@ -95,12 +95,18 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
     // What the look before left there, however much: retention removes it, and may have removed its place this moment.
     private void PutAside(string home)
     {
-        for (var attempt = 0; Directory.Exists(home) && Directory.EnumerateFileSystemEntries(home).Any(); attempt++)
+        for (var attempt = 0; ; attempt++)
         {
             try
             {
+                if (!Directory.Exists(home) || !Directory.EnumerateFileSystemEntries(home).Any())
+                {
+                    return;
+                }
+
                 Directory.CreateDirectory(config.RemovingDirectory);
                 Directory.Move(home, Path.Combine(config.RemovingDirectory, $"{SelfTest}-{Guid.NewGuid():N}"));
+                return;
             }
             catch (DirectoryNotFoundException) when (attempt < MostMoves)
             {
