@@ -33,7 +33,7 @@ internal static class StateModes
         PrivateDirectory.Allow(In(config, "identity"), Enterable);
     }
 
-    /// <summary>Parts that somebody removed or replaced are made again, while the daemon lives: an agent is given some of them, and may tidy up, or hand one to a container. What is a directory, or a link, stays as it is.</summary>
+    /// <summary>Makes parts again that were removed or replaced while the daemon lives: an agent is given some of them, and may tidy up, or hand one to a container. A directory stays, and so does a link; where results are left, a link that leads nowhere makes way.</summary>
     public static void MakeAgain(SidecarConfig config)
     {
         if (config.AgentsInUnits || PathFacts.Of(config.DatabaseFile) is null)

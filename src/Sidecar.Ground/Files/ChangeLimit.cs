@@ -41,7 +41,7 @@ public static partial class ChangeLimit
             var beneath = new Beneath { Allowed = allowed, Parent = (int)handle.DangerousGetHandle() };
             if (!handle.IsInvalid && new FileInfo($"/proc/self/fd/{(int)handle.DangerousGetHandle()}").LinkTarget != directory)
             {
-                throw new IOException($"{directory} is reached by a symbolic link: whoever made it would choose what may be changed");
+                throw new IOException($"{directory} is reached by a symbolic link, and the maker of that link would choose what may be changed");
             }
 
             if (handle.IsInvalid || Call(AddRule, rules.DangerousGetHandle(), PathBeneath, in beneath, 0) != 0)

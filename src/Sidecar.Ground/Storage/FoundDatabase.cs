@@ -2,7 +2,7 @@ using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Ground.Storage;
 
-/// <summary>Copies of a database that somebody left in the middle of a change, and of what the engine keeps beside it, in a directory of ours.</summary>
+/// <summary>Copies of a database whose writer was killed in the middle of a change, and of what the engine keeps beside it, in a directory of ours.</summary>
 internal sealed class FoundDatabase : IDisposable
 {
     // A journal has at most what the database has, and something to spare.
@@ -19,7 +19,7 @@ internal sealed class FoundDatabase : IDisposable
     /// <exception cref="IOException">They changed meanwhile, cannot be read, or the journal names another file.</exception>
     public static FoundDatabase Of(string database, string beside)
     {
-        var found = new FoundDatabase($"{beside}.found");
+        var found = new FoundDatabase(SqliteFile.FoundName(beside));
         try
         {
             found.Clear();

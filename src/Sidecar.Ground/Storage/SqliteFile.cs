@@ -47,6 +47,9 @@ public static class SqliteFile
         }
     }
 
+    /// <summary>The name beside a copy of what <see cref="Snapshot"/> copies first where a writer was killed. It is gone when that ends, and stays where its process is ended.</summary>
+    public static string FoundName(string copy) => $"{copy}.found";
+
     /// <summary>A copy of everything that is committed, its write-ahead log included, as one file.</summary>
     /// <exception cref="InvalidDataException">It is no sound database.</exception>
     /// <exception cref="IOException">It cannot be read now, after five seconds of trying where somebody has it locked.</exception>
@@ -60,8 +63,8 @@ public static class SqliteFile
             }
             catch (SqliteException left) when (Code(left) == raw.SQLITE_READONLY)
             {
-                // A writer that was killed left a journal; whoever opens the database next takes back what was not committed. That is done
-                // on copies: the engine removes files that a journal names, with the rights of whoever opens it.
+                // A writer that was killed left a journal, and the next program that opens the database takes back what was not committed. Here that
+                // is done on copies, because the engine also removes files that a journal names.
                 using var found = FoundDatabase.Of(path, copy);
                 Copy(found.Path, copy, SqliteOpenMode.ReadWrite);
             }

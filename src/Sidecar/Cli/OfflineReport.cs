@@ -11,6 +11,8 @@ internal static class OfflineReport
 {
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    private const UnixFileMode Enterable = PrivateDirectory.Mode | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
     /// <summary>The file, or null where there is nothing worth keeping. A report that is there already stands.</summary>
     public static string? Leave(string action, string? text, string directory, string taskId)
     {
@@ -31,7 +33,7 @@ internal static class OfflineReport
         {
             if (PathFacts.Of(directory) is null && Directory.Exists(Path.GetDirectoryName(directory)))
             {
-                Directory.CreateDirectory(directory, PrivateDirectory.Mode); // Another agent may have tidied it away, and no sidecar runs that would make it again.
+                Directory.CreateDirectory(directory, Enterable); // Another agent may have tidied it away, and no sidecar runs that would make it again.
             }
 
             OwnedFile.Write(file, System.Text.Encoding.UTF8.GetBytes(content), Readable); // By the sidecar, which may be another user.

@@ -1,6 +1,7 @@
 using System.Globalization;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
+using FleetSidecar.Ground.Storage;
 
 namespace FleetSidecar.Identity;
 
@@ -89,7 +90,8 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
         }
         finally
         {
-            foreach (var name in IdentityBook.Companions(copy).Prepend(copy))
+            // A helper that was ended leaves its own copies behind.
+            foreach (var name in new[] { copy, SqliteFile.FoundName(copy) }.SelectMany(one => IdentityBook.Companions(one).Prepend(one)))
             {
                 File.Delete(name);
             }
@@ -112,7 +114,7 @@ internal sealed class LiveDatabase(IdentityPaths paths, ToolRunner tools, TimePr
 
         if (Detour(task[1]) is { } detour)
         {
-            throw new IOException($"{detour} is a symbolic link: whoever made it would choose what is opened");
+            throw new IOException($"{detour} is a symbolic link, and its maker would choose what is opened");
         }
 
         ToolOutcome end;

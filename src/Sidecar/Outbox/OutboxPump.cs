@@ -170,14 +170,13 @@ internal sealed class OutboxPump(FrameSocket connection, int version, OutboxQueu
                 await AnswerAsync(new RunInput.Refused(waiting.MessageId, error.Code), token);
                 return true;
             case HubMessage.RateLimited limited when _inFlight is not null:
-                _answered?.TrySetResult(PauseOf(limited));
+                var pause = TimeSpan.FromMilliseconds(Math.Clamp(limited.RetryAfterMs ?? 1000, 0, (long)LongestPause.TotalMilliseconds));
+                _answered?.TrySetResult(pause);
                 return false;
             default:
                 return false;
         }
     }
-
-    private static TimeSpan PauseOf(HubMessage.RateLimited limited) => TimeSpan.FromMilliseconds(Math.Clamp(limited.RetryAfterMs ?? 1000, 0, (long)LongestPause.TotalMilliseconds));
 
     private OutboxMessage? Waiting(string messageId) => outbox.Snapshot().FirstOrDefault(message => message.MessageId == messageId);
 

@@ -88,6 +88,7 @@ internal sealed class UnitTool(SidecarConfig config, AgentUnits units, AgentSlot
         }
 
         PrivateDirectory.Allow(home, PrivateDirectory.Mode);
+        OwnModes.GiveBack(home); // The look before may have closed it to its own owner.
         PutAside(home);
         Directory.CreateDirectory(home, PrivateDirectory.Mode);
     }
