@@ -57,9 +57,19 @@ public sealed class EndingRunTests : IDisposable
     {
         using var hub = await TestHub.StartAsync(_directory);
         var crash = new CrashPoint(_directory, "assignment_held");
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), Scripts.JealousWorker(_directory)).StartAsync(crashPoint: crash);
+
+        // An agent that ends at its first signal can be gone before the hub is asked to try again, and then nothing is held.
+        var agent = Scripts.Agent(_directory, $$"""
+            trap '' TERM
+            exec 9>"$FLEET_TEST_DIR/lock"
+            flock --nonblock 9 || echo "$$" >> "$FLEET_TEST_DIR/overlaps"
+            fleet-sidecar task start 9>&-
+            {{Scripts.WaitForGo.Replace("sleep 0.05", "sleep 0.05 9>&-", StringComparison.Ordinal)}}
+            fleet-sidecar task complete --output ok 9>&-
+            """);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, """{ "deadlines": { "killGrace": "00:00:10" } }""").StartAsync(crashPoint: crash);
         var task = await hub.AddAsync("cancelled and retried");
-        await Scripts.StartedAsync(_directory);
+        await hub.WaitForAsync(task, "working");
 
         await hub.Client.PostAsync($"/api/tasks/{task}/cancel", null, TestContext.Current.CancellationToken);
         await hub.Client.PostAsync($"/api/tasks/{task}/retry", null, TestContext.Current.CancellationToken);
