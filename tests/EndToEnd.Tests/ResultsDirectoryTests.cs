@@ -36,6 +36,26 @@ public sealed class ResultsDirectoryTests : IDisposable
         Assert.All(hub.Of("task_complete").Skip(1), end => Assert.Equal("by file", end.GetProperty("result").GetProperty("output").GetString()));
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("mkdir -p \"$F/inside\"; chmod 500 \"$F\"", "is a directory, not a file")]
+    [InlineData("echo '{\"status\":\"success\"}' >elsewhere; ln -s \"$PWD/elsewhere\" \"$F\"", "is a link, not a file")]
+    [InlineData("mkfifo \"$F\"", "is a pipe or a device, not a file")]
+    public async Task What_stands_in_the_place_of_a_result_is_named_and_the_next_attempt_is_heard(string harm, string words)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"F=\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"\n[ ! -e \"$FLEET_TEST_DIR/again\" ] || {{ {ByFile}; exit; }}\n{harm}\nexit 0");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x"}""");
+        var failed = await hub.WaitForAsync("task_failed");
+        _directory.Write("again", "");
+
+        await hub.SendAsync("""{"type":"task_assign","task_id":"task-a","generation":2,"description":"x"}""");
+        var done = await hub.WaitForAsync("task_complete");
+
+        Assert.Contains(words, failed.GetRawText(), StringComparison.Ordinal);
+        Assert.Equal("by file", done.GetProperty("result").GetProperty("output").GetString());
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task What_an_agent_says_while_no_sidecar_runs_is_kept_though_another_one_tidied_up()
     {

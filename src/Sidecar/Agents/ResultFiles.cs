@@ -18,15 +18,22 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     {
         foreach (var file in new[] { Started(run), Result(run) })
         {
-            if (File.Exists(file))
+            if (PathFacts.Of(file) is { } facts)
             {
-                PutAside(file, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
+                PutAside(file, facts.Kind, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
             }
         }
     }
 
-    private static void PutAside(string file, string aside)
+    private static void PutAside(string file, PathKind kind, string aside)
     {
+        if (kind == PathKind.Directory)
+        {
+            // It stays beside its old name: a directory may lie on another file system, or refuse to leave its own.
+            FileRename.Over(file, $"{file}.stale-{Guid.NewGuid():N}");
+            return;
+        }
+
         try
         {
             FileRename.Over(file, aside);
@@ -50,9 +57,14 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     {
         var kept = Path.Combine(runDirectory, "result.json");
         var found = File.Exists(kept) ? kept : Result(run);
-        if (!File.Exists(found))
+        if (PathFacts.Of(found) is not { } facts)
         {
             return null;
+        }
+
+        if (facts.Kind != PathKind.File)
+        {
+            return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} is {Word(facts.Kind)}, not a file") : null;
         }
 
         var report = Parse(found, out var bytes, out var problem);
@@ -109,6 +121,14 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
             ? report with { Output = Shorten(report.Output), Reason = Shorten(report.Reason) }
             : null;
     }
+
+    private static string Word(PathKind kind) => kind switch
+    {
+        PathKind.Directory => "a directory",
+        PathKind.Link => "a link",
+        PathKind.Socket => "a socket",
+        _ => "a pipe or a device",
+    };
 
     private string? Shorten(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
 
