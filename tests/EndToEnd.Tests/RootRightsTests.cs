@@ -37,6 +37,46 @@ public sealed class RootRightsTests : IDisposable
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task Root_opens_no_store_that_others_may_have_put_there()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root has rights that others lack");
+        using (var hub = await TestHub.StartAsync(_directory))
+        {
+            hub.Kill();
+        }
+
+        var data = _directory["hub"];
+        await TestProgram.MustAsync("/bin/chmod", "0777", data);
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Hub, ["token", "create", "x", "--data", data]);
+        var (served, why) = await TestProgram.RunAsync(TestProgram.Hub, ["serve", "--data", data, "--listen", $"http://127.0.0.1:{FreePort.Take()}"]);
+        await TestProgram.MustAsync("/bin/chmod", "0755", data);
+        var (after, token) = await TestProgram.RunAsync(TestProgram.Hub, ["token", "create", "x", "--data", data]);
+
+        Assert.Equal((78, 78, 0), (code, served, after));
+        Assert.Contains($"{data} may be written by everybody", text, StringComparison.Ordinal);
+        Assert.Contains($"{data} may be written by everybody", why, StringComparison.Ordinal);
+        Assert.NotEmpty(token);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Root_does_not_keep_its_group_for_a_user_that_the_machine_does_not_know()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can give files away");
+        using (var hub = await TestHub.StartAsync(_directory))
+        {
+            hub.Kill();
+        }
+
+        await TestProgram.MustAsync("/bin/chown", "-R", "399999:0", _directory["hub"]);
+
+        var (code, text) = await TestProgram.RunAsync(TestProgram.Hub, ["token", "create", "x", "--data", _directory["hub"]]);
+
+        Assert.NotEqual(0, code);
+        Assert.Contains("whose group is root's or is not known", text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task The_dead_mans_switch_believes_nothing_that_the_daemons_user_may_have_put_beside_its_state()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can give files away");

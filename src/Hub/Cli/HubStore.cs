@@ -13,12 +13,23 @@ internal static partial class HubStore
 
     public static readonly Option<string> Data = new("--data") { Description = "Directory that holds the hub's state", DefaultValueFactory = _ => "/var/lib/fleet-hub", HelpName = "DIR" };
 
-    /// <exception cref="ConfigurationException">This is root, and the directory is another user's: what lies there would be opened with root's rights.</exception>
+    /// <exception cref="ConfigurationException">This is root, and another user owns the directory or may write there: what lies there would be opened with root's rights.</exception>
     public static void RefuseRoot(string data)
     {
         if (TrustedPath.IsRoot && PathFacts.Of($"{data}/.") is { Owner: not 0 and var owner })
         {
             throw new ConfigurationException($"{data} belongs to {UnixAccounts.NameOf(owner)}, and root opens no store of another user", $"run it as that user: runuser -u {UnixAccounts.NameOf(owner)} -- fleet-hub serve --data {data}");
+        }
+
+        RefuseDoubt(data);
+    }
+
+    // A directory of root's where others may write.
+    private static void RefuseDoubt(string data)
+    {
+        if (TrustedPath.IsRoot && TrustedPath.Doubt(Path.GetFullPath(FilePath(data))) is { } doubt)
+        {
+            throw new ConfigurationException($"root opens no store that others may have put there: {doubt}", $"take the right to write from them (chmod go-w), or give {data} to the hub's own user");
         }
     }
 
@@ -28,6 +39,7 @@ internal static partial class HubStore
     public static Store OpenForCommand(string data)
     {
         UserChange.BecomeOwnerOf(data);
+        RefuseDoubt(data); // This is root still where the directory is root's.
         if (File.Exists(FilePath(data)) && IsServed(data))
         {
             return StoreFile.OpenBeside(FilePath(data), ApplicationId);

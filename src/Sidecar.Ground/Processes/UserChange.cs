@@ -10,7 +10,7 @@ namespace FleetSidecar.Ground.Processes;
 public static partial class UserChange
 {
     /// <summary>Where this process is root's and the directory is another user's, the process is that user's from now on, with that user's group alone.</summary>
-    /// <exception cref="SidecarException">The kernel does not let it.</exception>
+    /// <exception cref="SidecarException">The kernel does not let it, or the user's group would be root's.</exception>
     public static void BecomeOwnerOf(string directory)
     {
         if (!TrustedPath.IsRoot || PathFacts.Of($"{directory}/.") is not { Owner: not 0 } owned)
@@ -18,8 +18,14 @@ public static partial class UserChange
             return;
         }
 
+        var group = UnixAccounts.GroupOf(owned.Owner) ?? owned.Group;
+        if (group == 0)
+        {
+            throw new SidecarException($"{directory} belongs to {UnixAccounts.NameOf(owned.Owner)}, whose group is root's or is not known", "give the directory to a user that this machine knows, with a group of its own");
+        }
+
         // The groups first: afterwards there are no rights left to change them. The library changes all threads.
-        if (SetGroups(0, 0) != 0 || SetGroup(UnixAccounts.GroupOf(owned.Owner) ?? owned.Group) != 0 || SetUser(owned.Owner) != 0)
+        if (SetGroups(0, 0) != 0 || SetGroup(group) != 0 || SetUser(owned.Owner) != 0)
         {
             throw new SidecarException($"{directory} belongs to {UnixAccounts.NameOf(owned.Owner)}, and this process cannot become that user: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}",
                 $"run it as that user: runuser -u {UnixAccounts.NameOf(owned.Owner)} -- COMMAND");
