@@ -146,6 +146,10 @@ public sealed class HostileFilesTests : WorkspaceTests
 
     [Theory(Timeout = 120_000)]
     [InlineData("mkfifo logs/sidecar.log")]
+    [InlineData("truncate -s 6M logs/sidecar.log")]
+    [InlineData("truncate -s 6M logs/sidecar_2147483647.log")]
+    [InlineData("truncate -s 6M logs/sidecar_999999.log")]
+    [InlineData("mkdir -p logs/sidecar_001.log/full")]
     [InlineData("mkfifo state.db")]
     [InlineData("mkfifo state.db-wal")]
     [InlineData("mkfifo state.db-shm")]
@@ -168,6 +172,7 @@ public sealed class HostileFilesTests : WorkspaceTests
         await Sidecar.StartAsync();
 
         await Sidecar.WaitForAvailableAsync();
+        Assert.Contains("Starting]", File.ReadAllText(Path.Combine(Sidecar.State, "logs", "sidecar.log")), StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000)]

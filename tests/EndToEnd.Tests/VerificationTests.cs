@@ -158,6 +158,26 @@ public sealed class VerificationTests : IDisposable
         Assert.Contains("iris", await sidecar.CliAsync("status"), StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "what an agent put in the place of a file of ours")]
+    [InlineData("mkdir -p \"$R/verify-1.log/x\" \"$R/verify-2.log/x\"")]
+    [InlineData("ln -s \"$FLEET_TEST_DIR/victim\" \"$R/verify-1.log\"; mkfifo \"$R/verify-2.log\"")]
+    [InlineData("mkdir -p \"$R/verify-starts/x\"")]
+    public async Task A_step_counts_whatever_stands_in_the_place_of_its_log(string harm)
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        _directory.Write("victim", "of the daemon");
+        var agent = Scripts.Agent(_directory, $"R=$FLEET_RUN_DIR\necho done >done.txt; git add done.txt; git commit --quiet -m Done; fleet-sidecar task complete; {harm}");
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+
+        await hub.SendAsync(Assign(origin, [new("command", "git --version"), new("command", "git --help")]));
+
+        await Wait.UntilAsync(() => hub.Of("task_complete").Any() || hub.Of("task_failed").Any(), "the end");
+        Assert.True(hub.Of("task_complete").Any(), hub.Of("task_failed").FirstOrDefault().ToString());
+        Assert.Equal(["commits pass", "command pass", "command pass"], Checks(Assert.Single(hub.Of("task_complete"))));
+        Assert.Equal("of the daemon", File.ReadAllText(_directory["victim"]));
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task Cancelling_a_task_ends_the_step_that_is_under_way()
     {

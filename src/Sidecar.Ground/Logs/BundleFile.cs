@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using FleetSidecar.Ground.Files;
@@ -14,35 +13,42 @@ using Serilog.Sinks.File;
 namespace FleetSidecar.Ground.Logs;
 
 /// <summary>The rolling file that goes into a support bundle: the journal's lines with a date, at most 5 files of 5 MiB. One that was removed or renamed is made again.</summary>
+/// <remarks>Lines always go to the file of the plain name. A full one gets the next number (<c>sidecar_001.log</c>, then <c>sidecar_002.log</c>). The library's own
+/// rolling is not used: it takes the highest number that anybody left in the directory, and the largest number there is makes it search for ever.</remarks>
 public sealed class BundleFile : ILogEventSink, IDisposable
 {
+    private const long FullAt = 5 * 1024 * 1024, MostInOne = 2 * FullAt;
+    private const int KeptFull = 4, LargestNumber = 999_999;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
     private readonly string _path;
-    private readonly Redactor _redactor;
+    private readonly LineFormatter _formatter;
+    private readonly TimeProvider _time;
     private Opened _opened = new();
     private Logger _lines;
-    private long _looked = Stopwatch.GetTimestamp();
+    private long _looked;
 
-    private BundleFile(string path, Redactor redactor)
+    private BundleFile(string path, Redactor redactor, TimeProvider time)
     {
-        (_path, _redactor) = (path, redactor);
+        (_path, _formatter, _time, _looked) = (path, new LineFormatter(redactor), time, time.GetTimestamp());
         ClearWay();
         _lines = OpenLines();
     }
 
     /// <exception cref="IOException">Something that is no file is in the way, and cannot be moved out of it.</exception>
-    public static Logger Open(string path, Redactor redactor) => new LoggerConfiguration().MinimumLevel.Debug().WriteTo.Sink(new BundleFile(path, redactor)).CreateLogger();
+    public static Logger Open(string path, Redactor redactor, TimeProvider? time = null) =>
+        new LoggerConfiguration().MinimumLevel.Debug().WriteTo.Sink(new BundleFile(path, redactor, time ?? TimeProvider.System)).CreateLogger();
 
     public void Emit(LogEvent logEvent)
     {
         lock (_lock)
         {
-            if (Stopwatch.GetElapsedTime(_looked) >= LookEvery)
+            if (_time.GetElapsedTime(_looked) >= LookEvery)
             {
-                _looked = Stopwatch.GetTimestamp();
+                _looked = _time.GetTimestamp();
                 OpenAgain();
+                RollFull();
             }
 
             _lines.Write(logEvent);
@@ -69,12 +75,69 @@ public sealed class BundleFile : ILogEventSink, IDisposable
             return; // The next look may find the way clear; the journal has all lines.
         }
 
+        Reopen();
+    }
+
+    // Where a full file cannot be renamed it grows to its double and no further; the journal has all lines.
+    private void RollFull()
+    {
+        if (_opened.Length + _formatter.Written < FullAt)
+        {
+            return;
+        }
+
+        _lines.Dispose(); // Its last lines are in the file before that has another name.
+        try
+        {
+            ClearWay();
+            FileRename.Over(_path, Numbered(NextNumber()));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+        }
+
+        Reopen();
+    }
+
+    // What has a number is ours or was left in our name: the newest stay, and what has no number that we give goes.
+    private int NextNumber()
+    {
+        var directory = Path.GetDirectoryName(_path)!;
+        var full = Directory.GetFiles(directory).Where(file => file != _path && IsFileOf(_path, file)).Select(file => (File: file, Number: NumberOf(file))).OrderBy(one => one.Number ?? 0).ToList();
+        var kept = full.Where(one => one.Number is not null).TakeLast(KeptFull - 1).ToList();
+        foreach (var (file, _) in full.Except(kept))
+        {
+            File.Delete(file);
+        }
+
+        if (kept.Count == 0 || kept[^1].Number < LargestNumber)
+        {
+            return kept.Count == 0 ? 1 : kept[^1].Number!.Value + 1;
+        }
+
+        for (var at = 0; at < kept.Count; at++)
+        {
+            FileRename.Over(kept[at].File, Numbered(at + 1));
+        }
+
+        return kept.Count + 1;
+    }
+
+    private int? NumberOf(string file) =>
+        int.TryParse(file[(Path.ChangeExtension(_path, null).Length + 1)..^Path.GetExtension(_path).Length], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && number <= LargestNumber && file == Numbered(number) ? number : null;
+
+    private string Numbered(int number) => string.Create(CultureInfo.InvariantCulture, $"{Path.ChangeExtension(_path, null)}_{number:000}{Path.GetExtension(_path)}");
+
+    private void Reopen()
+    {
         _lines.Dispose();
+        _formatter.Written = 0;
         _opened = new Opened();
         _lines = OpenLines();
     }
 
-    // Which of them comes next is the library's to say; it would wait at a pipe.
+    // To open a pipe would wait.
     private void ClearWay()
     {
         var directory = Path.GetDirectoryName(_path)!;
@@ -97,7 +160,7 @@ public sealed class BundleFile : ILogEventSink, IDisposable
 
     private Logger OpenLines() => new LoggerConfiguration()
         .MinimumLevel.Debug()
-        .WriteTo.File(new LineFormatter(_redactor), _path, rollOnFileSizeLimit: true, fileSizeLimitBytes: 5 * 1024 * 1024, retainedFileCountLimit: 5, hooks: _opened)
+        .WriteTo.File(_formatter, _path, fileSizeLimitBytes: MostInOne, hooks: _opened)
         .CreateLogger();
 
     // Texts of tasks and agents are in it: for our user and its group, whatever the umask.
@@ -107,12 +170,15 @@ public sealed class BundleFile : ILogEventSink, IDisposable
 
         public SafeFileHandle? File { get; private set; }
 
+        /// <summary>What was in it before.</summary>
+        public long Length { get; private set; }
+
         public override Stream OnFileOpened(string path, Stream underlyingStream, Encoding encoding)
         {
             if (underlyingStream is FileStream file)
             {
                 System.IO.File.SetUnixFileMode(file.SafeFileHandle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
-                (Path, File) = (path, file.SafeFileHandle);
+                (Path, File, Length) = (path, file.SafeFileHandle, file.Length);
             }
 
             return underlyingStream;
@@ -124,6 +190,9 @@ public sealed class BundleFile : ILogEventSink, IDisposable
         // Literal: without it every text value would stand in quotes.
         private static readonly MessageTemplateTextFormatter Plainly = new("{Message:lj}", CultureInfo.InvariantCulture);
 
+        /// <summary>Bytes since the file was opened.</summary>
+        public long Written { get; set; }
+
         public void Format(LogEvent logEvent, TextWriter output)
         {
             using var rendered = new StringWriter(CultureInfo.InvariantCulture);
@@ -134,13 +203,9 @@ public sealed class BundleFile : ILogEventSink, IDisposable
                 text += $" | {fault}";
             }
 
-            output.Write(logEvent.Timestamp.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z' ", CultureInfo.InvariantCulture));
-            output.Write(logEvent.Level.ToString());
-            output.Write(' ');
-            output.Write(LogLine.Source(Plain(logEvent, "SourceContext"), EventOf(logEvent)));
-            output.Write(' ');
-            output.Write(LogLine.OneLine(redactor.Clean(text)));
-            output.Write('\n');
+            var line = $"{logEvent.Timestamp.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)} {logEvent.Level} {LogLine.Source(Plain(logEvent, "SourceContext"), EventOf(logEvent))} {LogLine.OneLine(redactor.Clean(text))}\n";
+            output.Write(line);
+            Written += Encoding.UTF8.GetByteCount(line);
         }
 
         private static EventId EventOf(LogEvent logEvent) =>

@@ -10,7 +10,11 @@ public sealed record SpawnRequest(
     string WorkingDirectory,
     string OutputFile,
     string ErrorFile,
-    int? InputHandle = null);
+    int? InputHandle = null)
+{
+    /// <summary>Whether both files of the output are made: what somebody put there first, a link or a pipe that keeps whoever opens it waiting, is refused.</summary>
+    public bool MakesFiles { get; init; }
+}
 
 /// <summary>Starts a process in a session of its own that lives on when this program ends.</summary>
 /// <remarks>
@@ -21,7 +25,7 @@ public sealed record SpawnRequest(
 public static unsafe partial class Spawner
 {
     private const short SetSignalDefaults = 0x04, SetSignalMask = 0x08, SetSession = 0x80;
-    private const int ReadOnly = 0, WriteCreateAppend = 0x1 | 0x40 | 0x400; // O_WRONLY | O_CREAT | O_APPEND
+    private const int ReadOnly = 0, WriteCreateAppend = 0x1 | 0x40 | 0x400, Exclusive = 0x80; // O_WRONLY | O_CREAT | O_APPEND, O_EXCL
     private const int OwnerOnly = 0x180; // 0600
     private const int RoomForOpaqueStruct = 512; // glibc: 336 (attributes) and 80 (actions) bytes on 64 bit
 
@@ -52,8 +56,9 @@ public static unsafe partial class Spawner
             Check(SetFlags(attributes, SetSignalDefaults | SetSignalMask | SetSession), request);
             Check(AddChdir(actions, request.WorkingDirectory), request);
             Check(request.InputHandle is { } input ? AddDuplicate(actions, input, 0) : AddOpen(actions, 0, "/dev/null", ReadOnly, 0), request);
-            Check(AddOpen(actions, 1, request.OutputFile, WriteCreateAppend, OwnerOnly), request);
-            Check(AddOpen(actions, 2, request.ErrorFile, WriteCreateAppend, OwnerOnly), request);
+            var flags = WriteCreateAppend | (request.MakesFiles ? Exclusive : 0);
+            Check(AddOpen(actions, 1, request.OutputFile, flags, OwnerOnly), request);
+            Check(AddOpen(actions, 2, request.ErrorFile, flags, OwnerOnly), request);
             int pid;
             Check(Spawn(&pid, program, actions, attributes, argv.Pointer, environment.Pointer), request);
             return pid;

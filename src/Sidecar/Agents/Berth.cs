@@ -35,21 +35,25 @@ internal sealed class Berth : IDisposable
         var runDirectory = Path.Combine(config.RunsDirectory, runId);
         var directory = Recorder.Directory(runDirectory, attempt);
         PrivateDirectory.Make(runDirectory);
-        PrivateDirectory.Make(directory);
-        foreach (var file in new[] { Recorder.Note(directory), Recorder.TaskFile(runDirectory) })
+
+        // An agent of an earlier wake may have prepared this one's place, with a pipe that would keep us waiting for ever.
+        if (PathFacts.Of(directory) is { } planted)
         {
-            new FileStream(file, new FileStreamOptions
-            {
-                Mode = FileMode.Append, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite, BufferSize = 0,
-            }).Dispose();
+            ClearPlace.Rename(directory, planted);
         }
 
+        Directory.CreateDirectory(directory, PrivateDirectory.Mode);
+        NewFile.Write(Recorder.TaskFile(runDirectory), []);
+        new FileStream(Recorder.Note(directory), new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite, BufferSize = 0,
+        }).Dispose();
         var pipe = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);
         try
         {
             var pid = Spawner.Start(new SpawnRequest(
                 Recorder.Command(directory), AgentEnvironment.For(runDirectory, nonce, profile, config), "/",
-                Recorder.Output(directory), Recorder.Errors(directory), (int)pipe.ClientSafePipeHandle.DangerousGetHandle()));
+                Recorder.Output(directory), Recorder.Errors(directory), (int)pipe.ClientSafePipeHandle.DangerousGetHandle()) { MakesFiles = true });
             pipe.DisposeLocalCopyOfClientHandle();
             return new Berth(runId, nonce, profile.Name, pid, pipe);
         }

@@ -37,6 +37,7 @@ internal static class Recorder
         [ "$fleet_word" = . ] || exit 0
         export FLEET_WORKSPACE FLEET_TASK_ID FLEET_GENERATION
         unset FLEET_RECORDER_OF
+        { [ -f "$fleet_record/recorder" ] && [ ! -h "$fleet_record/recorder" ]; } || rm -rf -- "$fleet_record/recorder"
         read -r fleet_note </proc/self/stat && printf '%s\n' "$fleet_note" >"$fleet_record/recorder" && cd "$FLEET_WORKSPACE" && [ -r "$fleet_input" ] && exec 0<"$fleet_input" || exit 125
         "$@"
         fleet_code=$?

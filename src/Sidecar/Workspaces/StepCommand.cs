@@ -1,7 +1,9 @@
+using System.Text;
 using FleetSidecar.Agents;
 using FleetSidecar.Agents.Units;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Protocol;
 using FleetSidecar.Runs;
@@ -29,8 +31,7 @@ internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTo
             }
 
             var said = outcome.TimedOut ? $"no end after {limit}" : $"exit code {outcome.ExitCode}";
-            Keep(run, number, words, said, outcome);
-            return (outcome.Ok ? StepRules.Pass : StepRules.Fail, $"{said}{Tail(outcome)}");
+            return (outcome.Ok ? StepRules.Pass : StepRules.Fail, $"{said}{Keep(run, number, words, said, outcome)}{Tail(outcome)}");
         }
         catch (SidecarException fault)
         {
@@ -90,13 +91,20 @@ internal sealed class StepCommand(SidecarConfig config, ToolRunner tools, UnitTo
         return variables;
     }
 
-    private void Keep(Run run, int number, IReadOnlyList<string> words, string said, ToolOutcome outcome)
+    // The outcome counts also where its log cannot be kept: an agent may have put something else in that place, or the disk is full.
+    private string Keep(Run run, int number, IReadOnlyList<string> words, string said, ToolOutcome outcome)
     {
-        var directory = Directory.CreateDirectory(Path.Combine(config.RunsDirectory, run.Id)).FullName;
-        var file = Path.Combine(directory, $"verify-{number}.log");
-        File.Delete(file); // A link that the agent put there is not written through.
-        File.WriteAllText(file,
-            $"{string.Join(' ', words)}\n{said}\n--- standard output\n{Cut(outcome.Output, outcome.Last.Output)}\n--- standard error\n{Cut(outcome.TimedOut ? outcome.Last.Error : outcome.Error, outcome.Last.Error)}\n");
+        var text = $"{string.Join(' ', words)}\n{said}\n--- standard output\n{Cut(outcome.Output, outcome.Last.Output)}\n--- standard error\n{Cut(outcome.TimedOut ? outcome.Last.Error : outcome.Error, outcome.Last.Error)}\n";
+        try
+        {
+            var file = Path.Combine(Directory.CreateDirectory(Path.Combine(config.RunsDirectory, run.Id)).FullName, $"verify-{number}.log");
+            NewFile.Write(file, Encoding.UTF8.GetBytes(text));
+            return "";
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return $" (its output is not kept: {fault.Message})";
+        }
     }
 
     private static string Cut(string text, string tail) => text.Length <= KeptOfEach ? text : $"{text[..(KeptOfEach - tail.Length)]}\n[…]\n{tail}";

@@ -29,6 +29,9 @@ internal sealed class VerificationStarts(string runsDirectory, string runId)
             return false;
         }
 
+        ClearPlace.For(Path.GetDirectoryName(File)!); // The agent of this run was at home there.
+        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
+        ClearPlace.ForFile(File);
         AtomicFile.Write(File, string.Create(CultureInfo.InvariantCulture, $"{known + 1}"));
         return true;
     }
