@@ -92,6 +92,9 @@ public abstract partial record SidecarMessage
         /// <summary>Wake profiles whose providers failed before, each as <c>profile: class</c>, in order.</summary>
         public IReadOnlyList<string>? ProfilesTried { get; init; }
 
+        /// <summary>What the agent had said of its own work, status and text, although the attempt failed; absent where it said nothing. A deadline, another exit code or a failed check may have come after it.</summary>
+        public TaskResult? Reported { get; init; }
+
         /// <summary>Version 2: echoed by <c>task_ack</c>. A repeated message carries the same id.</summary>
         public string? MessageId { get; init; }
     }

@@ -19,7 +19,9 @@ internal static class SidecarRules
         SidecarMessage.TaskFailed failed => Task(failed.TaskId, failed.Generation, failed.MessageId)
             ?? FieldRules.Text("error", failed.Error, WireLimits.MaxReason)
             ?? FieldRules.Text("reason", failed.Reason, WireLimits.MaxReason)
-            ?? FieldRules.Text("last_output", failed.LastOutput, WireLimits.MaxReason),
+            ?? FieldRules.Text("last_output", failed.LastOutput, WireLimits.MaxReason)
+            ?? FieldRules.Text("reported.status", failed.Reported?.Status, WireLimits.MaxName)
+            ?? FieldRules.Text("reported.output", failed.Reported?.Output, WireLimits.MaxResultOutput),
         SidecarMessage.TaskRecovering recovering => FieldRules.TaskId(recovering.TaskId),
         SidecarMessage.StateReport report => Task(report.TaskId, report.Generation, null)
             ?? FieldRules.Needed("status", report.Status, WireLimits.MaxName),

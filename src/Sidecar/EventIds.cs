@@ -66,6 +66,8 @@ internal static class EventIds
     public const int RunSetAside = 411;
     public const int RunNotFollowed = 412;
     public const int RunNotReconciled = 413;
+    public const int ReportNotCounted = 414;
+    public const int ResultPutAside = 415;
 
     public const int AgentStarted = 500;
     public const int AgentAdopted = 501;

@@ -5,7 +5,7 @@ namespace FleetSidecar.Tests;
 /// <summary>The log file is bounded, its newest lines are in the file of the plain name, and no name that others left beside it keeps a line from being written.</summary>
 public sealed class BundleFileTests : IDisposable
 {
-    private const int Mebibyte = 1024 * 1024;
+    private const int Mebibyte = 1024 * 1024, Length = 4096, Lines = 40 * Mebibyte / Length;
     private readonly TempDir _directory = new();
     private readonly SetTime _time = new();
 
@@ -27,9 +27,9 @@ public sealed class BundleFileTests : IDisposable
         _directory.Write("logs/others_001.log", "of others");
         using (var log = BundleFile.Open(_directory["logs/sidecar.log"], new Redactor(), _time))
         {
-            for (var line = 1; line <= 40 * 16; line++)
+            for (var line = 1; line <= Lines; line++)
             {
-                log.Information("{Line} {Text}", line, new string('x', Mebibyte / 16));
+                log.Information("{Line} {Text}", line, new string('x', Length));
                 _time.Advance(TimeSpan.FromSeconds(2));
             }
         }
@@ -37,7 +37,8 @@ public sealed class BundleFileTests : IDisposable
         var files = Directory.GetFiles(_directory["logs"], "sidecar*");
         Assert.Equal(5, files.Length);
         Assert.All(files, file => Assert.InRange(new FileInfo(file).Length, 1, (5 * Mebibyte) + (Mebibyte / 8)));
-        Assert.Contains($"{40 * 16} xx", File.ReadAllText(_directory["logs/sidecar.log"]), StringComparison.Ordinal);
+        Assert.Contains($"{Lines} xx", File.ReadAllText(_directory["logs/sidecar.log"]), StringComparison.Ordinal);
+        Assert.All(files, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(file)));
         Assert.Equal("of others", File.ReadAllText(_directory["logs/others_001.log"]));
     }
 
@@ -46,12 +47,12 @@ public sealed class BundleFileTests : IDisposable
     {
         Directory.CreateDirectory(_directory["logs"]);
         using var log = BundleFile.Open(_directory["logs/sidecar.log"], new Redactor(), _time);
-        for (var line = 1; line <= 15 * 16; line++)
+        for (var line = 1; line <= Lines; line++)
         {
-            log.Information("{Line} {Text}", line, new string('x', Mebibyte / 16)); // The clock stands, so nobody looks.
+            log.Information("{Line} {Text}", line, new string('x', Length)); // The clock stands, so nobody looks.
         }
 
-        Assert.InRange(new FileInfo(_directory["logs/sidecar.log"]).Length, 9 * Mebibyte, 10 * Mebibyte);
+        Assert.InRange(new FileInfo(_directory["logs/sidecar.log"]).Length, 9 * Mebibyte, (10 * Mebibyte) + (Mebibyte / 8));
     }
 
     private sealed class SetTime : TimeProvider

@@ -51,9 +51,14 @@ public sealed class BundleFile : ILogEventSink, IDisposable
                 RollFull();
             }
 
-            _lines.Write(logEvent);
+            if (Size < MostInOne)
+            {
+                _lines.Write(logEvent);
+            }
         }
     }
+
+    private long Size => _opened.Length + _formatter.Written;
 
     public void Dispose() => _lines.Dispose();
 
@@ -81,7 +86,7 @@ public sealed class BundleFile : ILogEventSink, IDisposable
     // Where a full file cannot be renamed it grows to its double and no further; the journal has all lines.
     private void RollFull()
     {
-        if (_opened.Length + _formatter.Written < FullAt)
+        if (Size < FullAt)
         {
             return;
         }
@@ -160,7 +165,7 @@ public sealed class BundleFile : ILogEventSink, IDisposable
 
     private Logger OpenLines() => new LoggerConfiguration()
         .MinimumLevel.Debug()
-        .WriteTo.File(_formatter, _path, fileSizeLimitBytes: MostInOne, hooks: _opened)
+        .WriteTo.File(_formatter, _path, fileSizeLimitBytes: null, hooks: _opened) // With a limit the hook does not get the file.
         .CreateLogger();
 
     // Texts of tasks and agents are in it: for our user and its group, whatever the umask.

@@ -16,22 +16,30 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 
     public void PutAsideStale(Run run, string runDirectory)
     {
-        foreach (var file in new[] { Started(run), Result(run) })
+        // Also what the agent of another profile had said in this run: its report is known, and the next one's is another.
+        foreach (var file in new[] { Started(run), Result(run), Kept(runDirectory) })
         {
             if (PathFacts.Of(file) is { } facts)
             {
-                PutAside(file, facts.Kind, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
+                var aside = PutAside(file, facts.Kind, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
+                if (file == Result(run))
+                {
+                    LogResultPutAside(run.Id, run.TaskId, aside);
+                }
             }
         }
     }
 
-    private static void PutAside(string file, PathKind kind, string aside)
+    private static string Kept(string runDirectory) => Path.Combine(runDirectory, "result.json");
+
+    private static string PutAside(string file, PathKind kind, string aside)
     {
         if (kind == PathKind.Directory)
         {
             // It stays beside its old name: a directory may lie on another file system, or refuse to leave its own.
-            FileRename.Over(file, $"{file}.stale-{Guid.NewGuid():N}");
-            return;
+            aside = $"{file}.stale-{Guid.NewGuid():N}";
+            FileRename.Over(file, aside);
+            return aside;
         }
 
         try
@@ -48,6 +56,8 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 
             File.Delete(file);
         }
+
+        return aside;
     }
 
     public bool HasStarted(Run run) => File.Exists(Started(run));
@@ -55,7 +65,7 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     /// <summary>The agent's report, or null while there is none. With <paramref name="final"/> a broken one counts as a failure; before, it may still be being written.</summary>
     public AgentReport? Read(Run run, string runDirectory, bool final)
     {
-        var kept = Path.Combine(runDirectory, "result.json");
+        var kept = Kept(runDirectory);
         var found = File.Exists(kept) ? kept : Result(run);
         if (PathFacts.Of(found) is not { } facts)
         {
@@ -131,6 +141,9 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     };
 
     private string? Shorten(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
+
+    [LoggerMessage(EventIds.ResultPutAside, LogLevel.Warning, "{Run} {Task}: a result file lay there before the agent was woken; it was said about an earlier attempt, and is {File} now", EventName = "ResultPutAside")]
+    private partial void LogResultPutAside(string run, string task, string file);
 
     [LoggerMessage(EventIds.AgentTextRepaired, LogLevel.Warning, "{Run} {Task}: {What} of the agent held something that is no text, such as half of an emoji; U+FFFD stands in its place",
         EventName = "AgentTextRepaired")]

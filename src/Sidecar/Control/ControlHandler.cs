@@ -158,6 +158,7 @@ internal sealed class ControlHandler(
         Diff = run.Facts.Diff,
         VerificationReport = run.Facts.Verification,
         Failure = run.Facts.Failure is { } failure ? $"{failure.Code}: {failure.Reason}" : run.Facts.SupersededBy ?? run.Facts.CancelReason,
+        Reported = (run.Facts.Report ?? run.Facts.EarlierReport) is { } said ? RunMessages.Words(said) : null,
         CreatedAtUnixMs = run.CreatedAtUnixMs,
         StateSinceUnixMs = run.StateSinceUnixMs,
         Directory = Path.Combine(config.RunsDirectory, run.Id),

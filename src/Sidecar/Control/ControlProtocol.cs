@@ -172,6 +172,9 @@ internal sealed record RunView
 
     public string? Failure { get; init; }
 
+    /// <summary>What the agent reported of its own work, the first 300 characters of it; the outcome may be another.</summary>
+    public string? Reported { get; init; }
+
     public required long CreatedAtUnixMs { get; init; }
 
     public required long StateSinceUnixMs { get; init; }

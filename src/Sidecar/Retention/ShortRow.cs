@@ -28,7 +28,8 @@ internal static class ShortRow
     public static string? OfFacts(string json) => json.Length > Length && OutsideJson.Read(json, RunJson.Default.RunFacts, out _) is { } facts
         ? JsonSerializer.Serialize(facts with
         {
-            Report = facts.Report is { } report ? report with { Output = Cut(report.Output), Reason = Cut(report.Reason) } : null,
+            Report = Cut(facts.Report),
+            EarlierReport = Cut(facts.EarlierReport),
             Turn = facts.Turn is { } turn ? turn with { Output = Cut(turn.Output), Reason = Cut(turn.Reason) } : null,
             End = facts.End is { } end ? end with { LastOutput = Cut(end.LastOutput) } : null,
             Failure = Cut(facts.Failure),
@@ -39,6 +40,8 @@ internal static class ShortRow
                 ? checks with { Checks = [.. checks.Checks.Take(MaxChecks).Select(check => check with { Target = Cut(check.Target), Detail = Cut(check.Detail) })] } : null,
         }, RunJson.Default.RunFacts)
         : null;
+
+    private static AgentReport? Cut(AgentReport? report) => report is null ? null : report with { Output = Cut(report.Output), Reason = Cut(report.Reason) };
 
     private static Failure? Cut(Failure? failure) => failure is null ? null : failure with { Reason = Cut(failure.Reason)! };
 

@@ -72,6 +72,13 @@ internal sealed record RunFacts
 
     public AgentReport? Report { get; init; }
 
+    /// <summary>What the agent of a profile had reported before its provider failed; the next profile's agent reports anew.</summary>
+    public AgentReport? EarlierReport { get; init; }
+
+    /// <summary>What an agent reported and a failure or a cancellation does not say: the newest, or null where there is nothing like that.</summary>
+    [JsonIgnore]
+    public AgentReport? Uncounted => Report is { } said ? said.Status == AgentReport.Failed && said.Reason == Failure?.Reason ? null : said : EarlierReport;
+
     /// <summary>When the agent last said something, unix milliseconds.</summary>
     public long? SpokeAtUnixMs { get; init; }
 
@@ -111,7 +118,7 @@ internal sealed record RunFacts
     /// <summary>The same run before anything is known of the next profile's wake: the workspace and what was tried stay.</summary>
     public RunFacts ForNextProfile() => this with
     {
-        NextProfile = null, End = null, Turn = null, Report = null, Activity = 0, Received = false, StayedAlive = false, WakeReturned = false,
+        NextProfile = null, End = null, Turn = null, Report = null, EarlierReport = Report ?? EarlierReport, Activity = 0, Received = false, StayedAlive = false, WakeReturned = false,
         WakeProblem = null, WakeAgainDue = false, WakeRepeated = false, OomKillsBefore = null, WokenWith = null,
     };
 }
@@ -147,6 +154,10 @@ internal sealed record AgentReport(string Status, string? Output, string? Reason
 
     /// <summary>U+FFFD stands in it for something that was no text.</summary>
     public bool Repaired { get; init; }
+
+    /// <summary>What it says in words, whatever its status.</summary>
+    [JsonIgnore]
+    public string? Text => Output ?? Reason;
 }
 
 /// <summary>A pull request as the forge shows it: where it is, and whether it is <c>open</c>, <c>closed</c> or <c>merged</c>.</summary>

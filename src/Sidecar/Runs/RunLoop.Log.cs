@@ -15,6 +15,10 @@ internal sealed partial class RunLoop
         if (was is not null && was.Profile.Name != run.Profile.Name && run.Facts.Tried is [.., var tried])
         {
             LogFailedOver(run.Id, run.TaskId, tried.Profile, tried.Code, tried.Reason, run.Profile.Name);
+            if (was.Facts.Report is { } earlier)
+            {
+                LogReportNotCounted(run.Id, run.TaskId, RunMessages.Words(earlier), "its provider failed");
+            }
         }
 
         if (was?.State == run.State)
@@ -26,6 +30,11 @@ internal sealed partial class RunLoop
         if (run.Facts.Failure is { } failure && run.State == RunState.Failed)
         {
             LogRunFailed(run.Id, run.TaskId, failure.Code, failure.Reason);
+        }
+
+        if (run.State.IsFinal() && was?.State.IsFinal() != true && run.State is not (RunState.Completed or RunState.HandedOff) && run.Facts.Uncounted is { } said)
+        {
+            LogReportNotCounted(run.Id, run.TaskId, RunMessages.Words(said), run.Facts.Failure?.Code ?? run.Facts.CancelReason ?? run.Facts.SupersededBy ?? run.State.Word());
         }
     }
 
@@ -78,6 +87,9 @@ internal sealed partial class RunLoop
 
     [LoggerMessage(EventIds.RunFailed, LogLevel.Warning, "{Run} {Task} failed, class {Code}: {Reason}; the hub decides about another attempt", EventName = "RunFailed")]
     private partial void LogRunFailed(string run, string task, string code, string reason);
+
+    [LoggerMessage(EventIds.ReportNotCounted, LogLevel.Warning, "{Run} {Task}: the agent had reported {Report}, and the attempt ended otherwise: {Why}", EventName = "ReportNotCounted")]
+    private partial void LogReportNotCounted(string run, string task, string report, string why);
 
     [LoggerMessage(EventIds.FailedOver, LogLevel.Warning, "{Run} {Task}: the provider of profile {Profile} failed, class {Code}: {Reason}; waking with profile {Next}", EventName = "FailedOver")]
     private partial void LogFailedOver(string run, string task, string profile, string code, string reason, string next);

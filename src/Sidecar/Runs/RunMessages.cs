@@ -7,6 +7,8 @@ namespace FleetSidecar.Runs;
 /// <summary>Turns a run's moves into the messages that the hub reads. Ids are made from run and kind, so a repeated move repeats the id.</summary>
 internal static class RunMessages
 {
+    private const int LongestWords = 300;
+
     public static IEnumerable<OutboxMessage> For(Run run, RunRows rows, long now)
     {
         if (rows.HasFlag(RunRows.Accepted))
@@ -105,7 +107,9 @@ internal static class RunMessages
     private static SidecarMessage.TaskFailed Failed(Run run)
     {
         var failure = run.Facts.Failure ?? throw new InvalidOperationException($"Run {run.Id} failed without a failure.");
-        var reason = Printable.Cut(failure.Reason, WireLimits.MaxReason - 1);
+        var said = run.Facts.Report ?? run.Facts.EarlierReport;
+        var uncounted = run.Facts.Uncounted is { } report ? $"; the agent had reported {Words(report)}" : "";
+        var reason = Printable.Cut(failure.Reason, WireLimits.MaxReason - uncounted.Length - 1) + uncounted;
         return new SidecarMessage.TaskFailed
         {
             TaskId = run.TaskId,
@@ -120,9 +124,14 @@ internal static class RunMessages
             OutputDroppedBytes = run.Facts.End?.OutputDroppedBytes,
             ProcessState = run.Facts.ProcessState,
             ProfilesTried = Tried(run),
+            Reported = said is null ? null : new TaskResult { Status = Printable.Cut(said.Status, WireLimits.MaxName - 1), Output = said.Text },
             MessageId = Id(run, "final"),
         };
     }
+
+    /// <summary>A report in a line for people.</summary>
+    public static string Words(AgentReport report) =>
+        $"'{Printable.Cut(report.Status, 40)}'{(string.IsNullOrWhiteSpace(report.Text) ? " without a word" : $": {Printable.Cut(report.Text.ReplaceLineEndings(" "), LongestWords)}")}";
 
     private static SidecarMessage.TaskHandoff HandOff(Run run) => new()
     {

@@ -1,0 +1,117 @@
+using System.Text.Json;
+
+namespace FleetSidecar.EndToEnd;
+
+/// <summary>What an agent reported and what then ended its attempt are two things; the hub, the log and the command line hear both. The built programs.</summary>
+[Trait("kind", "a result that was taken is lost without a name")]
+public sealed class UncountedReportTests : IDisposable
+{
+    private const string File = "echo '{\"status\":\"success\",\"output\":\"MARK\"}' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"";
+
+    private readonly TempDir _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("fleet-sidecar task complete --output MARK", "success")]
+    [InlineData("fleet-sidecar task fail --reason MARK", "failed")]
+    [InlineData(File, "success")]
+    public async Task A_deadline_that_ends_an_agent_after_its_report_tells_both(string says, string status)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"fleet-sidecar task start; {says}; exec sleep 300");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "deadlines": { "wallClock": "00:00:03" } }""").StartAsync();
+
+        await AssignAsync(hub);
+
+        await ToldAsync(sidecar, await hub.WaitForAsync("task_failed"), status, "timeout");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_drain_that_ends_an_agent_after_its_report_tells_both()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, "fleet-sidecar task start; fleet-sidecar task complete --output MARK; touch \"$FLEET_TEST_DIR/said\"; exec sleep 300");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+        await AssignAsync(hub);
+        await Wait.UntilAsync(() => System.IO.File.Exists(_directory["said"]), "the report");
+
+        await sidecar.CliAsync("drain", "--deadline", "1s");
+
+        await ToldAsync(sidecar, await hub.WaitForAsync("task_failed"), "success", "timeout");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_cancellation_after_the_report_names_it()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, "fleet-sidecar task start; fleet-sidecar task complete --output MARK; touch \"$FLEET_TEST_DIR/said\"; exec sleep 300");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+        await AssignAsync(hub);
+        await Wait.UntilAsync(() => System.IO.File.Exists(_directory["said"]), "the report");
+
+        await hub.SendAsync("""{"type":"task_cancelled","task_id":"task-a","generation":1,"reason":"enough"}""");
+
+        Assert.Contains("had reported 'success': MARK", await LineAsync(sidecar), StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("fleet-sidecar task complete --output MARK")]
+    [InlineData(File)]
+    public async Task A_report_before_a_failover_is_named_and_is_not_the_next_profiles(string says)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"[ \"$(wc -l <\"$FLEET_TEST_DIR/executions\")\" = 1 ] || exit 0\n{says}; sleep 0.5; echo '401 unauthorized' >&2; exit 1");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, $$"""
+            { "wake": { "profiles": [ { "name": "main", "command": ["{{agent}}"] }, { "name": "second", "command": ["{{agent}}"] } ] } }
+            """).StartAsync();
+
+        await AssignAsync(hub);
+
+        var failed = await hub.WaitForAsync("task_failed");
+        await ToldAsync(sidecar, failed, "success", "agent_error");
+        Assert.Contains("its provider failed", await LineAsync(sidecar), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_report_that_fails_its_checks_is_told_with_them()
+    {
+        var origin = await GitOrigin.CreateAsync(_directory);
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, "echo done >done.txt; git add done.txt; git commit --quiet -m Done; fleet-sidecar task complete --output MARK");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+
+        await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x","repo":"{{origin.Path}}","verification_steps":[{"type":"file_exists","target":"missing"}]}""");
+
+        await ToldAsync(sidecar, await hub.WaitForAsync("task_failed"), "success", "verification");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Our_hub_shows_what_the_agent_had_reported()
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        var agent = Scripts.Agent(_directory, "fleet-sidecar task start; fleet-sidecar task complete --output MARK; exec sleep 300");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, """{ "deadlines": { "wallClock": "00:00:03" } }""").StartAsync();
+
+        var task = await hub.WaitForAsync(await hub.AddAsync("never ends"), "dead_letter");
+
+        Assert.Contains("the agent had reported 'success': MARK", task.GetProperty("last_error").GetString(), StringComparison.Ordinal);
+    }
+
+    private static Task AssignAsync(ScriptedHub hub) => hub.SendAsync("""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x"}""");
+
+    private static async Task ToldAsync(TestSidecar sidecar, JsonElement failed, string status, string code)
+    {
+        Assert.Equal(code, failed.GetProperty("code").GetString());
+        Assert.Equal((status, "MARK"), (failed.GetProperty("reported").GetProperty("status").GetString(), failed.GetProperty("reported").GetProperty("output").GetString()));
+        Assert.EndsWith($"; the agent had reported '{status}': MARK", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains($"had reported '{status}': MARK", await LineAsync(sidecar), StringComparison.Ordinal);
+        Assert.Equal($"'{status}': MARK", (await sidecar.RunsAsync())[0].GetProperty("reported").GetString());
+    }
+
+    private static async Task<string> LineAsync(TestSidecar sidecar)
+    {
+        await sidecar.Program.WaitForLineAsync("ReportNotCounted]");
+        return sidecar.Program.Text.Split('\n').First(line => line.Contains("ReportNotCounted]", StringComparison.Ordinal));
+    }
+}
