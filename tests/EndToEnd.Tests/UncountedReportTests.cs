@@ -86,6 +86,23 @@ public sealed class UncountedReportTests : IDisposable
         await ToldAsync(sidecar, await hub.WaitForAsync("task_failed"), "success", "verification");
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("fleet-sidecar task complete --output FIRST")]
+    [InlineData("echo '{\"status\":\"success\",\"output\":\"FIRST\"}' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"; while [ -e \"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\" ]; do sleep 0.05; done")]
+    public async Task A_second_result_does_not_count_and_is_kept_by_its_name(string first)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Agent(_directory, $"{first}; {File}")).StartAsync();
+
+        await AssignAsync(hub);
+
+        Assert.Equal("FIRST", (await hub.WaitForAsync("task_complete")).GetProperty("result").GetProperty("output").GetString());
+        await sidecar.Program.WaitForLineAsync("ResultPutAside]");
+        var second = Assert.Single(Directory.GetFiles(Path.Combine(sidecar.State, "runs"), "second-1-task-a.json", SearchOption.AllDirectories));
+        Assert.Contains("MARK", System.IO.File.ReadAllText(second), StringComparison.Ordinal);
+        Assert.Contains(second, sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task Our_hub_shows_what_the_agent_had_reported()
     {

@@ -24,10 +24,22 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
                 var aside = PutAside(file, facts.Kind, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
                 if (file == Result(run))
                 {
-                    LogResultPutAside(run.Id, run.TaskId, aside);
+                    LogResultPutAside(run.Id, run.TaskId, "it lay there before the agent was woken, and was said about an earlier attempt", aside);
                 }
             }
         }
+    }
+
+    /// <summary>Names a result file that came after the report that counts, and puts it aside: the first one stands. In a unit the file is the agent's own and stays with its run.</summary>
+    public void TellSecond(Run run, string runDirectory, AgentReport first)
+    {
+        if (config.AgentsInUnits || PathFacts.Of(Result(run)) is not { } facts || Parse(Result(run), out _, out _) == first)
+        {
+            return;
+        }
+
+        var aside = PutAside(Result(run), facts.Kind, Path.Combine(runDirectory, $"second-{run.WakeAttempt}-{Path.GetFileName(Result(run))}"));
+        LogResultPutAside(run.Id, run.TaskId, "the agent had reported before, and the first report stands", aside);
     }
 
     private static string Kept(string runDirectory) => Path.Combine(runDirectory, "result.json");
@@ -142,8 +154,8 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 
     private string? Shorten(string? text) => redactor.Tail(text, WireLimits.MaxResultOutput);
 
-    [LoggerMessage(EventIds.ResultPutAside, LogLevel.Warning, "{Run} {Task}: a result file lay there before the agent was woken; it was said about an earlier attempt, and is {File} now", EventName = "ResultPutAside")]
-    private partial void LogResultPutAside(string run, string task, string file);
+    [LoggerMessage(EventIds.ResultPutAside, LogLevel.Warning, "{Run} {Task}: a result file does not count: {Why}; it is {File} now", EventName = "ResultPutAside")]
+    private partial void LogResultPutAside(string run, string task, string why, string file);
 
     [LoggerMessage(EventIds.AgentTextRepaired, LogLevel.Warning, "{Run} {Task}: {What} of the agent held something that is no text, such as half of an emoji; U+FFFD stands in its place",
         EventName = "AgentTextRepaired")]

@@ -16,7 +16,7 @@ internal static class TaskCommands
         command.Add(Show());
         command.Add(Say("start", "Say that the task has arrived: the proof of the wake.", null));
         command.Add(Progress());
-        command.Add(Say("complete", "Say that the work is done. It is checked and pushed when the agent has ended.", "--output"));
+        command.Add(Say("complete", "Say that the work is done. It is checked and pushed when the agent has ended by itself with 0. The first report of a run stands.", "--output"));
         command.Add(Say("fail", "Say that the work cannot be done.", "--reason", required: true));
         command.Add(Say("handoff", "Say that somebody else should do it.", "--reason", required: true));
         return command;

@@ -36,6 +36,11 @@ internal static class ControlClient
                 }
             }
 
+            if (answer.Length == 0)
+            {
+                throw new IOException("the connection was closed without an answer");
+            }
+
             var response = OutsideJson.Read(answer.GetBuffer().AsSpan(0, (int)answer.Length).TrimEnd((byte)'\n'), ControlJson.Default.ControlResponse, out var problem)
                 ?? throw new JsonException(problem);
             return Missing(request, response) is { } missing ? throw new JsonException($"what answers there says no '{missing}'") : response;
