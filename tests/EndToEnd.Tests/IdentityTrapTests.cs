@@ -23,6 +23,23 @@ public sealed class IdentityTrapTests : IDisposable
         Assert.False(File.Exists(_directory["sprung"]));
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "a fixed name in a tree that others write")]
+    [InlineData("in-place"), InlineData("swap")]
+    public async Task Whether_the_tree_can_be_written_is_found_out_without_writing_there(string method)
+    {
+        var scene = await IdentityScene.CreateAsync(_directory, method);
+        var victim = _directory.Write("victim", "of the daemon");
+        foreach (var directory in new[] { scene.Tree, Path.GetDirectoryName(scene.Tree)! })
+        {
+            File.CreateSymbolicLink(Path.Combine(directory, ".fleet-sidecar.probe"), victim);
+        }
+
+        await scene.MustAsync("sync");
+
+        Assert.Equal(scene.Newest, scene.CodeVersion());
+        Assert.Equal("of the daemon", File.ReadAllText(victim));
+    }
+
     // As a faulty tool writes them, and a server that checks nothing serves them.
     [Theory(Timeout = 120_000)]
     [InlineData("in-place", "order")]

@@ -23,6 +23,7 @@ public sealed class PlantedWakeTests : IDisposable
     [InlineData("mkfifo wake-2")]
     [InlineData("mkdir elsewhere; ln -s elsewhere wake-2")]
     [InlineData("mkdir wake-2; chmod 0 wake-2")]
+    [InlineData("mkdir -p stale-2-task-a.json/x; echo x >\"$FLEET_RESULTS_DIR/task-a.started\"; mkdir -p stale-2-task-a.started/x")]
     public async Task The_run_ends_by_its_second_wake_and_the_next_task_runs(string plant)
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
@@ -34,6 +35,8 @@ public sealed class PlantedWakeTests : IDisposable
 
         await hub.SendAsync("""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x"}""");
         await Wait.UntilAsync(() => hub.Of("task_complete").Any() || hub.Of("task_failed").Any(), "the end");
+        Assert.True(hub.Of("task_complete").Any(), hub.Of("task_failed").FirstOrDefault().ToString());
+        Assert.Equal("second", hub.Of("task_complete").First().GetProperty("result").GetProperty("output").GetString());
         await hub.SendAsync("""{"type":"task_assign","task_id":"task-b","generation":1,"description":"x"}""");
         await Wait.UntilAsync(() => hub.Of("task_complete").Any(end => end.GetProperty("task_id").GetString() == "task-b"), "the next task");
 

@@ -31,6 +31,9 @@ public sealed class RootRightsTests : IDisposable
         var (served, why) = await TestProgram.RunAsync(TestProgram.Hub, ["serve", "--data", data, "--listen", $"http://127.0.0.1:{FreePort.Take()}"]);
 
         Assert.True(File.Exists(victim), $"{code}: {text}");
+        File.Delete(Path.Combine(data, "hub.db-journal"));
+        var (after, token) = await TestProgram.RunAsync(TestProgram.Hub, ["token", "create", "y", "--data", data]);
+        Assert.True(after == 0 && token.Trim().Length > 20, $"{after}: {token}");
         Assert.All(Directory.GetFiles(data), file => Assert.Equal(Nobody, TestProgram.RunAsync("/usr/bin/stat", ["-c", "%u", file]).GetAwaiter().GetResult().Text.Trim()));
         Assert.Equal(78, served);
         Assert.Contains("runuser -u nobody -- fleet-hub serve", why, StringComparison.Ordinal);
@@ -52,8 +55,11 @@ public sealed class RootRightsTests : IDisposable
         var (served, why) = await TestProgram.RunAsync(TestProgram.Hub, ["serve", "--data", data, "--listen", $"http://127.0.0.1:{FreePort.Take()}"]);
         await TestProgram.MustAsync("/bin/chmod", "0755", data);
         var (after, token) = await TestProgram.RunAsync(TestProgram.Hub, ["token", "create", "x", "--data", data]);
+        await TestProgram.MustAsync("/bin/sh", "-c", $"touch '{data}/hub.db-journal'; chown {Nobody} '{data}/hub.db-journal'");
+        var (planted, left) = await TestProgram.RunAsync(TestProgram.Hub, ["token", "create", "y", "--data", data]);
 
-        Assert.Equal((78, 78, 0), (code, served, after));
+        Assert.Equal((78, 78, 0, 78), (code, served, after, planted));
+        Assert.Contains($"{data}/hub.db-journal belongs to nobody", left, StringComparison.Ordinal);
         Assert.Contains($"{data} may be written by everybody", text, StringComparison.Ordinal);
         Assert.Contains($"{data} may be written by everybody", why, StringComparison.Ordinal);
         Assert.NotEmpty(token);

@@ -70,6 +70,7 @@ public sealed class UncountedReportTests : IDisposable
 
         var failed = await hub.WaitForAsync("task_failed");
         await ToldAsync(sidecar, failed, "success", "agent_error");
+        Assert.Contains("; the agent of an earlier profile had reported", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.Contains("its provider failed", await LineAsync(sidecar), StringComparison.Ordinal);
     }
 
@@ -103,6 +104,42 @@ public sealed class UncountedReportTests : IDisposable
         Assert.Contains(second, sidecar.Program.Text, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("no JSON", "the result file")]
+    [InlineData("{\"status\":\"failed\"}", "the agent said that it failed and gave no reason")]
+    [InlineData("{\"status\":\"failed\",\"output\":\"MARK\"}", "the agent said that it failed and gave no reason")]
+    [InlineData("{\"status\":\"done\",\"output\":\"MARK\"}", "the agent reported the status 'done'")]
+    public async Task A_failure_that_is_made_of_the_report_is_told_once(string file, string reason)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Agent(_directory, $"echo '{file}' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"")).StartAsync();
+
+        await AssignAsync(hub);
+
+        var failed = await hub.WaitForAsync("task_failed");
+        Assert.StartsWith(reason, failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("had reported", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal(file.StartsWith('{'), failed.TryGetProperty("reported", out _));
+        await sidecar.WaitForRunAsync("settled");
+        Assert.DoesNotContain("ReportNotCounted]", sidecar.Program.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("ResultPutAside]", sidecar.Program.Text, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_result_that_is_half_written_at_a_deadline_is_not_taken_for_the_agents_word_and_is_named()
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, "fleet-sidecar task start; printf '{\"status\":\"succ' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"; exec sleep 300");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "deadlines": { "wallClock": "00:00:03" } }""").StartAsync();
+
+        await AssignAsync(hub);
+
+        var failed = await hub.WaitForAsync("task_failed");
+        Assert.Contains("; the agent had reported a result that counts as none: the result file", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.False(failed.TryGetProperty("reported", out _));
+        Assert.Contains("a result that counts as none", await LineAsync(sidecar), StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task Our_hub_shows_what_the_agent_had_reported()
     {
@@ -121,7 +158,7 @@ public sealed class UncountedReportTests : IDisposable
     {
         Assert.Equal(code, failed.GetProperty("code").GetString());
         Assert.Equal((status, "MARK"), (failed.GetProperty("reported").GetProperty("status").GetString(), failed.GetProperty("reported").GetProperty("output").GetString()));
-        Assert.EndsWith($"; the agent had reported '{status}': MARK", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.EndsWith($"had reported '{status}': MARK", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.Contains($"had reported '{status}': MARK", await LineAsync(sidecar), StringComparison.Ordinal);
         Assert.Equal($"'{status}': MARK", (await sidecar.RunsAsync())[0].GetProperty("reported").GetString());
     }

@@ -33,6 +33,10 @@ public sealed partial class BorderTests
     [Fact]
     public void Files_are_read_as_text_only_where_the_kernel_or_we_wrote_them() => Only(TextReader(), TextReaders);
 
+    /// <summary>A pipe in the place of a file keeps whoever opens it waiting, and a link leads elsewhere: our own way to write removes both first.</summary>
+    [Fact]
+    public void Files_are_written_over_whatever_stands_there_by_our_own_way_alone() => Only(Writer(), ["CrashPoints.cs", "ServeCommand.cs"]);
+
     private static void Only(Regex use, string[] allowed)
     {
         var users = Directory.GetFiles(Path.Combine(TestProgram.Root, "src"), "*.cs", SearchOption.AllDirectories)
@@ -47,6 +51,9 @@ public sealed partial class BorderTests
 
     [GeneratedRegex(@"Encoding\.(\w+\.)?GetString\(|wide\.GetString\(")]
     private static partial Regex Decoder();
+
+    [GeneratedRegex(@"\bFile\.(WriteAll|AppendAll|AppendText|CreateText|OpenWrite|Create\()")]
+    private static partial Regex Writer();
 
     [GeneratedRegex(@"File\.(ReadAllText|ReadAllLines|ReadLines|OpenText)|new(\([^)]*\))? StreamReader|StreamReader\w* \w+\([^)]*\) => new\(")]
     private static partial Regex TextReader();

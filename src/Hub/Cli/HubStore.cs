@@ -24,12 +24,14 @@ internal static partial class HubStore
         RefuseDoubt(data);
     }
 
-    // A directory of root's where others may write.
+    // A directory of root's where others may write, or could: what the engine keeps beside the file decides what it does.
     private static void RefuseDoubt(string data)
     {
-        if (TrustedPath.IsRoot && TrustedPath.Doubt(Path.GetFullPath(FilePath(data))) is { } doubt)
+        var file = Path.GetFullPath(FilePath(data));
+        string[] places = [file, $"{file}-wal", $"{file}-shm", $"{file}-journal"];
+        if (TrustedPath.IsRoot && places.Select(place => TrustedPath.Doubt(place)).FirstOrDefault(doubt => doubt is not null) is { } doubt)
         {
-            throw new ConfigurationException($"root opens no store that others may have put there: {doubt}", $"take the right to write from them (chmod go-w), or give {data} to the hub's own user");
+            throw new ConfigurationException($"root opens no store that others may have put there: {doubt}", $"take the right to write from them (chmod go-w) and look at what they put there, or give {data} to the hub's own user");
         }
     }
 
@@ -38,8 +40,11 @@ internal static partial class HubStore
     /// <summary>For a command: beside a running hub the file is used as it is; without one it may be made. Root becomes the user of the directory first.</summary>
     public static Store OpenForCommand(string data)
     {
-        UserChange.BecomeOwnerOf(data);
-        RefuseDoubt(data); // This is root still where the directory is root's.
+        if (!UserChange.BecomeOwnerOf(data))
+        {
+            RefuseDoubt(data);
+        }
+
         if (File.Exists(FilePath(data)) && IsServed(data))
         {
             return StoreFile.OpenBeside(FilePath(data), ApplicationId);

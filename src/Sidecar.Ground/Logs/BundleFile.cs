@@ -34,6 +34,7 @@ public sealed class BundleFile : ILogEventSink, IDisposable
         (_path, _formatter, _time, _looked) = (path, new LineFormatter(redactor), time, time.GetTimestamp());
         ClearWay();
         _lines = OpenLines();
+        RollFull();
     }
 
     /// <exception cref="IOException">Something that is no file is in the way, and cannot be moved out of it.</exception>
@@ -58,7 +59,8 @@ public sealed class BundleFile : ILogEventSink, IDisposable
         }
     }
 
-    private long Size => _opened.Length + _formatter.Written;
+    // Of the file, where there is one: a full disk takes nothing of what is written.
+    private long Size => _opened.File is { IsClosed: false } file ? RandomAccess.GetLength(file) : _opened.Length + _formatter.Written;
 
     public void Dispose() => _lines.Dispose();
 
@@ -104,12 +106,12 @@ public sealed class BundleFile : ILogEventSink, IDisposable
         Reopen();
     }
 
-    // What has a number is ours or was left in our name: the newest stay, and what has no number that we give goes.
+    // The newest stay. What has a number that we do not give is not ours and is left alone.
     private int NextNumber()
     {
         var directory = Path.GetDirectoryName(_path)!;
-        var full = Directory.GetFiles(directory).Where(file => file != _path && IsFileOf(_path, file)).Select(file => (File: file, Number: NumberOf(file))).OrderBy(one => one.Number ?? 0).ToList();
-        var kept = full.Where(one => one.Number is not null).TakeLast(KeptFull - 1).ToList();
+        var full = Directory.GetFiles(directory).Where(file => file != _path && IsFileOf(_path, file)).Select(file => (File: file, Number: NumberOf(file))).Where(one => one.Number is not null).OrderBy(one => one.Number).ToList();
+        var kept = full.TakeLast(KeptFull - 1).ToList();
         foreach (var (file, _) in full.Except(kept))
         {
             File.Delete(file);

@@ -10,12 +10,13 @@ namespace FleetSidecar.Ground.Processes;
 public static partial class UserChange
 {
     /// <summary>Where this process is root's and the directory is another user's, the process is that user's from now on, with that user's group alone.</summary>
+    /// <returns>Whether it is another user's process now; <see cref="TrustedPath.IsRoot"/> says what it was at its start.</returns>
     /// <exception cref="SidecarException">The kernel does not let it, or the user's group would be root's.</exception>
-    public static void BecomeOwnerOf(string directory)
+    public static bool BecomeOwnerOf(string directory)
     {
         if (!TrustedPath.IsRoot || PathFacts.Of($"{directory}/.") is not { Owner: not 0 } owned)
         {
-            return;
+            return false;
         }
 
         var group = UnixAccounts.GroupOf(owned.Owner) ?? owned.Group;
@@ -30,6 +31,8 @@ public static partial class UserChange
             throw new SidecarException($"{directory} belongs to {UnixAccounts.NameOf(owned.Owner)}, and this process cannot become that user: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}",
                 $"run it as that user: runuser -u {UnixAccounts.NameOf(owned.Owner)} -- COMMAND");
         }
+
+        return true;
     }
 
     [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]

@@ -14,27 +14,42 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 {
     private const int LargestReport = 1024 * 1024;
 
+    /// <summary>Before a wake: what lies there was said about an earlier attempt, or by the agent of another profile.</summary>
     public void PutAsideStale(Run run, string runDirectory)
     {
-        // Also what the agent of another profile had said in this run: its report is known, and the next one's is another.
-        foreach (var file in new[] { Started(run), Result(run), Kept(runDirectory) })
+        if (run.Facts.WakeRepeated)
+        {
+            return; // The same signal once more: what the first one brought counts.
+        }
+
+        string[] files = [Started(run), Result(run), .. run.Facts.Tried.Count > 0 ? [Kept(runDirectory)] : (string[])[]];
+        foreach (var file in files)
         {
             if (PathFacts.Of(file) is { } facts)
             {
                 var aside = PutAside(file, facts.Kind, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
-                if (file == Result(run))
+                if (file != Started(run))
                 {
-                    LogResultPutAside(run.Id, run.TaskId, "it lay there before the agent was woken, and was said about an earlier attempt", aside);
+                    LogResultPutAside(run.Id, run.TaskId, "it was there before this wake of an agent", aside);
                 }
             }
         }
     }
 
-    /// <summary>Names a result file that came after the report that counts, and puts it aside: the first one stands. In a unit the file is the agent's own and stays with its run.</summary>
+    /// <summary>Names a result file that came after the report that counts, and puts it aside: the first one stands. In a unit the file is the agent's own, and the one that counts lies there still.</summary>
+    /// <param name="run">Whose.</param>
+    /// <param name="runDirectory">Its directory.</param>
+    /// <param name="first">What was known before the agent's end.</param>
     public void TellSecond(Run run, string runDirectory, AgentReport first)
     {
-        if (config.AgentsInUnits || PathFacts.Of(Result(run)) is not { } facts || Parse(Result(run), out _, out _) == first)
+        if (config.AgentsInUnits || PathFacts.Of(Result(run)) is not { } facts)
         {
+            return;
+        }
+
+        if (Parse(Result(run), out _, out _) is { } said && said with { Repaired = first.Repaired } == first)
+        {
+            File.Delete(Result(run)); // Said twice, because the first answer was lost.
             return;
         }
 
@@ -48,12 +63,10 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     {
         if (kind == PathKind.Directory)
         {
-            // It stays beside its old name: a directory may lie on another file system, or refuse to leave its own.
-            aside = $"{file}.stale-{Guid.NewGuid():N}";
-            FileRename.Over(file, aside);
-            return aside;
+            return Beside(file); // A directory may lie on another file system, or refuse to leave its own.
         }
 
+        aside = PathFacts.Of(aside) is { Kind: PathKind.Directory } ? $"{aside}.{Guid.NewGuid():N}" : aside;
         try
         {
             FileRename.Over(file, aside);
@@ -61,14 +74,22 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
         catch (IOException fault) when (fault.HResult == FileRename.OtherFileSystem)
         {
             // The operator's directory of results.
-            if (OutsideFile.Read(file, LargestReport, followLink: false) is { } bytes)
+            if (OutsideFile.Read(file, LargestReport, followLink: false) is not { } bytes)
             {
-                NewFile.Write(aside, bytes);
+                return Beside(file);
             }
 
+            NewFile.Write(aside, bytes);
             File.Delete(file);
         }
 
+        return aside;
+    }
+
+    private static string Beside(string file)
+    {
+        var aside = $"{file}.stale-{Guid.NewGuid():N}";
+        FileRename.Over(file, aside);
         return aside;
     }
 
@@ -86,13 +107,13 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 
         if (facts.Kind != PathKind.File)
         {
-            return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} is {Word(facts.Kind)}, not a file") : null;
+            return final ? AgentReport.Unread($"the result file {found} is {Word(facts.Kind)}, not a file") : null;
         }
 
         var report = Parse(found, out var bytes, out var problem);
         if (report is null)
         {
-            return final ? new AgentReport(AgentReport.Failed, null, $"the result file {found} {problem}") : null;
+            return final ? AgentReport.Unread($"the result file {found} {problem}") : null;
         }
 
         if (found != kept)

@@ -134,7 +134,7 @@ internal sealed class IdentitySources(IdentityPaths paths, LiveDatabase database
 
     private string? DatabaseComplaint(SealedFile file, byte[] bytes) => database.Look(copy =>
     {
-        File.WriteAllBytes(copy, bytes);
+        NewFile.Write(copy, bytes);
         return SqliteFile.Complaint(copy, file.Table ?? "", file.MinimumRows);
     });
 }

@@ -58,7 +58,7 @@ internal sealed class InPlaceTree(IdentityPaths paths, UpstreamRepository reposi
         if (inTheWay.Count > 0)
         {
             var list = repository.NewName("in-the-way");
-            await NameList.WriteAsync(list, inTheWay, token);
+            NameList.Write(list, inTheWay);
             await repository.AddAsync(Directory, index, token, "--literal-pathspecs", "add", "--force", $"--pathspec-from-file={list}", "--pathspec-file-nul");
         }
 

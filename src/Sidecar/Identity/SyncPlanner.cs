@@ -186,15 +186,17 @@ internal sealed class SyncPlanner(
                 "remove it from the upstream, or set identity.onCollision to keep: ours stays either way");
     }
 
-    // Found out before anything begins rather than in the middle.
+    // Found out before anything begins rather than in the middle. No file is made for it: whoever else writes there could put a link in its place.
     private void RefuseUnwritable(ITreeMethod method)
     {
         var directory = method is SwapTree ? Path.GetDirectoryName(paths.Tree)! : paths.Tree;
-        var probe = Path.Combine(directory, ".fleet-sidecar.probe");
+        if (FileAccessCheck.Obstacle(directory) is { } obstacle)
+        {
+            throw new SidecarException($"tree_not_writable: {directory}: {obstacle}", "let the service user write there; nothing was touched");
+        }
+
         try
         {
-            File.WriteAllText(probe, "x");
-            File.Delete(probe);
             if (method is SwapTree)
             {
                 Directory.CreateDirectory(paths.Trees);

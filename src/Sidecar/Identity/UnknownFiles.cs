@@ -29,7 +29,7 @@ internal sealed class UnknownFiles(UpstreamRepository repository)
         if (names.Count > 0)
         {
             var list = repository.NewName("unknown");
-            await File.WriteAllTextAsync(list, string.Join('\n', names) + "\n", token);
+            NewFile.Write(list, Encoding.UTF8.GetBytes(string.Join('\n', names) + "\n"));
             await repository.AddAsync(directory, index, token, "--literal-pathspecs", "add", "--force", $"--pathspec-from-file={list}");
         }
     }

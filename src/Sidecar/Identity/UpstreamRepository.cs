@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground;
+using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
 using FleetSidecar.Workspaces;
 
@@ -244,7 +246,7 @@ internal sealed class UpstreamRepository(SidecarConfig config, IdentityPaths pat
         {
             await git.RunAsync(paths.Work, Marked(), token, "init", "--quiet", "--bare", "--template=", repository);
             Directories.Make(Path.GetDirectoryName(attributes)!);
-            await File.WriteAllTextAsync(attributes, Origin.AsTheyLie, token);
+            NewFile.Write(attributes, Encoding.ASCII.GetBytes(Origin.AsTheyLie));
         }
 
         return repository;

@@ -22,11 +22,12 @@ internal sealed partial class AgentEnds(AgentLauncher launcher, IAgentHost host,
     {
         var run = scene.Run;
         var end = await OfAsync(run, scene.Token);
-        var report = scene.Now().Facts.Report;
+        var known = scene.Now().Facts.Report;
+        var report = known;
         AgentTurn? turn = null;
         var broke = Broken("report", () => report ??= results.Read(run, launcher.RunDirectory(run), final: true)) // Its directories are ours now, whatever rights it gave the file.
             ?? Broken("turn record", () => turn = TurnOf(run, end));
-        if (report is { } first)
+        if (known is { } first)
         {
             // Before the end is known: the next wake's agent may leave a result of its own there.
             Broken("second report", () => results.TellSecond(run, launcher.RunDirectory(run), first));

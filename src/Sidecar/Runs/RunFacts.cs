@@ -77,7 +77,10 @@ internal sealed record RunFacts
 
     /// <summary>What an agent reported and a failure or a cancellation does not say: the newest, or null where there is nothing like that.</summary>
     [JsonIgnore]
-    public AgentReport? Uncounted => Report is { } said ? said.Status == AgentReport.Failed && said.Reason == Failure?.Reason ? null : said : EarlierReport;
+    public AgentReport? Uncounted => Report is not { } said ? EarlierReport : IsMadeOf(said) ? null : said;
+
+    // The judge makes such a failure of each report that is neither a success nor a hand-off.
+    private bool IsMadeOf(AgentReport said) => said.Status is not (AgentReport.Success or AgentReport.HandOff) && Failure is { Code: FailureClass.AgentError, Deadline: null };
 
     /// <summary>When the agent last said something, unix milliseconds.</summary>
     public long? SpokeAtUnixMs { get; init; }
@@ -155,9 +158,14 @@ internal sealed record AgentReport(string Status, string? Output, string? Reason
     /// <summary>U+FFFD stands in it for something that was no text.</summary>
     public bool Repaired { get; init; }
 
+    /// <summary>These are our words about a result that could not be read, and not the agent's.</summary>
+    public bool IsUnread { get; init; }
+
     /// <summary>What it says in words, whatever its status.</summary>
     [JsonIgnore]
-    public string? Text => Output ?? Reason;
+    public string? Text => Output is { } output && Reason is { } reason ? $"{reason}\n{output}" : Output ?? Reason;
+
+    public static AgentReport Unread(string why) => new(Failed, null, why) { IsUnread = true };
 }
 
 /// <summary>A pull request as the forge shows it: where it is, and whether it is <c>open</c>, <c>closed</c> or <c>merged</c>.</summary>

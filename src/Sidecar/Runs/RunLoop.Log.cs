@@ -32,7 +32,7 @@ internal sealed partial class RunLoop
             LogRunFailed(run.Id, run.TaskId, failure.Code, failure.Reason);
         }
 
-        if (run.State.IsFinal() && was?.State.IsFinal() != true && run.State is not (RunState.Completed or RunState.HandedOff) && run.Facts.Uncounted is { } said)
+        if (run.State.IsFinal() && was?.State.IsFinal() != true && run.State is not (RunState.Completed or RunState.HandedOff) && run.Facts is { Report: not null, Uncounted: { } said })
         {
             LogReportNotCounted(run.Id, run.TaskId, RunMessages.Words(said), run.Facts.Failure?.Code ?? run.Facts.CancelReason ?? run.Facts.SupersededBy ?? run.State.Word());
         }

@@ -108,7 +108,7 @@ internal static class RunMessages
     {
         var failure = run.Facts.Failure ?? throw new InvalidOperationException($"Run {run.Id} failed without a failure.");
         var said = run.Facts.Report ?? run.Facts.EarlierReport;
-        var uncounted = run.Facts.Uncounted is { } report ? $"; the agent had reported {Words(report)}" : "";
+        var uncounted = run.Facts.Uncounted is { } report ? $"; the agent {(run.Facts.Report is null ? "of an earlier profile " : "")}had reported {Words(report)}" : "";
         var reason = Printable.Cut(failure.Reason, WireLimits.MaxReason - uncounted.Length - 1) + uncounted;
         return new SidecarMessage.TaskFailed
         {
@@ -124,14 +124,17 @@ internal static class RunMessages
             OutputDroppedBytes = run.Facts.End?.OutputDroppedBytes,
             ProcessState = run.Facts.ProcessState,
             ProfilesTried = Tried(run),
-            Reported = said is null ? null : new TaskResult { Status = Printable.Cut(said.Status, WireLimits.MaxName - 1), Output = said.Text },
+            Reported = said is null or { IsUnread: true } ? null : new TaskResult
+            {
+                Status = Printable.Cut(said.Status, WireLimits.MaxName - 1), Output = said.Text is { } text ? Printable.Cut(text, WireLimits.MaxResultOutput - 1) : null,
+            },
             MessageId = Id(run, "final"),
         };
     }
 
     /// <summary>A report in a line for people.</summary>
-    public static string Words(AgentReport report) =>
-        $"'{Printable.Cut(report.Status, 40)}'{(string.IsNullOrWhiteSpace(report.Text) ? " without a word" : $": {Printable.Cut(report.Text.ReplaceLineEndings(" "), LongestWords)}")}";
+    public static string Words(AgentReport report) => report.IsUnread ? $"a result that counts as none: {Printable.Cut(report.Reason ?? "", LongestWords)}"
+        : $"'{Printable.Cut(report.Status, 40)}'{(string.IsNullOrWhiteSpace(report.Text) ? " without a word" : $": {Printable.Cut(report.Text.ReplaceLineEndings(" "), LongestWords)}")}";
 
     private static SidecarMessage.TaskHandoff HandOff(Run run) => new()
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using FleetSidecar.Configuration;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Ground.Processes;
@@ -103,7 +104,7 @@ internal sealed class Clones(SidecarConfig config, Git git, ToolRunner tools)
         }
 
         var quoted = address.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
-        File.WriteAllText(file, text.Replace(line, $"\turl = \"{quoted}\"\n", StringComparison.Ordinal));
+        NewFile.Write(file, Encoding.UTF8.GetBytes(text.Replace(line, $"\turl = \"{quoted}\"\n", StringComparison.Ordinal)));
         return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using FleetSidecar.Ground.Files;
 using FleetSidecar.Runs;
 
@@ -47,7 +48,7 @@ internal static class Fence
         Directory.CreateDirectory(Path.Combine(work, ".git", "fleet"));
         foreach (var (name, text) in new[] { ("pre-push", PrePush), ("prepare-commit-msg", PrepareMessage) })
         {
-            File.WriteAllText(Path.Combine(hooks, name), text);
+            NewFile.Write(Path.Combine(hooks, name), Encoding.UTF8.GetBytes(text));
             File.SetUnixFileMode(Path.Combine(hooks, name), Executable);
         }
     }

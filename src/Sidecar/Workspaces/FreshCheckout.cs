@@ -184,7 +184,7 @@ internal sealed class FreshCheckout(Func<TreeCall, CancellationToken, Task<ToolO
         if (names.Count > 0)
         {
             var list = Path.Combine(scratch, "names");
-            await NameList.WriteAsync(list, names, token);
+            NameList.Write(list, names);
             await MustAsync(new TreeCall(workTree, index, new(asTheyLie ? Apart() : []) { [Git.InputFile] = list }, asTheyLie, arguments), token);
         }
     }

@@ -41,7 +41,7 @@ internal static class GitView
         var file = Path.Combine(view, "HEAD");
         if (OutsideFile.Read(file, LongestHead + 1, followLink: false) is not { } known || !known.AsSpan().SequenceEqual(head))
         {
-            File.WriteAllBytes($"{file}.new", head);
+            NewFile.Write($"{file}.new", head);
             FileRename.Over($"{file}.new", file);
         }
 
@@ -116,7 +116,7 @@ internal static class GitView
             File.CreateSymbolicLink(Path.Combine(view, name), Path.Combine(repository, name)); // Also to what is not there yet.
         }
 
-        File.WriteAllText(Path.Combine(view, "config"), Config);
+        NewFile.Write(Path.Combine(view, "config"), Encoding.UTF8.GetBytes(Config));
     }
 
     // Bytes: a branch may have a name that is no text.

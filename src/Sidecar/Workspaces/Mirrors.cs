@@ -157,7 +157,7 @@ internal sealed class Mirrors(SidecarConfig config, Git git, ProcessWatch watch,
             await git.RunAsync(beside, token, "config", "remote.origin.fetch", Branches);
             await ForgetAddressAsync(beside, token);
             File.SetUnixFileMode(beside, PrivateDirectory.Mode | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-            await File.WriteAllTextAsync(Path.Combine(beside, "fleet-checked"), "", token);
+            NewFile.Write(Path.Combine(beside, "fleet-checked"), []);
             MirrorSwap.Put(beside, path);
         }
         finally

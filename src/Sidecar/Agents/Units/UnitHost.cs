@@ -59,11 +59,12 @@ internal sealed partial class UnitHost(SidecarConfig config, AgentUnits units, A
             File.Delete(link); // The agent of an earlier attempt may have put it there, in the place of a directory too; nothing is written through it.
         }
 
-        if (Directory.Exists(record))
+        if (PathFacts.Of(record) is { } planted)
         {
-            Directory.Move(record, $"{record}.{Guid.NewGuid():N}"); // Nor is a note believed that lay there before.
+            ClearPlace.Rename(record, planted); // Nor is a note believed that lay there before.
         }
 
+        ClearPlace.For(Path.Combine(plan.RunDirectory, "results"));
         Directory.CreateDirectory(Path.Combine(plan.RunDirectory, "results"));
         Directory.CreateDirectory(record);
         AgentOutput.Make(record);
