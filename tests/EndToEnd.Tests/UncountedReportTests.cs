@@ -140,6 +140,40 @@ public sealed class UncountedReportTests : IDisposable
         Assert.Contains("a result that counts as none", await LineAsync(sidecar), StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("true")]
+    [InlineData("true >\"$F\"")]
+    [InlineData("printf '{\"status\":\"succ' >\"$F\"")]
+    [InlineData("echo '{\"output\":\"notes\"}' >\"$F\"")]
+    [InlineData("head -c 2000000 /dev/zero >\"$F\"")]
+    [InlineData("ln -s /nonexistent \"$F\"")]
+    [InlineData("mkfifo \"$F\"")]
+    [InlineData("mkdir -p \"$F/full\"")]
+    public async Task A_report_without_a_sidecar_is_left_whatever_stood_in_its_place_and_a_second_one_is_refused(string harm)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"""
+            F="$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json"; fleet-sidecar task start
+            while [ ! -e "$FLEET_TEST_DIR/down" ]; do sleep 0.05; done
+            {harm}
+            fleet-sidecar task complete --output FIRST
+            fleet-sidecar task complete --output FIRST
+            fleet-sidecar task fail --reason SECOND 2>"$FLEET_TEST_DIR/refused" && exit 3
+            mv "$FLEET_TEST_DIR/refused" "$FLEET_TEST_DIR/said"
+            """);
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
+        await AssignAsync(hub);
+        await hub.WaitForAsync("wake_result");
+        sidecar.Program.Kill();
+        _directory.Write("down", "");
+        await Wait.UntilAsync(() => System.IO.File.Exists(_directory["said"]), "the agent's words");
+
+        await sidecar.StartAsync();
+
+        Assert.Equal("FIRST", (await hub.WaitForAsync("task_complete")).GetProperty("result").GetProperty("output").GetString());
+        Assert.Contains("this run has already reported 'success'", System.IO.File.ReadAllText(_directory["said"]), StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task Our_hub_shows_what_the_agent_had_reported()
     {

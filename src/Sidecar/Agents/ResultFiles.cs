@@ -12,8 +12,6 @@ namespace FleetSidecar.Agents;
 /// it was said about an earlier attempt. What was read is written into the run's directory and read from there ever after; the file itself may be another one by then.</remarks>
 internal sealed partial class ResultFiles(SidecarConfig config, Redactor redactor, ILogger<ResultFiles> log)
 {
-    private const int LargestReport = 1024 * 1024;
-
     /// <summary>Before a wake: what lies there was said about an earlier attempt, or by the agent of another profile.</summary>
     public void PutAsideStale(Run run, string runDirectory)
     {
@@ -74,7 +72,7 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
         catch (IOException fault) when (fault.HResult == FileRename.OtherFileSystem)
         {
             // The operator's directory of results.
-            if (OutsideFile.Read(file, LargestReport, followLink: false) is not { } bytes)
+            if (OutsideFile.Read(file, ResultReport.Largest, followLink: false) is not { } bytes)
             {
                 return Beside(file);
             }
@@ -153,10 +151,10 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
 
     private AgentReport? Parse(string path, out byte[]? bytes, out string? problem)
     {
-        bytes = config.AgentsInUnits ? OutsideFile.ReadInside(path, LargestReport) : OutsideFile.Read(path, LargestReport, followLink: false);
+        bytes = config.AgentsInUnits ? OutsideFile.ReadInside(path, ResultReport.Largest) : OutsideFile.Read(path, ResultReport.Largest, followLink: false);
         if (bytes is null)
         {
-            problem = PathFacts.Of(path) is { Kind: PathKind.File, Length: > LargestReport } ? "is longer than 1 MiB" : "cannot be read";
+            problem = PathFacts.Of(path) is { Kind: PathKind.File, Length: > ResultReport.Largest } ? "is longer than 1 MiB" : "cannot be read";
             return null;
         }
 

@@ -12,6 +12,9 @@ namespace FleetSidecar.Agents;
 /// </remarks>
 internal static class ResultReport
 {
+    /// <summary>Longest file that is read, bytes.</summary>
+    public const int Largest = 1024 * 1024;
+
     private static readonly string[] Statuses = [AgentReport.Success, AgentReport.Failed, AgentReport.HandOff];
     private static readonly string[] Keys = ["status", "output", "reason", "error"];
 
