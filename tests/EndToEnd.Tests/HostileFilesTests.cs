@@ -181,10 +181,13 @@ public sealed class HostileFilesTests : WorkspaceTests
     [InlineData("mkfifo", ".config/git/config")]
     [InlineData("mkfifo", ".config/git/ignore")]
     [InlineData("mkfifo", ".config/git/attributes")]
+    [InlineData("mkfifo", ".netrc")]
+    [InlineData("mkfifo", ".ssh/config")]
     public async Task A_pipe_in_the_place_of_the_users_own_git_files_holds_no_git(string plant, string file)
     {
         var origin = await GitOrigin.CreateAsync(Scene);
         Directory.CreateDirectory(Scene["home/.config/git"]);
+        Directory.CreateDirectory(Scene["home/.ssh"]);
         await StartAsync("echo x > \"$FLEET_TASK_ID\"; GIT_CONFIG_GLOBAL=/dev/null git -c core.excludesFile=/dev/null -c core.attributesFile=/dev/null add --all; GIT_CONFIG_GLOBAL=/dev/null git -c core.attributesFile=/dev/null -c core.excludesFile=/dev/null commit --quiet -m New; fleet-sidecar task complete",
             environment: new Dictionary<string, string?> { ["HOME"] = Scene["home"] });
         await TestProgram.MustAsync(plant, Scene[$"home/{file}"]);

@@ -6,6 +6,8 @@ namespace FleetSidecar.Workspaces;
 /// <summary>Runs git: argv, no prompts, no hooks of the repository, bounds on time and memory, and only transports that cannot run programs.</summary>
 internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
 {
+    internal const string Ssh = "GIT_SSH_COMMAND", SshCommand = "ssh -oBatchMode=yes";
+
     /// <summary>Of git itself: the tree without an entry.</summary>
     public const string EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -62,13 +64,25 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
             string[] words = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.commitGraph=false", "-c", $"safe.directory={directory}", "-c", "http.followRedirects=initial", "-c", "gc.auto=0", "-c", "safe.bareRepository=all", "-c", "advice.detachedHead=false", .. _credentials, .. GitMemory.Bound(arguments)];
             var (around, bypass) = UserGitFiles.Bypass(_environment.GetValueOrDefault("HOME"));
             return await tools.RunAsync([.. GitMemory.Limited(program, [.. around, .. words])],
-                more.Count + bypass.Count == 0 ? _environment : new Dictionary<string, string>(_environment.Concat(bypass).Concat(more)), directory, options.GitTimeout, token, Linger, room);
+                more.Count + bypass.Count == 0 ? _environment : Merged(bypass, more), directory, options.GitTimeout, token, Linger, room);
         }
         catch (SpawnException fault)
         {
             Require(directory); // It may have gone since.
             throw new GitException(GitFaults.GitMissing, fault.Message, fault.Problem == StartProblem.ProgramMissing ? "install git (apt-get install git)" : fault.Hint);
         }
+    }
+
+    // What a caller names counts most: it keeps git from more of the user's files than a trap does.
+    private Dictionary<string, string> Merged(params IEnumerable<KeyValuePair<string, string>>[] more)
+    {
+        var all = new Dictionary<string, string>(_environment);
+        foreach (var (name, value) in more.SelectMany(some => some))
+        {
+            all[name] = value;
+        }
+
+        return all;
     }
 
     /// <exception cref="GitException">The directory is gone.</exception>
@@ -105,7 +119,7 @@ internal sealed class Git(ToolRunner tools, WorkspaceOptions options)
         variables["LC_ALL"] = "C";
         variables["GIT_TERMINAL_PROMPT"] = "0";
         variables["GIT_ASKPASS"] = "/bin/true";
-        variables["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes";
+        variables[Ssh] = SshCommand;
 
         // Whatever says that somebody else has a missing object: it is missing. Git knows this since 2.39.4; what matters does not lean on it.
         variables["GIT_NO_LAZY_FETCH"] = "1";

@@ -8,7 +8,8 @@ internal static class UserGitFiles
     // Git reads each of them whole.
     private const long Longest = 16 * 1024 * 1024;
 
-    private static readonly string[] All = [".gitconfig", ".config/git/config", ".config/git/ignore", ".config/git/attributes"];
+    private const string NetRc = ".netrc", SshConfig = ".ssh/config", KnownHosts = ".ssh/known_hosts";
+    private static readonly string[] All = [".gitconfig", ".config/git/config", ".config/git/ignore", ".config/git/attributes", NetRc, SshConfig, KnownHosts];
 
     /// <summary>What keeps git from those that are no files, or larger than any that a person wrote; empty where all is well.</summary>
     /// <param name="home">The user's directory; null for none.</param>
@@ -34,6 +35,21 @@ internal static class UserGitFiles
         if (IsTrap(Path.Combine(home, ".config/git/attributes")))
         {
             words.AddRange(["-c", "core.attributesFile=/dev/null"]);
+        }
+
+        if (IsTrap(Path.Combine(home, NetRc)))
+        {
+            // The library that git fetches with takes it from the home alone. Git finds its own files by their names still.
+            variables["HOME"] = "/dev/null";
+            variables["XDG_CONFIG_HOME"] = Path.Combine(home, ".config");
+            variables.TryAdd("GIT_CONFIG_GLOBAL", File.Exists(Path.Combine(home, ".gitconfig")) ? Path.Combine(home, ".gitconfig") : "/dev/null");
+        }
+
+        // Ssh asks the password file for the home, whatever the variable says.
+        string[] ssh = [.. IsTrap(Path.Combine(home, SshConfig)) ? (string[])["-F", "/dev/null"] : [], .. IsTrap(Path.Combine(home, KnownHosts)) ? (string[])["-oUserKnownHostsFile=/dev/null"] : []];
+        if (ssh.Length > 0)
+        {
+            variables[Git.Ssh] = $"{Git.SshCommand} {string.Join(' ', ssh)}";
         }
 
         return (words, variables);
