@@ -168,7 +168,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
     {
         _ when OneOrigin.RedirectionOf(socket, new Uri(config.Hub.Url)) is { } elsewhere => new LinkEnd.Redirected(Words(elsewhere)),
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new LinkEnd.Refused($"the hub answered {(int)socket.HttpStatusCode}"),
-        0 => new LinkEnd.Lost((fault.InnerException ?? fault).Message),
+        0 => new LinkEnd.Lost(Session.Cause(fault)),
         var status => new LinkEnd.Lost($"the hub answered {(int)status}", RetryAfter(socket.HttpResponseHeaders)),
     };
 

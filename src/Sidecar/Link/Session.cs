@@ -210,5 +210,13 @@ internal sealed class Session(
     private static bool IsLoss(Exception fault, CancellationToken token) =>
         fault is WebSocketException or ObjectDisposedException || (fault is OperationCanceledException && token.IsCancellationRequested);
 
-    private static LinkEnd.Lost Loss(Exception fault) => new((fault.InnerException ?? fault).Message);
+    private static LinkEnd.Lost Loss(Exception fault) => new(Cause(fault));
+
+    /// <summary>Why a connection failed, down to the cause that the framework only points at.</summary>
+    internal static string Cause(Exception fault)
+    {
+        const string elsewhere = ", see inner exception.";
+        var near = fault.InnerException ?? fault;
+        return near.Message.EndsWith(elsewhere, StringComparison.Ordinal) ? $"{near.Message[..^elsewhere.Length]}: {near.GetBaseException().Message}" : near.Message;
+    }
 }
