@@ -32,6 +32,25 @@ public sealed class HubProxyTests : IDisposable
         Assert.DoesNotContain("proxy-password-1", sidecar.Program.Text, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000), Trait("kind", "what an agent put where the daemon's libraries look")]
+    [InlineData("mkfifo my/x.pfx ca/x.pfx root/x.pfx disallowed/x.pfx trustedpeople/x.pfx")]
+    [InlineData("echo hi >disallowed/x.pfx; echo hi >root/x.pfx")]
+    [InlineData("ln -s /nonexistent disallowed/x.pfx; ln -s /nonexistent my/x.pfx")]
+    [InlineData("mkdir disallowed/x.pfx; chmod 0 my disallowed")]
+    public async Task A_link_with_TLS_comes_up_whatever_lies_in_the_users_certificate_stores(string harm)
+    {
+        using var hub = await TestHub.StartAsync(_directory);
+        using var front = new TlsFront(_directory, "localhost", hub.Port);
+        await TestProgram.MustAsync("/bin/bash", "-c", $"mkdir -p '{_directory.Path}'/home/.dotnet/corefx/cryptography/x509stores/{{my,ca,root,disallowed,trustedpeople}}; cd '{_directory.Path}/home/.dotnet/corefx/cryptography/x509stores'; {harm}");
+
+        using var sidecar = await TestSidecar.Create(_directory, $"wss://localhost:{front.Port}/ws", await hub.TokenAsync("iris"), Scripts.Worker(_directory))
+            .StartAsync(environment: new Dictionary<string, string?>(Trusting(front)) { ["HOME"] = _directory["home"] });
+
+        Scripts.Go(_directory);
+        await hub.WaitForAsync(await hub.AddAsync("over TLS"), "completed");
+        await sidecar.Program.WaitForLineAsync("CertificateStoreMended]");
+    }
+
     [Theory(Timeout = 60_000)]
     [InlineData("""{ "hub": { "url": "ws://hub.example/ws", "proxy": "http://proxy.example:3128" } }""", "would read the agent's token")]
     [InlineData("""{ "hub": { "url": "wss://hub.example/ws", "proxy": "http://iris:secret@proxy.example:3128" } }""", "must not hold a user name or a password")]

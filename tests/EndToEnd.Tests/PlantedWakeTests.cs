@@ -45,6 +45,8 @@ public sealed class PlantedWakeTests : IDisposable
 
     [Theory(Timeout = 120_000)]
     [InlineData("rm -f recorder; mkfifo recorder")]
+    [InlineData("echo '{\"status\":\"success\",\"output\":\"planted\"}' >../result.json")]
+    [InlineData("ln -s /etc/passwd ../result.json")]
     [InlineData("rm -f ../task.json; mkfifo ../task.json; mkfifo exit exit.room")]
     [InlineData("rm -f ../task.json recorder; mkdir -p ../task.json/x recorder/x exit/x exit.room/x")]
     [InlineData("rm -f recorder stdout stderr; ln -s \"$FLEET_TEST_DIR/victim\" recorder; ln -s \"$FLEET_TEST_DIR/victim\" exit; ln -s \"$FLEET_TEST_DIR/victim\" stdout; mkfifo stderr")]
@@ -55,7 +57,7 @@ public sealed class PlantedWakeTests : IDisposable
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
         _directory.Write("victim", "of the daemon");
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Agent(_directory, "exec fleet-sidecar task complete")).StartAsync();
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", Scripts.Agent(_directory, "exec fleet-sidecar task complete --output 'its own'")).StartAsync();
         var runs = Path.Combine(sidecar.State, "runs");
         string[] Waiting() => Directory.Exists(runs) ? Directory.GetFiles(runs, "stderr", SearchOption.AllDirectories) : [];
         await Wait.UntilAsync(() => Waiting().Length == 1, "the place of the first run");
@@ -68,6 +70,7 @@ public sealed class PlantedWakeTests : IDisposable
         }
 
         Assert.Equal("of the daemon", File.ReadAllText(_directory["victim"]));
+        Assert.All(hub.Of("task_complete"), end => Assert.Equal("its own", end.GetProperty("result").GetProperty("output").GetString()));
         Assert.Equal(["task-a", "task-b"], hub.Of("task_complete").Select(end => end.GetProperty("task_id").GetString()));
     }
 }

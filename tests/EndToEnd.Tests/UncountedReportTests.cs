@@ -20,7 +20,7 @@ public sealed class UncountedReportTests : IDisposable
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
         var agent = Scripts.Agent(_directory, $"fleet-sidecar task start; {says}; exec sleep 300");
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "deadlines": { "wallClock": "00:00:03" } }""").StartAsync();
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "deadlines": { "wallClock": "00:00:10" } }""").StartAsync();
 
         await AssignAsync(hub);
 
@@ -79,12 +79,16 @@ public sealed class UncountedReportTests : IDisposable
     {
         var origin = await GitOrigin.CreateAsync(_directory);
         await using var hub = await ScriptedHub.StartAsync(version: 2);
-        var agent = Scripts.Agent(_directory, "echo done >done.txt; git add done.txt; git commit --quiet -m Done; fleet-sidecar task complete --output MARK");
+        var agent = Scripts.Agent(_directory, "echo done >done.txt; git add done.txt; git commit --quiet -m Done; fleet-sidecar task complete --output \"$(printf 'MARK\\nsecond line')\"");
         using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent).StartAsync();
 
         await hub.SendAsync($$"""{"type":"task_assign","task_id":"task-a","generation":1,"description":"x","repo":"{{origin.Path}}","verification_steps":[{"type":"file_exists","target":"missing"}]}""");
 
-        await ToldAsync(sidecar, await hub.WaitForAsync("task_failed"), "success", "verification");
+        var failed = await hub.WaitForAsync("task_failed");
+        Assert.Equal("verification", failed.GetProperty("code").GetString());
+        Assert.Equal("MARK\nsecond line", failed.GetProperty("reported").GetProperty("output").GetString());
+        Assert.EndsWith("had reported 'success': MARK second line", failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains("MARK second line", await LineAsync(sidecar), StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000)]
@@ -125,12 +129,30 @@ public sealed class UncountedReportTests : IDisposable
         Assert.DoesNotContain("ResultPutAside]", sidecar.Program.Text, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("echo '{\"status\":\"success\",\"output\":\"x\",}' >\"$F\"", "is not JSON")]
+    [InlineData("mkfifo \"$F\"", "is a pipe or a device, not a file")]
+    public async Task A_broken_result_of_an_agent_that_a_signal_woke_is_told_and_not_waited_out(string leaves, string words)
+    {
+        await using var hub = await ScriptedHub.StartAsync(version: 2);
+        var agent = Scripts.Agent(_directory, $"F=\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"; fleet-sidecar task start; {leaves}");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, $$"""
+            { "wake": { "profiles": [ { "name": "main", "mode": "signal", "command": ["{{agent}}"] } ] } }
+            """).StartAsync();
+
+        await AssignAsync(hub);
+
+        var failed = await hub.WaitForAsync("task_failed", limit: TimeSpan.FromSeconds(60));
+        Assert.Equal("agent_error", failed.GetProperty("code").GetString());
+        Assert.Contains(words, failed.GetProperty("reason").GetString(), StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task A_result_that_is_half_written_at_a_deadline_is_not_taken_for_the_agents_word_and_is_named()
     {
         await using var hub = await ScriptedHub.StartAsync(version: 2);
-        var agent = Scripts.Agent(_directory, "fleet-sidecar task start; printf '{\"status\":\"succ' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"; exec sleep 300");
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "deadlines": { "wallClock": "00:00:03" } }""").StartAsync();
+        var agent = Scripts.Agent(_directory, "printf '{\"status\":\"succ' >\"$FLEET_RESULTS_DIR/$FLEET_TASK_ID.json\"; exec sleep 300");
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, "token-token", agent, """{ "deadlines": { "wallClock": "00:00:10" } }""").StartAsync();
 
         await AssignAsync(hub);
 
@@ -179,7 +201,7 @@ public sealed class UncountedReportTests : IDisposable
     {
         using var hub = await TestHub.StartAsync(_directory);
         var agent = Scripts.Agent(_directory, "fleet-sidecar task start; fleet-sidecar task complete --output MARK; exec sleep 300");
-        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, """{ "deadlines": { "wallClock": "00:00:03" } }""").StartAsync();
+        using var sidecar = await TestSidecar.Create(_directory, hub.SocketUrl, await hub.TokenAsync("iris"), agent, """{ "deadlines": { "wallClock": "00:00:10" } }""").StartAsync();
 
         var task = await hub.WaitForAsync(await hub.AddAsync("never ends"), "dead_letter");
 

@@ -20,13 +20,13 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
             return; // The same signal once more: what the first one brought counts.
         }
 
-        string[] files = [Started(run), Result(run), .. run.Facts.Tried.Count > 0 ? [Kept(runDirectory)] : (string[])[]];
-        foreach (var file in files)
+        // Also what was kept: another profile's report is known, and before a first wake only a stranger can have put one there.
+        foreach (var file in new[] { Started(run), Result(run), Kept(runDirectory) })
         {
             if (PathFacts.Of(file) is { } facts)
             {
                 var aside = PutAside(file, facts.Kind, Path.Combine(runDirectory, $"stale-{run.WakeAttempt}-{Path.GetFileName(file)}"));
-                if (file != Started(run))
+                if (file == Result(run) || (file == Kept(runDirectory) && run.Facts.Tried.Count == 0))
                 {
                     LogResultPutAside(run.Id, run.TaskId, "it was there before this wake of an agent", aside);
                 }
@@ -92,6 +92,9 @@ internal sealed partial class ResultFiles(SidecarConfig config, Redactor redacto
     }
 
     public bool HasStarted(Run run) => File.Exists(Started(run));
+
+    /// <summary>Whether there is a result, and nothing of it was changed after a time, its name included.</summary>
+    public bool IsUnchangedSince(Run run, DateTimeOffset time) => PathFacts.Of(Result(run)) is { } facts && facts.Changed < time;
 
     /// <summary>The agent's report, or null while there is none. With <paramref name="final"/> a broken one counts as a failure; before, it may still be being written.</summary>
     public AgentReport? Read(Run run, string runDirectory, bool final)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
@@ -26,6 +27,9 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
 
     // A hub whose places for unknown callers are all taken asks for the token before it accepts a connection.
     private bool _hubAskedForToken;
+
+    /// <summary>What was found in the way of a connection, for whoever dials to say.</summary>
+    public ConcurrentQueue<string> Notes { get; } = new();
 
     private Early? _early;
     private Task<DialResult>? _first;
@@ -142,7 +146,18 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
             socket.Options.SetRequestHeader("Authorization", $"Bearer {secret.Reveal()}");
         }
 
-        return new Early(socket, Task.Run(() => OneOrigin.ConnectAsync(socket, new Uri(config.Hub.Url), Proxy(), token), CancellationToken.None));
+        return new Early(socket, Task.Run(() => ConnectAsync(socket, token), CancellationToken.None));
+    }
+
+    private Task ConnectAsync(ClientWebSocket socket, CancellationToken token)
+    {
+        var address = new Uri(config.Hub.Url);
+        foreach (var note in address.Scheme == "wss" ? CertificateStores.Mend(Environment.GetEnvironmentVariable("HOME")) : [])
+        {
+            Notes.Enqueue(note);
+        }
+
+        return OneOrigin.ConnectAsync(socket, address, Proxy(), token);
     }
 
     private Secret? TryToken()

@@ -37,6 +37,11 @@ internal sealed partial class LinkLoop(
             Show(LinkState.Dialing, $"dialling {config.Hub.Url}", 0, failures);
             Pulse.Beat(config.Hub.ConnectTimeout + Slack);
             var result = await dialer.DialAsync(StatusWord(health.DamagedFile), stopping);
+            while (dialer.Notes.TryDequeue(out var note))
+            {
+                LogCertificateStoreMended(note);
+            }
+
             var end = result.End;
             if (result is { Connection: { } connection, Identified: { } identified })
             {
@@ -103,6 +108,9 @@ internal sealed partial class LinkLoop(
 
     [LoggerMessage(EventIds.LinkUp, LogLevel.Information, "link to {Url} is up as {Agent}, protocol version {Version}", EventName = "LinkUp")]
     private partial void LogLinkUp(string url, string agent, int version);
+
+    [LoggerMessage(EventIds.CertificateStoreMended, LogLevel.Warning, "in the way of the hub's certificate: {What}", EventName = "CertificateStoreMended")]
+    private partial void LogCertificateStoreMended(string what);
 
     [LoggerMessage(EventIds.LinkDown, LogLevel.Warning, "link is down: {Reason}; dialling again in {Delay}, agents keep working", EventName = "LinkDown")]
     private partial void LogLinkDown(string reason, TimeSpan delay);

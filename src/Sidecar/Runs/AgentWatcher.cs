@@ -11,7 +11,7 @@ namespace FleetSidecar.Runs;
 internal sealed class AgentWatcher(
     SidecarConfig config, AgentLauncher launcher, AgentSigns signs, AgentEnds ends, ResultFiles results, ProcessWatch watch, AgentQuestions questions, TimeProvider time)
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500), ProbeEvery = TimeSpan.FromSeconds(2), ProbeLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500), ProbeEvery = TimeSpan.FromSeconds(2), ProbeLimit = TimeSpan.FromSeconds(10), Written = TimeSpan.FromSeconds(10);
 
     public async Task WatchAsync(OrderScene scene)
     {
@@ -62,7 +62,9 @@ internal sealed class AgentWatcher(
             await scene.LearnAsync(now => now with { Facts = now.Facts with { Received = true } });
         }
 
-        if (known.Report is null && results.Read(run, launcher.RunDirectory(run), final: false) is { } report)
+        // An agent that a signal woke has no end at which a broken file would be told; one that is written no more is taken for whole.
+        var isWhole = run.Profile.Mode == WakeMode.Signal && results.IsUnchangedSince(run, time.GetUtcNow() - Written);
+        if (known.Report is null && results.Read(run, launcher.RunDirectory(run), isWhole) is { } report)
         {
             await scene.LearnAsync(now => now with { Facts = now.Facts with { Received = true, Report = now.Facts.Report ?? report } });
         }

@@ -80,7 +80,8 @@ internal sealed record RunFacts
     public AgentReport? Uncounted => Report is not { } said ? EarlierReport : IsMadeOf(said) ? null : said;
 
     // The judge makes such a failure of each report that is neither a success nor a hand-off.
-    private bool IsMadeOf(AgentReport said) => said.Status is not (AgentReport.Success or AgentReport.HandOff) && Failure is { Code: FailureClass.AgentError, Deadline: null };
+    private bool IsMadeOf(AgentReport said) => said.Status is not (AgentReport.Success or AgentReport.HandOff) && (said.Status == AgentReport.Failed || Turn is not { Ok: false })
+        && Failure is { Code: FailureClass.AgentError, Deadline: null };
 
     /// <summary>When the agent last said something, unix milliseconds.</summary>
     public long? SpokeAtUnixMs { get; init; }

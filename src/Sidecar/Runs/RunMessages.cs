@@ -126,7 +126,7 @@ internal static class RunMessages
             ProfilesTried = Tried(run),
             Reported = said is null or { IsUnread: true } ? null : new TaskResult
             {
-                Status = Printable.Cut(said.Status, WireLimits.MaxName - 1), Output = said.Text is { } text ? Printable.Cut(text, WireLimits.MaxResultOutput - 1) : null,
+                Status = Printable.Cut(said.Status, WireLimits.MaxName - 1), Output = said.Text is { } text ? Printable.Tail(text, WireLimits.MaxResultOutput) : null,
             },
             MessageId = Id(run, "final"),
         };

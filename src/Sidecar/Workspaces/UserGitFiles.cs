@@ -8,8 +8,8 @@ internal static class UserGitFiles
     // Git reads each of them whole.
     private const long Longest = 16 * 1024 * 1024;
 
-    private const string NetRc = ".netrc", SshConfig = ".ssh/config", KnownHosts = ".ssh/known_hosts";
-    private static readonly string[] All = [".gitconfig", ".config/git/config", ".config/git/ignore", ".config/git/attributes", NetRc, SshConfig, KnownHosts];
+    private const string NetRc = ".netrc", SshConfig = ".ssh/config", KnownHosts = ".ssh/known_hosts", MoreKnownHosts = ".ssh/known_hosts2", SystemSshConfig = "/etc/ssh/ssh_config";
+    private static readonly string[] All = [".gitconfig", ".config/git/config", ".config/git/ignore", ".config/git/attributes", NetRc, SshConfig, KnownHosts, MoreKnownHosts];
 
     /// <summary>What keeps git from those that are no files, or larger than any that a person wrote; empty where all is well.</summary>
     /// <param name="home">The user's directory; null for none.</param>
@@ -39,14 +39,20 @@ internal static class UserGitFiles
 
         if (IsTrap(Path.Combine(home, NetRc)))
         {
-            // The library that git fetches with takes it from the home alone. Git finds its own files by their names still.
+            // The library that git fetches with takes it from the home alone. Git finds its own configuration by name still, but not what that calls "~".
             variables["HOME"] = "/dev/null";
             variables["XDG_CONFIG_HOME"] = Path.Combine(home, ".config");
-            variables.TryAdd("GIT_CONFIG_GLOBAL", File.Exists(Path.Combine(home, ".gitconfig")) ? Path.Combine(home, ".gitconfig") : "/dev/null");
+            if (File.Exists(Path.Combine(home, ".gitconfig")))
+            {
+                variables.TryAdd("GIT_CONFIG_GLOBAL", Path.Combine(home, ".gitconfig"));
+            }
         }
 
         // Ssh asks the password file for the home, whatever the variable says.
-        string[] ssh = [.. IsTrap(Path.Combine(home, SshConfig)) ? (string[])["-F", "/dev/null"] : [], .. IsTrap(Path.Combine(home, KnownHosts)) ? (string[])["-oUserKnownHostsFile=/dev/null"] : []];
+        string[] ssh = [
+            .. IsTrap(Path.Combine(home, SshConfig)) ? (string[])["-F", File.Exists(SystemSshConfig) ? SystemSshConfig : "/dev/null"] : [],
+            .. IsTrap(Path.Combine(home, KnownHosts)) || IsTrap(Path.Combine(home, MoreKnownHosts)) ? (string[])["-oUserKnownHostsFile=/dev/null"] : [],
+        ];
         if (ssh.Length > 0)
         {
             variables[Git.Ssh] = $"{Git.SshCommand} {string.Join(' ', ssh)}";
@@ -57,7 +63,7 @@ internal static class UserGitFiles
 
     /// <summary>The first of them that git is kept from, or null.</summary>
     public static string? FirstTrap(string? home) => string.IsNullOrEmpty(home) ? null
-        : All.Select(name => Path.Combine(home, name)).FirstOrDefault(path => IsTrap(path, isConfig: path.EndsWith("config", StringComparison.Ordinal)));
+        : All.Select(name => Path.Combine(home, name)).FirstOrDefault(path => IsTrap(path, isConfig: path.EndsWith("config", StringComparison.Ordinal) && !path.EndsWith(SshConfig, StringComparison.Ordinal)));
 
     // Operators keep such files elsewhere and link to them, or to nothing. Git passes over a directory, but not for a configuration.
     private static bool IsTrap(string path, bool isConfig = false) =>
