@@ -30,7 +30,7 @@ internal static class EventIds
     public const int HubMessageIgnored = 208;
     public const int LinkBroke = 209;
     public const int LinkRedirected = 210;
-    public const int CertificateStoreMended = 211;
+    public const int CertificateStoreRepaired = 211;
 
     public const int PrepareAgain = 300;
     public const int SubmitAgain = 301;

@@ -48,7 +48,7 @@ public sealed class HubProxyTests : IDisposable
 
         Scripts.Go(_directory);
         await hub.WaitForAsync(await hub.AddAsync("over TLS"), "completed");
-        await sidecar.Program.WaitForLineAsync("CertificateStoreMended]");
+        await sidecar.Program.WaitForLineAsync("CertificateStoreRepaired]");
     }
 
     [Theory(Timeout = 60_000)]

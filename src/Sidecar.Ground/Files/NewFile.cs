@@ -1,6 +1,6 @@
 namespace FleetSidecar.Ground.Files;
 
-/// <summary>Writes a file where somebody else may have left something: a link, a directory, or a pipe that would keep whoever opens it waiting.</summary>
+/// <summary>Writes a file at a place that others may write too: a link, a directory or a pipe that stands there is put away first, because to open it would wait or lead elsewhere.</summary>
 /// <remarks>For what is made again after a crash; see <see cref="OwnedFile"/> for what must survive one.</remarks>
 public static class NewFile
 {

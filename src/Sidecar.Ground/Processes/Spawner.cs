@@ -12,7 +12,7 @@ public sealed record SpawnRequest(
     string ErrorFile,
     int? InputHandle = null)
 {
-    /// <summary>Whether both files of the output are made: what somebody put there first, a link or a pipe that keeps whoever opens it waiting, is refused.</summary>
+    /// <summary>Whether both files of the output must be new: a file, a link or a pipe that has their name already is refused.</summary>
     public bool MakesFiles { get; init; }
 }
 

@@ -186,7 +186,7 @@ internal sealed class SyncPlanner(
                 "remove it from the upstream, or set identity.onCollision to keep: ours stays either way");
     }
 
-    // Found out before anything begins rather than in the middle. No file is made for it: whoever else writes there could put a link in its place.
+    // Found out before anything begins rather than in the middle. No file is made for it: an agent that writes there could put a link in its place.
     private void RefuseUnwritable(ITreeMethod method)
     {
         var directory = method is SwapTree ? Path.GetDirectoryName(paths.Tree)! : paths.Tree;

@@ -1,29 +1,27 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using FleetSidecar.Ground.Files;
 
 namespace FleetSidecar.Link;
 
 /// <summary>The user's certificate stores of the framework, which it reads whenever it looks at a hub's certificate.</summary>
-/// <remarks>An agent of the same user has the same home. One file there that is no certificate keeps every connection down, over restarts, and a pipe keeps
-/// a thread waiting for each. The framework passes over every name that does not end with <c>.pfx</c>.</remarks>
+/// <remarks>An agent of the same user has the same home. A pipe there keeps a thread waiting for each connection, a file that this user may not read refuses every
+/// certificate, over restarts. The framework passes over every name that does not end with <c>.pfx</c>.</remarks>
 internal static class CertificateStores
 {
     private const int LargestFile = 1024 * 1024, MostFiles = 1000;
     private const string Disallowed = "disallowed";
     private static readonly string[] Stores = ["my", "ca", "root", Disallowed, "trustedpeople"];
 
-    /// <summary>Gives what is no certificate another name in its place, and opens a store that its owner may not read; nothing is removed.</summary>
+    /// <summary>Gives what is no readable file another name in its place, and opens a store that its owner may not read; nothing is removed.</summary>
     /// <param name="home">The user's directory; null for none.</param>
     /// <returns>What was done, or could not be, a line each.</returns>
-    public static IReadOnlyList<string> Mend(string? home)
+    public static IReadOnlyList<string> Repair(string? home)
     {
         var notes = new List<string>();
         foreach (var store in string.IsNullOrEmpty(home) ? [] : Stores.Select(name => Path.Combine(home, ".dotnet/corefx/cryptography/x509stores", name)))
         {
             try
             {
-                Mend(store, notes);
+                Repair(store, notes);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
@@ -34,7 +32,7 @@ internal static class CertificateStores
         return notes;
     }
 
-    private static void Mend(string store, List<string> notes)
+    private static void Repair(string store, List<string> notes)
     {
         if (PathFacts.Of(store) is not { } facts || !Directory.Exists(store))
         {
@@ -56,28 +54,13 @@ internal static class CertificateStores
 
         foreach (var file in Directory.EnumerateFileSystemEntries(store, "*.pfx").Take(MostFiles).ToList())
         {
-            if (PathFacts.Of(file) is { } odd && odd.Kind != PathKind.Directory && !IsCertificate(file))
+            if (PathFacts.Of(file) is { } odd && odd.Kind != PathKind.Directory && !IsReadable(file))
             {
-                notes.Add($"{file} is no certificate that can be read and is {ClearPlace.Rename(file, odd)} now");
+                notes.Add($"{file} is no file that can be read and is {ClearPlace.Rename(file, odd)} now");
             }
         }
     }
 
-    private static bool IsCertificate(string file)
-    {
-        if (RealPath.Of(file) is not { } real || OutsideFile.Read(real, LargestFile, followLink: false) is not { } bytes)
-        {
-            return false;
-        }
-
-        try
-        {
-            using var certificate = X509CertificateLoader.LoadPkcs12(bytes, password: null);
-            return true;
-        }
-        catch (CryptographicException)
-        {
-            return false;
-        }
-    }
+    // Not its content: the framework passes over a file that is no certificate, and another program may be writing one this moment.
+    private static bool IsReadable(string file) => RealPath.Of(file) is { } real && OutsideFile.Read(real, LargestFile, followLink: false) is not null;
 }

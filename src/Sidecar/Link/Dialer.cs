@@ -28,7 +28,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
     // A hub whose places for unknown callers are all taken asks for the token before it accepts a connection.
     private bool _hubAskedForToken;
 
-    /// <summary>What was found in the way of a connection, for whoever dials to say.</summary>
+    /// <summary>What stood in the way of a connection; the link's loop logs it.</summary>
     public ConcurrentQueue<string> Notes { get; } = new();
 
     private Early? _early;
@@ -152,7 +152,7 @@ internal sealed class Dialer(SidecarConfig config, TokenFile tokens, Redactor re
     private Task ConnectAsync(ClientWebSocket socket, CancellationToken token)
     {
         var address = new Uri(config.Hub.Url);
-        foreach (var note in address.Scheme == "wss" ? CertificateStores.Mend(Environment.GetEnvironmentVariable("HOME")) : [])
+        foreach (var note in address.Scheme == "wss" ? CertificateStores.Repair(Environment.GetEnvironmentVariable("HOME")) : [])
         {
             Notes.Enqueue(note);
         }

@@ -39,7 +39,7 @@ internal sealed partial class LinkLoop(
             var result = await dialer.DialAsync(StatusWord(health.DamagedFile), stopping);
             while (dialer.Notes.TryDequeue(out var note))
             {
-                LogCertificateStoreMended(note);
+                LogCertificateStoreRepaired(note);
             }
 
             var end = result.End;
@@ -109,8 +109,8 @@ internal sealed partial class LinkLoop(
     [LoggerMessage(EventIds.LinkUp, LogLevel.Information, "link to {Url} is up as {Agent}, protocol version {Version}", EventName = "LinkUp")]
     private partial void LogLinkUp(string url, string agent, int version);
 
-    [LoggerMessage(EventIds.CertificateStoreMended, LogLevel.Warning, "in the way of the hub's certificate: {What}", EventName = "CertificateStoreMended")]
-    private partial void LogCertificateStoreMended(string what);
+    [LoggerMessage(EventIds.CertificateStoreRepaired, LogLevel.Warning, "in the way of the hub's certificate: {What}", EventName = "CertificateStoreRepaired")]
+    private partial void LogCertificateStoreRepaired(string what);
 
     [LoggerMessage(EventIds.LinkDown, LogLevel.Warning, "link is down: {Reason}; dialling again in {Delay}, agents keep working", EventName = "LinkDown")]
     private partial void LogLinkDown(string reason, TimeSpan delay);
